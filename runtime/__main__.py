@@ -1,0 +1,25 @@
+"""The entry point, of the executable and of `python -m runtime` in a checkout.
+
+The same program is front and worker: a hidden first argument makes it a worker, before
+anything of the front is imported.
+"""
+
+import sys
+
+WORKER_FLAG = "--worker"
+
+
+def main() -> int:
+    """Run as a worker or as the command line; return the exit code."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == [WORKER_FLAG]:
+        from runtime.engine import worker
+
+        return worker.main(arguments[1:])
+    from runtime.cli.main import main as command_line
+
+    return command_line(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The flags of the executable, as one table from which parsing and `--help` are made.
+
+Names and defaults follow llama-server where it has the flag. A flag that an older
+llamafile or llama-server knew and that has no meaning here is accepted with a warning:
+scripts and clients must not break over it.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+Kind = Literal["switch", "int", "float", "text", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag: its spellings, the field of `Options` it sets, and its bounds (inclusive)."""
+
+    names: tuple[str, ...]
+    field: str
+    kind: Kind
+    help: str
+    metavar: str = ""
+    low: float = float("-inf")
+    high: float = float("inf")
+    choices: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    """Words that stand for a number, such as `all` for 999."""
+
+
+@dataclass(slots=True)
+class Options:
+    """What the command line asked for; `None` means that nothing was said."""
+
+    server: bool = False
+    chat: bool = False
+    prompt: str | None = None
+    raw: bool = False
+    nobrowser: bool = False
+    model: str | None = None
+    alias: str | None = None
+    ctx_size: int = 0
+    gpu_layers: int = -1
+    gpu: str = "auto"
+    threads: int = -1
+    threads_batch: int = -1
+    host: str = "127.0.0.1"
+    port: int = 8080
+    api_key: str | None = None
+    api_key_file: str | None = None
+    system_prompt: str | None = None
+    predict: int = -1
+    temp: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    repeat_last_n: int = 64
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int = -1
+    cache_dir: str | None = None
+    verbose: bool = False
+    help: bool = False
+    version: bool = False
+    verify: bool = False
+    licenses: bool = False
+    manifest: bool = False
+
+
+INT_MAX = 2**31 - 1
+
+GROUPS: dict[str, tuple[Flag, ...]] = {
+    "What to do (default: serve, and open the chat page in the browser)": (
+        Flag(("--server",), "server", "switch", "serve, and leave the browser closed"),
+        Flag(("--chat",), "chat", "switch", "chat in the terminal"),
+        Flag(("-p", "--prompt"), "prompt", "text", "answer one question and end", "TEXT"),
+        Flag(("--raw",), "raw", "switch", "with -p: continue the text, without the chat template"),
+    ),
+    "Model": (
+        Flag(("-m", "--model"), "model", "file", "use this GGUF in place of the packed model", "FILE"),
+        Flag(("-a", "--alias"), "alias", "text", "name of the model in the API", "NAME"),
+        Flag(("-c", "--ctx-size"), "ctx_size", "int", "context in tokens; 0: the model's, if it fits", "N", 0, INT_MAX),
+        Flag(("-t", "--threads"), "threads", "int", "threads to generate; -1: one per core", "N", -1, 1024),
+        Flag(
+            ("-tb", "--threads-batch"), "threads_batch", "int", "threads to read prompts; -1: as -t", "N", -1, 1024
+        ),
+        Flag(
+            ("-ngl", "--gpu-layers", "--n-gpu-layers"), "gpu_layers", "int",
+            "layers on the GPU; -1: all that fit", "N", -1, INT_MAX, words=(("auto", "-1"), ("all", "9999")),
+        ),
+        Flag(
+            ("--gpu",), "gpu", "text", "auto, disable, nvidia, amd, apple or vulkan", "NAME",
+            choices=("auto", "disable", "disabled", "nvidia", "cublas", "amd", "rocm", "rocblas", "hip", "apple", "metal",
+                     "vulkan", "vk"),
+        ),
+    ),
+    "Server": (
+        Flag(("--host",), "host", "text", "address to listen on", "ADDRESS"),
+        Flag(("--port",), "port", "int", "port to listen on; 0: any free one", "N", 0, 65535),
+        Flag(("--nobrowser", "--no-browser"), "nobrowser", "switch", "do not open the browser"),
+        Flag(("--api-key-file",), "api_key_file", "file", "file with API keys, one per line", "FILE"),
+        Flag(("--api-key",), "api_key", "text", "API key (a file or LMFILE_API_KEY hides it better)", "KEY"),
+    ),
+    "Answers": (
+        Flag(("-n", "--predict", "--n-predict"), "predict", "int", "tokens at most; -1: to the end", "N", -1, INT_MAX),
+        Flag(("-sys", "--system-prompt"), "system_prompt", "text", "system prompt of -p and --chat", "TEXT"),
+        Flag(("--temp", "--temperature"), "temp", "float", "temperature; 0: the likeliest token", "X", 0, 100),
+        Flag(("--top-k",), "top_k", "int", "keep the K likeliest tokens; 0: all", "K", 0, INT_MAX),
+        Flag(("--top-p",), "top_p", "float", "keep tokens up to this share", "X", 0, 1),
+        Flag(("--min-p",), "min_p", "float", "drop tokens below this share of the best", "X", 0, 1),
+        Flag(("--repeat-penalty",), "repeat_penalty", "float", "penalty for repeated tokens; 1: none", "X", 0, 100),
+        Flag(("--repeat-last-n",), "repeat_last_n", "int", "tokens that count as repeated", "N", -1, INT_MAX),
+        Flag(("--presence-penalty",), "presence_penalty", "float", "flat penalty for used tokens", "X", -100, 100),
+        Flag(("--frequency-penalty",), "frequency_penalty", "float", "penalty per use of a token", "X", -100, 100),
+        Flag(("-s", "--seed"), "seed", "int", "seed; -1: a new one each time", "N", -1, 2**32 - 1),
+    ),
+    "This file": (
+        Flag(("--cache-dir",), "cache_dir", "file", "where to keep the unpacked runtime", "DIR"),
+        Flag(("--verify",), "verify", "switch", "check every byte of this file"),
+        Flag(("--licenses",), "licenses", "switch", "licence texts of all that is inside"),
+        Flag(("--manifest",), "manifest", "switch", "what is inside, as JSON"),
+        Flag(("--version",), "version", "switch", "versions of program, engine and model"),
+        Flag(("-v", "--verbose"), "verbose", "switch", "let the engine report what it does"),
+        Flag(("-h", "--help"), "help", "switch", "this page"),
+    ),
+}
+
+FLAGS: tuple[Flag, ...] = tuple(flag for group in GROUPS.values() for flag in group)
+BY_NAME: dict[str, Flag] = {name: flag for flag in FLAGS for name in flag.names}
+DEFAULTS: dict[str, object] = {field.name: field.default for field in fields(Options)}
+
+LEGACY_SWITCHES = frozenset(
+    """--unsecure --confine-reads --v2 --cli --nologo --ascii --nothink --trap --fast --precise --no-mmap --mlock
+    --embedding --embeddings --metrics --slots --no-slots --jinja --no-jinja --cont-batching -cb --no-cont-batching
+    --no-warmup --warmup --log-disable --simple-io --no-display-prompt --no-perf --perf --offline --no-webui --no-ui
+    --props --context-shift --no-context-shift --kv-unified -kvu --swa-full --flash-attn-off --interactive
+    --no-penalize-nl --special --escape --no-escape -e --recompile --nocompile --fit-off --color -i -cnv -no-cnv
+    --check-tensors --numa-off --silent-prompt --quiet""".split()
+)
+LEGACY_WITH_VALUE = frozenset(
+    """-b --batch-size -ub --ubatch-size -fa --flash-attn -np --parallel -ctk --cache-type-k -ctv --cache-type-v
+    --keep --image --mmproj --timeout -to --url-prefix --api-prefix --path --log-file --log-prefix --log-verbosity -lv
+    --threads-http --main-gpu -mg --split-mode -sm --tensor-split -ts --rope-scaling --rope-scale --rope-freq-base
+    --rope-freq-scale --yarn-ext-factor --grp-attn-n -gan --grp-attn-w -gaw --load-mode -lm --numa --prio --poll
+    --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical --mirostat
+    --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold --pooling
+    --fit --gpu-memory --defrag-thold -dt --slot-save-path --draft --draft-max --draft-min --json-schema -j
+    --grammar --grammar-file --lora --control-vector -hf --hf-repo -mu --model-url --sleep-idle-seconds""".split()
+)

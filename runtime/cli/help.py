@@ -1,0 +1,28 @@
+"""The `--help` page, made from the table of flags so that it cannot lie."""
+
+from runtime.cli.flags import DEFAULTS, GROUPS, Flag
+
+COLUMN = 33
+HIDDEN_DEFAULTS = (None, False, "")
+
+EXIT_CODES = """\
+Exit codes: 0 done · 10 wrong flag · 11 address open without a key · 20-22 model missing, damaged, unsupported ·
+  30-33 file damaged, no cache directory, disk full, cache busy · 40-42 engine failed, out of memory, died ·
+  50-51 port in use, cannot listen · 130 Ctrl-C · 143 terminated"""
+
+
+def help_page(program: str, model: str) -> str:
+    """Return the page: usage, grouped flags with their defaults, exit codes; 120 columns at most."""
+    lines = [f"{model}: a language model in one file. Nothing leaves this computer.", f"usage: {program} [flags]"]
+    for title, flags in GROUPS.items():
+        lines.append(f"\n{title}")
+        lines += [_line(flag) for flag in flags]
+    return "\n".join([*lines, "", EXIT_CODES])
+
+
+def _line(flag: Flag) -> str:
+    names = ", ".join(flag.names[:2])
+    spelled = f"  {names} {flag.metavar}".rstrip()
+    default = DEFAULTS[flag.field]
+    shown = "" if default in HIDDEN_DEFAULTS else f" [{default}]"
+    return f"{spelled:<{COLUMN}} {flag.help}{shown}"

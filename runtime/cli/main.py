@@ -1,0 +1,110 @@
+"""The main flow of the executable: flags, model, worker, mode; and from every failure to its exit code."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from runtime.cli import about
+from runtime.cli.flags import Options
+from runtime.cli.parse import parse
+from runtime.cli.source import ModelSource, find_model, own_payload
+from runtime.console import Console
+from runtime.engine.config import WorkerConfig
+from runtime.engine.launch import Worker, launch
+from runtime.errors import LmfileError
+
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+EXIT_BUG = 70
+LAYERS_ALL_THAT_FIT = -1
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived outside the server, which has its own handler."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; return the exit code. Never raises."""
+    _speak_utf8()
+    console = Console()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _run(arguments, console)
+    except LmfileError as error:
+        console.error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Terminated:
+        return EXIT_TERMINATED
+    except Exception as error:
+        console.error(f"This is a bug in lmfile: {type(error).__name__}: {error} ({_where(error)}); please report it.")
+        return EXIT_BUG
+
+
+def _run(arguments: list[str], console: Console) -> int:
+    options, warnings = parse(arguments)
+    for warning in warnings:
+        console.warning(warning)
+    payload = own_payload()
+    if about.wanted(options):
+        return about.show(options, payload, console)
+    if options.prompt is None and not options.chat:
+        from runtime.cli.serve import check_address
+
+        check_address(options)
+    model = find_model(options, payload)
+    if model.foreign:
+        console.note(f"Using `{model.path}`, which is not part of this executable.")
+    return _start(options, model, launch(_worker_config(options, model)), console)
+
+
+def _start(options: Options, model: ModelSource, worker: Worker, console: Console) -> int:
+    """From here on the worker loads the model; what the mode needs is imported meanwhile."""
+    if options.prompt is not None:
+        from runtime.cli.ask import ask
+
+        return ask(options, worker, console)
+    if options.chat:
+        from runtime.cli.terminal import chat
+
+        return chat(options, worker, console)
+    from runtime.cli.serve import serve
+
+    return serve(options, model, worker, console)
+
+
+def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
+    on_cpu = options.gpu.startswith("disable")
+    return WorkerConfig(
+        model_path=str(model.path),
+        offset=model.offset,
+        size=model.size,
+        name=options.alias or model.name,
+        n_ctx=options.ctx_size,
+        n_threads=options.threads,
+        n_threads_batch=options.threads_batch,
+        n_gpu_layers=0 if on_cpu else options.gpu_layers,
+        verbose=options.verbose,
+    )
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _speak_utf8() -> None:
+    """Read and write UTF-8 whatever the locale says: `env -i` has none, Windows has code pages."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown place"
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"  # noqa: PTH119

@@ -1,0 +1,94 @@
+"""Turns the arguments of a command line into `Options`.
+
+Its own forty lines in place of argparse: the flags of older llamafiles warn and go
+on, short flags have several letters (-ngl), and the worker must start before anything
+slow is imported.
+"""
+
+import math
+
+from runtime.cli.flags import BY_NAME, LEGACY_SWITCHES, LEGACY_WITH_VALUE, Flag, Options
+from runtime.errors import UsageError
+
+
+def parse(arguments: list[str]) -> tuple[Options, list[str]]:
+    """Return the options and the warnings about flags that mean nothing here.
+
+    Raises: UsageError naming the argument, with the nearest known spelling.
+    """
+    options = Options()
+    warnings: list[str] = []
+    rest = list(arguments)
+    while rest:
+        name, inline = _split(rest.pop(0))
+        if name in BY_NAME:
+            flag = BY_NAME[name]
+            setattr(options, flag.field, _value(flag, name, inline, rest))
+        elif name in LEGACY_SWITCHES or name in LEGACY_WITH_VALUE:
+            if name in LEGACY_WITH_VALUE and inline is None and rest and not _is_flag(rest[0]):
+                rest.pop(0)
+            warnings.append(f"{name} has no effect in this version")
+        else:
+            raise UsageError(_unknown(name))
+    _check_combination(options)
+    return options, warnings
+
+
+def _split(argument: str) -> tuple[str, str | None]:
+    if argument.startswith("--") and "=" in argument:
+        name, value = argument.split("=", 1)
+        return name, value
+    return argument, None
+
+
+def _value(flag: Flag, name: str, inline: str | None, rest: list[str]) -> object:
+    if flag.kind == "switch":
+        if inline is not None:
+            raise UsageError(f"Reading the command line: {name} takes no value, got `{inline}`; leave it out.")
+        return True
+    if inline is None:
+        if not rest:
+            raise UsageError(f"Reading the command line: {name} needs a value ({flag.metavar}: {flag.help}).")
+        inline = rest.pop(0)
+    text = dict(flag.words).get(inline, inline)
+    if flag.kind in ("int", "float"):
+        return _number(flag, name, text)
+    if flag.choices and text.lower() not in flag.choices:
+        raise UsageError(f"Reading the command line: {name} is `{text}`; choose one of {', '.join(flag.choices)}.")
+    return text
+
+
+def _number(flag: Flag, name: str, text: str) -> int | float:
+    kind = "a whole number" if flag.kind == "int" else "a number"
+    try:
+        value = int(text) if flag.kind == "int" else float(text)
+    except ValueError:
+        raise UsageError(f"Reading the command line: {name} is `{text[:40]}`; give {kind}.") from None
+    if not math.isfinite(value) or not flag.low <= value <= flag.high:
+        raise UsageError(
+            f"Reading the command line: {name} is {text[:40]}; give {kind} from {flag.low:g} to {flag.high:.10g}."
+        )
+    return value
+
+
+def _is_flag(argument: str) -> bool:
+    return argument.startswith("-") and not argument[1:2].isdigit()
+
+
+def _check_combination(options: Options) -> None:
+    chosen = {"--server": options.server, "--chat": options.chat, "-p": options.prompt is not None}
+    modes = [name for name, on in chosen.items() if on]
+    if len(modes) > 1:
+        raise UsageError(f"Reading the command line: {' and '.join(modes)} exclude each other; choose one.")
+    if options.raw and options.prompt is None:
+        raise UsageError("Reading the command line: --raw needs a text to continue; add -p TEXT.")
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    if not name.startswith("-"):
+        return f"Reading the command line: `{name[:80]}` is not a flag; to ask a question, write -p \"…\"."
+    near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else "see --help."
+    return f"Reading the command line: there is no flag `{name[:80]}`; {hint}"

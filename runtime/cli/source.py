@@ -1,0 +1,57 @@
+"""Finds the weights to run: the packed model, or the GGUF that `-m` names.
+
+A foreign file passes the strict reader first, so that native code never sees a
+structurally false one; the packed model passed it when it was packed.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime import gguf
+from runtime.cli.flags import Options
+from runtime.errors import ModelNotFound, UsageError
+from runtime.payload import Payload
+
+EXECUTABLE_VARIABLE = "LMFILE_EXECUTABLE"
+"""Set by the launcher to the path of the executable; absent in a checkout."""
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """`size` bytes of weights from `offset` of `path`; `foreign`: not part of the executable."""
+
+    path: Path
+    offset: int
+    size: int
+    name: str
+    foreign: bool
+
+
+def own_payload() -> Payload | None:
+    """The payload of the running executable; None in a checkout. Raises: PayloadDamaged."""
+    path = os.environ.get(EXECUTABLE_VARIABLE)
+    return Payload.open(Path(path)) if path else None
+
+
+def find_model(options: Options, payload: Payload | None) -> ModelSource:
+    """Return where the weights lie.
+
+    Raises: ModelNotFound, ModelInvalid for what `-m` names; UsageError without any model.
+    """
+    if options.model is not None:
+        return _foreign(Path(options.model))
+    if payload is None:
+        raise UsageError("Starting without a packed model: there is none in a checkout; name a GGUF with -m FILE.")
+    model = payload.model("chat")
+    member = payload.member(model.path)
+    return ModelSource(payload.path, member.offset, member.size, payload.manifest.name, foreign=False)
+
+
+def _foreign(path: Path) -> ModelSource:
+    if path.is_dir():
+        raise ModelNotFound(path, "this is a directory")
+    if not path.exists():
+        raise ModelNotFound(path)
+    gguf.read(path)
+    return ModelSource(path.absolute(), 0, path.stat().st_size, path.stem, foreign=True)

@@ -1,0 +1,163 @@
+"""Every failure a user can meet, with its sentence and its exit code.
+
+    LmfileError
+    ├── UsageError             10  a flag or a value that makes no sense
+    ├── ExposedWithoutKey      11  a listening address beyond this computer, and no key
+    ├── ModelNotFound          20  no such file, or not a file
+    ├── ModelInvalid           21  not a GGUF, or a structurally false one
+    ├── ModelUnsupported       22  a sound GGUF that this engine cannot run
+    ├── DownloadFailed         23  an artefact could not be fetched or has the wrong hash
+    ├── BuildFailed            24  a tool that builds a part stopped with an error
+    ├── PayloadDamaged         30  the executable was truncated, changed or appended to
+    ├── CacheUnusable          31  no directory to extract the runtime to
+    ├── DiskFull               32  no room for what has to be written
+    ├── CacheBusy              33  another process held a lock for too long
+    ├── EngineFailed           40  the engine did not start, or refused the model
+    ├── OutOfMemory            41  the model or its context does not fit
+    ├── EngineDied             42  native code ended the worker
+    ├── EngineRefused           *  the worker's own sentence and code, passed on by the front
+    ├── PortInUse              50  somebody else listens there
+    └── CannotListen           51  the address cannot be used
+
+An error holds its facts as attributes and writes one sentence from them: what
+was being done, with what, what happened, what to do. 30 to 33 are also the
+launcher's (build/launcher/), which ends before Python starts.
+"""
+
+from pathlib import Path
+
+
+class LmfileError(Exception):
+    """Root of the tree: `str(error)` is the sentence, `exit_code` the process's status."""
+
+    exit_code: int = 1
+
+
+class UsageError(LmfileError):
+    exit_code = 10
+
+
+class ExposedWithoutKey(LmfileError):
+    exit_code = 11
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(
+            f"Listening on `{host}` would let other computers use this model without a key; "
+            f"stay on 127.0.0.1 or set one with --api-key-file FILE or LMFILE_API_KEY."
+        )
+
+
+class ModelNotFound(LmfileError):
+    exit_code = 20
+
+    def __init__(self, path: Path | str, happened: str = "there is no such file") -> None:
+        self.path = str(path)
+        super().__init__(f"Opening the model `{path}`: {happened}; check the path.")
+
+
+class ModelInvalid(LmfileError):
+    exit_code = 21
+
+    def __init__(self, path: Path | str, reason: str, offset: int) -> None:
+        self.path = str(path)
+        self.reason = reason
+        self.offset = offset
+        super().__init__(
+            f"Reading the model `{path}`: {reason} (at byte {offset}); "
+            f"download it again or convert it anew."
+        )
+
+
+class ModelUnsupported(LmfileError):
+    exit_code = 22
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"Loading the model `{path}`: {reason}; use a model that llama.cpp supports.")
+
+
+class DownloadFailed(LmfileError):
+    exit_code = 23
+
+    def __init__(self, what: str, happened: str) -> None:
+        self.what = what
+        self.happened = happened
+        super().__init__(f"Fetching `{what}`: {happened}; check the network and try again.")
+
+
+class BuildFailed(LmfileError):
+    exit_code = 24
+
+    def __init__(self, what: str, happened: str, log: Path | None = None) -> None:
+        self.what = what
+        self.log = log
+        see = f"; the log is `{log}`" if log else ""
+        super().__init__(f"Building {what}: {happened}{see}.")
+
+
+class PayloadDamaged(LmfileError):
+    exit_code = 30
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"Reading `{path}`: {reason}; download the file again.")
+
+
+class CacheUnusable(LmfileError):
+    exit_code = 31
+
+
+class DiskFull(LmfileError):
+    exit_code = 32
+
+    def __init__(self, path: Path | str, needed_bytes: int | None = None) -> None:
+        self.path = str(path)
+        self.needed_bytes = needed_bytes
+        needs = f"{needed_bytes / 1e6:.0f} MB are needed there; " if needed_bytes else ""
+        super().__init__(f"Writing `{path}`: the disk is full; {needs}free some space and try again.")
+
+
+class CacheBusy(LmfileError):
+    exit_code = 33
+
+
+class EngineFailed(LmfileError):
+    exit_code = 40
+
+
+class OutOfMemory(LmfileError):
+    exit_code = 41
+
+
+class EngineDied(LmfileError):
+    exit_code = 42
+
+
+class EngineRefused(LmfileError):
+    def __init__(self, message: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
+
+class PortInUse(LmfileError):
+    exit_code = 50
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"Listening on {host}:{port}: another program uses this port; "
+            f"choose one with --port, or --port 0 for any free one."
+        )
+
+
+class CannotListen(LmfileError):
+    exit_code = 51
+
+    def __init__(self, host: str, port: int, happened: str) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(f"Listening on {host}:{port}: {happened}; choose another --host or --port.")
