@@ -1,0 +1,44 @@
+"""Turns the body of a request into a typed object, or into a sentence about what is wrong with it.
+
+Unknown fields are ignored, `null` means the default, of two equal keys the last counts.
+Refused with the field's name: a wrong type, a number out of its range, NaN, a lone
+surrogate, bytes that are not UTF-8, nesting beyond the decoder's limit.
+"""
+
+import re
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from runtime.server.limits import read_body
+from runtime.server.problem import invalid
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+async def read_json(request: web.Request, kind: type[Body]) -> Body:
+    """Return the body as `kind`. Raises: Problem."""
+    return decode(await read_body(request), kind)
+
+
+def decode(body: bytes, kind: type[Body]) -> Body:
+    """Return `body` as `kind`. Raises: Problem naming the field."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise invalid(_sentence(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise invalid(f"The request is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise invalid("The request is nested too deeply.") from None
+
+
+def _sentence(text: str) -> str:
+    """msgspec says `Expected `int | null`, got `float` - at `$.seed``; name the field first."""
+    text = text.replace(" | null`", "`")
+    found = re.fullmatch(r"(?s)(.*) - at `\$\.?(.*)`", text)
+    if found is None:
+        return f"{text}."
+    what = found[1][:1].lower() + found[1][1:]
+    return f"`{found[2]}`: {what}."

@@ -1,0 +1,108 @@
+"""Runs requests on the engine, and what every dialect tells about a finished one.
+
+The engine's generator belongs to the request: when the handler ends for whatever reason,
+also because the client has left, the generator is closed and the worker told to stop.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from runtime.engine.protocol import Delta, Failed, Finished, Generate, Started, Timings, TokenProbability
+from runtime.server.problem import from_engine, unavailable
+from runtime.server.service import Service
+
+Piece = Started | Delta | Finished
+
+MAX_ANSWERS = 64
+"""To one HTTP request: prompts times copies."""
+
+
+async def run(service: Service, requests: Sequence[Generate]) -> AsyncGenerator[tuple[int, Piece], None]:
+    """Yield the events of the requests, one request after the other, each with its index.
+
+    Raises: Problem when the engine refuses or loses one.
+    """
+    for index, request in enumerate(requests):
+        async with aclosing(service.engine.generate(request)) as events:
+            async for event in events:
+                if isinstance(event, Failed):
+                    raise from_engine(event)
+                if isinstance(event, Finished) and event.reason == "cancelled":
+                    raise unavailable("The answer was cancelled by the server.")
+                if isinstance(event, Piece):
+                    yield index, event
+
+
+@dataclass
+class Answer:
+    """What came for one request."""
+
+    started: Started | None = None
+    finished: Finished | None = None
+    text: str = ""
+    tokens: list[int] = field(default_factory=list)
+    probabilities: list[TokenProbability] = field(default_factory=list)
+
+    def add(self, piece: Piece) -> None:
+        """Take in the next event."""
+        if isinstance(piece, Started):
+            self.started = piece
+        elif isinstance(piece, Finished):
+            self.finished = piece
+        else:
+            self.text += piece.text
+            self.tokens += piece.tokens
+            self.probabilities += piece.probabilities
+
+    @property
+    def n_prompt(self) -> int:
+        """Tokens of the prompt."""
+        return self.started.n_prompt if self.started else 0
+
+    @property
+    def n_predicted(self) -> int:
+        """Tokens of the answer so far."""
+        return self.finished.timings.predicted_n if self.finished else len(self.tokens)
+
+
+async def collect(service: Service, requests: Sequence[Generate]) -> list[Answer]:
+    """Return the complete answers, in the order of the requests. Raises: Problem."""
+    answers = [Answer() for _ in requests]
+    async with aclosing(run(service, requests)) as pieces:
+        async for index, piece in pieces:
+            answers[index].add(piece)
+    return answers
+
+
+def usage(answers: Sequence[Answer], copies: int) -> dict[str, object]:
+    """OpenAI's token counts; a prompt answered `copies` times counts once."""
+    prompts = [answer.started for answer in answers[::copies] if answer.started]
+    n_prompt = sum(started.n_prompt for started in prompts)
+    n_predicted = sum(answer.n_predicted for answer in answers)
+    return {
+        "prompt_tokens": n_prompt,
+        "completion_tokens": n_predicted,
+        "total_tokens": n_prompt + n_predicted,
+        "prompt_tokens_details": {"cached_tokens": sum(started.n_cached for started in prompts)},
+    }
+
+
+def timings(measured: Timings) -> dict[str, object]:
+    """llama-server's timings. The first token belongs to the prompt, so the speed counts one step less."""
+    n_steps = max(0, measured.predicted_n - 1)
+    return {
+        "cache_n": measured.cache_n,
+        "prompt_n": measured.prompt_n,
+        "prompt_ms": measured.prompt_ms,
+        "prompt_per_token_ms": _ratio(measured.prompt_ms, measured.prompt_n),
+        "prompt_per_second": _ratio(measured.prompt_n * 1000, measured.prompt_ms),
+        "predicted_n": measured.predicted_n,
+        "predicted_ms": measured.predicted_ms,
+        "predicted_per_token_ms": _ratio(measured.predicted_ms, n_steps),
+        "predicted_per_second": _ratio(n_steps * 1000, measured.predicted_ms),
+    }
+
+
+def _ratio(value: float, per: float) -> float:
+    return value / per if per > 0 else 0.0

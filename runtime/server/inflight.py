@@ -1,0 +1,58 @@
+"""Knows the requests that are being answered, so that a shutdown can wait for them and then end them."""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+
+class Inflight:
+    """The tasks of the running requests.
+
+    `ending` turns true when they are told to end; the task of a request is then cancelled
+    once, which `errors.py` turns into the last words to its client.
+    """
+
+    def __init__(self) -> None:
+        self.ending = False
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def drained(self) -> None:
+        """Return when no request is being answered."""
+        await self._idle.wait()
+
+    def end(self) -> None:
+        """Tell every running request to say its last words."""
+        self.ending = True
+        for task in self._tasks:
+            task.cancel()
+
+    def add(self, task: asyncio.Task[object]) -> None:
+        """Count `task` until `remove`."""
+        self._tasks.add(task)
+        self._idle.clear()
+
+    def remove(self, task: asyncio.Task[object]) -> None:
+        """Count `task` no more."""
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
+
+
+INFLIGHT = web.AppKey("inflight", Inflight)
+
+
+@web.middleware
+async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Keep the request among those a shutdown waits for."""
+    inflight = request.app[INFLIGHT]
+    task = asyncio.current_task()
+    if task is None:
+        return await handler(request)
+    inflight.add(task)
+    try:
+        return await handler(request)
+    finally:
+        inflight.remove(task)

@@ -1,0 +1,82 @@
+"""The chat page: a fixed table of files, read through this module's own loader.
+
+The loader is zipimport inside the executable and the file system in a checkout; both
+have `get_data`. Only names of the table are served, so no path from outside is ever used.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from aiohttp import web
+
+from runtime.server.problem import not_found
+
+HTML = "text/html; charset=utf-8"
+CSS = "text/css; charset=utf-8"
+SCRIPT = "text/javascript; charset=utf-8"
+SVG = "image/svg+xml"
+
+FILES = {
+    "/": ("index.html", HTML),
+    "/style.css": ("style.css", CSS),
+    "/app.js": ("app.js", SCRIPT),
+    "/api.js": ("api.js", SCRIPT),
+    "/chat.js": ("chat.js", SCRIPT),
+    "/markdown.js": ("markdown.js", SCRIPT),
+    "/settings.js": ("settings.js", SCRIPT),
+    "/view.js": ("view.js", SCRIPT),
+    "/icon.svg": ("icon.svg", SVG),
+}
+
+# The page's own scripts and nothing else: no inline code, no other server, no frames, no forms,
+# and no string ever becomes markup (Trusted Types, with no policy that could be asked for it).
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file of the page; `tag` is its strong ETag."""
+
+    content: bytes
+    tag: str
+
+
+def routes() -> list[web.RouteDef]:
+    """One GET for each file."""
+    return [web.get(path, _send) for path in FILES]
+
+
+async def _send(request: web.Request) -> web.Response:
+    name, content_type = FILES[request.path]
+    asset = _load(name)
+    headers = {"ETag": f'"{asset.tag}"', "Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
+    known = request.if_none_match or ()
+    if any(tag.value in (asset.tag, "*") for tag in known):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=asset.content, headers={**headers, "Content-Type": content_type})
+
+
+@lru_cache(maxsize=len(FILES))
+def _load(name: str) -> Asset:
+    path = Path(__file__).parents[2] / "webui" / name
+    loader = __spec__.loader if __spec__ else None
+    try:
+        content = loader.get_data(str(path))  # type: ignore[union-attr]
+    except OSError as error:
+        raise not_found("The chat page is not part of this build; the API is at /v1.") from error
+    return Asset(content, hashlib.sha256(content).hexdigest()[:32])

@@ -1,0 +1,119 @@
+"""Runs the server from open sockets to a clean end.
+
+    sockets = listen(host, port, has_key=...)     # sockets.py, before anything slow
+    stop = Stop()
+    with stop.on_signals():
+        await serve(sockets, options, engine, stop, announce)
+
+The end, once asked: no new connections; running answers go on for `grace_s` or until
+asked again; then each gets its last words and the connection is closed. The engine belongs
+to the caller.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from runtime.engine.client import EngineClient
+from runtime.server import limits
+from runtime.server.app import create_app
+from runtime.server.guard import guard_for
+from runtime.server.inflight import INFLIGHT, Inflight
+from runtime.server.options import ServerOptions
+from runtime.server.sockets import BACKLOG
+from runtime.server.stop import Stop
+
+LAST_WORDS_S = 1.0
+
+_BUSY_BODY = b'{"error":{"code":503,"message":"There are too many connections.","type":"unavailable_error"}}'
+BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_BUSY_BODY), _BUSY_BODY)
+)
+
+
+async def serve(
+    sockets: Sequence[socket.socket],
+    options: ServerOptions,
+    engine: EngineClient,
+    stop: Stop,
+    announce: Callable[[], None],
+) -> None:
+    """Serve `engine` on `sockets` until `stop` is asked; `announce` is called when connections are accepted."""
+    server = Server(sockets, options, engine)
+    await server.start()
+    try:
+        announce()
+        await stop.asked()
+    finally:
+        await server.close(stop)
+
+
+class Server:
+    """One application on open sockets; it owns and closes them."""
+
+    def __init__(self, sockets: Sequence[socket.socket], options: ServerOptions, engine: EngineClient) -> None:
+        self._sockets = sockets
+        self._grace_s = options.grace_s
+        port = sockets[0].getsockname()[1]
+        app = create_app(options, engine, guard_for(port, options.allow_hosts))
+        self._inflight: Inflight = app[INFLIGHT]
+        self._listeners: list[asyncio.Server] = []
+        self._runner = web.AppRunner(
+            app,
+            handler_cancellation=True,
+            access_log=None,
+            logger=_quiet_logger(),
+            auto_decompress=False,
+            keepalive_timeout=limits.HEAD_S,
+            lingering_time=limits.LINGER_S,
+            shutdown_timeout=LAST_WORDS_S,
+        )
+
+    async def start(self) -> None:
+        """Accept connections."""
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            self._listeners.append(await loop.create_server(self._accept, sock=sock, backlog=BACKLOG))
+
+    async def close(self, stop: Stop) -> None:
+        """Stop accepting, let running answers finish within the grace, end the rest."""
+        for listener in self._listeners:
+            listener.close()
+        drained = asyncio.create_task(self._inflight.drained())
+        hurried = asyncio.create_task(stop.now())
+        await asyncio.wait({drained, hurried}, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        self._inflight.end()
+        await asyncio.wait({drained}, timeout=LAST_WORDS_S)
+        drained.cancel()
+        await self._runner.cleanup()
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        if server is None or len(server.connections) >= limits.MAX_CONNECTIONS:
+            return _Refuse()
+        return server()
+
+
+class _Refuse(asyncio.Protocol):
+    """One connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(BUSY)
+        transport.close()
+
+
+def _quiet_logger() -> logging.Logger:
+    """Where aiohttp reports malformed requests; silent unless somebody sets logging up."""
+    logger = logging.getLogger("lmfile.http")
+    parent = logging.getLogger("lmfile")
+    if not parent.handlers:
+        parent.addHandler(logging.NullHandler())
+        parent.propagate = False
+    return logger
