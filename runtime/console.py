@@ -37,11 +37,11 @@ class Console:
 
     def warning(self, text: str) -> None:
         """One line about something that was not done as asked."""
-        self.note(f"{self._paint('33', 'warning:')} {text}")
+        self.note(f"{self.paint('33', 'warning:')} {text}")
 
     def error(self, sentence: str) -> None:
         """The sentence with which the program ends."""
-        self.note(f"{self._paint('31', 'error:')} {sentence}")
+        self.note(f"{self.paint('31', 'error:')} {sentence}")
 
     def status(self, text: str) -> None:
         """A line that the next one replaces; shown on a terminal only."""
@@ -51,9 +51,6 @@ class Console:
 
     def paint(self, code: str, text: str) -> str:
         """`text` in the ANSI colour `code` where colours are wanted."""
-        return self._paint(code, text)
-
-    def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
     def _clear(self) -> None:

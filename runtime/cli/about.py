@@ -1,16 +1,17 @@
 """What the file says about itself: --help, --version, --licenses, --manifest, --verify."""
 
 import sys
-from pathlib import Path
 
 from runtime.cli.flags import Options
 from runtime.cli.help import help_page
+from runtime.cli.source import chat_model
 from runtime.console import Console
 from runtime.errors import UsageError
 from runtime.payload import Payload
 from runtime.version import VERSION
 
 EXIT_DAMAGED = 30
+RULE = "=" * 78
 
 
 def wanted(options: Options) -> bool:
@@ -30,7 +31,7 @@ def show(options: Options, payload: Payload | None, console: Console) -> int:
         raise UsageError("Looking into the executable: this is a checkout, there is no executable; build one first.")
     if options.verify:
         return _verify(payload, console)
-    console.answer(payload.manifest_text() if options.manifest else _licenses(payload))
+    console.answer(payload.manifest.encode().decode() if options.manifest else _licenses(payload))
     return 0
 
 
@@ -42,30 +43,33 @@ def _version(payload: Payload | None) -> str:
     if payload is None:
         return f"lmfile {VERSION}, Python {sys.version.split()[0]}, unpacked"
     manifest = payload.manifest
-    model = payload.model("chat")
+    model, member = chat_model(payload)
     runtime = manifest.runtime
     return (
         f"{manifest.name}: lmfile {manifest.lmfile} for {manifest.target}\n"
-        f"engine: llama.cpp {runtime.engine.get('llama_cpp', '?')}, Python {runtime.python}, glibc {runtime.glibc}\n"
-        f"model: {model.name}, {model.architecture}, {model.file_type}, sha256 {payload.member(model.path).sha256}\n"
-        f"manifest: sha256 {payload.manifest_sha256}"
+        f"engine: llama.cpp of llama-cpp-python {runtime['engine']['llama_cpp_python']}, Python {runtime['python']}\n"
+        f"model: {model.name}, {model.architecture}, {model.file_type}, {member.size / 1e6:.1f} MB\n"
+        f"weights: sha256 {member.sha256}\n"
+        f"runtime: sha256 {runtime['sha256']}"
     )
 
 
 def _licenses(payload: Payload) -> str:
     texts = []
-    for member in payload.manifest.members:
-        if member.role == "license":
-            text = payload.read(member).decode("utf-8", "replace")
-            texts.append(f"{'=' * 78}\n{Path(member.path).name}\n{'=' * 78}\n\n{text.rstrip()}\n")
+    for member in payload.by_role("license"):
+        text = payload.read(member).decode("utf-8", "replace")
+        title = member.path.removeprefix("LICENSES/")
+        texts.append(f"{RULE}\n{title}\n{RULE}\n\n{text.rstrip()}\n")
     return "\n".join(texts)
 
 
 def _verify(payload: Payload, console: Console) -> int:
-    findings = payload.verify(lambda done, total: console.status(f"checking {done / 1e6:,.0f} of {total / 1e6:,.0f} MB"))
-    for finding in findings:
-        console.error(f"Checking `{payload.path}`: {finding}; download the file again.")
+    findings = payload.verify(
+        lambda part, done, total: console.status(f"checking {part}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+    )
+    for part, offset, problem in findings:
+        console.error(f"Checking `{payload.path}`: {part} at byte {offset} {problem}; download the file again.")
     if findings:
         return EXIT_DAMAGED
-    console.answer(f"{payload.path.name}: every byte is as it was packed ({payload.size / 1e6:,.1f} MB)\n")
+    console.answer(f"{payload.path.name}: every byte is as it was packed ({payload.size_bytes / 1e6:,.1f} MB)\n")
     return 0

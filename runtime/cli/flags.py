@@ -47,6 +47,7 @@ class Options:
     port: int = 8080
     api_key: str | None = None
     api_key_file: str | None = None
+    allow_host: str | None = None
     system_prompt: str | None = None
     predict: int = -1
     temp: float = 0.8
@@ -99,6 +100,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--port",), "port", "int", "port to listen on; 0: any free one", "N", 0, 65535),
         Flag(("--nobrowser", "--no-browser"), "nobrowser", "switch", "do not open the browser"),
         Flag(("--api-key-file",), "api_key_file", "file", "file with API keys, one per line", "FILE"),
+        Flag(("--allow-host",), "allow_host", "text", "further names to answer to, with commas", "NAME:PORT"),
         Flag(("--api-key",), "api_key", "text", "API key (a file or LMFILE_API_KEY hides it better)", "KEY"),
     ),
     "Answers": (

@@ -11,13 +11,12 @@ from runtime.cli.parse import parse
 from runtime.cli.source import ModelSource, find_model, own_payload
 from runtime.console import Console
 from runtime.engine.config import WorkerConfig
-from runtime.engine.launch import Worker, launch
+from runtime.engine.launch import launch
 from runtime.errors import LmfileError
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 EXIT_BUG = 70
-LAYERS_ALL_THAT_FIT = -1
 
 
 class Terminated(BaseException):
@@ -50,29 +49,25 @@ def _run(arguments: list[str], console: Console) -> int:
     payload = own_payload()
     if about.wanted(options):
         return about.show(options, payload, console)
-    if options.prompt is None and not options.chat:
-        from runtime.cli.serve import check_address
-
-        check_address(options)
     model = find_model(options, payload)
     if model.foreign:
         console.note(f"Using `{model.path}`, which is not part of this executable.")
-    return _start(options, model, launch(_worker_config(options, model)), console)
+    if options.prompt is None and not options.chat:
+        from runtime.cli.port import open_port
 
+        port = open_port(options)
+        worker = launch(_worker_config(options, model))
+        from runtime.cli.serve import serve  # aiohttp, while the worker loads the model
 
-def _start(options: Options, model: ModelSource, worker: Worker, console: Console) -> int:
-    """From here on the worker loads the model; what the mode needs is imported meanwhile."""
+        return serve(options, model, worker, port, console)
+    worker = launch(_worker_config(options, model))
     if options.prompt is not None:
         from runtime.cli.ask import ask
 
         return ask(options, worker, console)
-    if options.chat:
-        from runtime.cli.terminal import chat
+    from runtime.cli.terminal import chat
 
-        return chat(options, worker, console)
-    from runtime.cli.serve import serve
-
-    return serve(options, model, worker, console)
+    return chat(options, worker, console)
 
 
 def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from runtime import gguf
 from runtime.cli.flags import Options
-from runtime.errors import ModelNotFound, UsageError
-from runtime.payload import Payload
+from runtime.errors import ModelNotFound, PayloadDamaged, UsageError
+from runtime.payload import Member, Model, Payload
 
 EXECUTABLE_VARIABLE = "LMFILE_EXECUTABLE"
 """Set by the launcher to the path of the executable; absent in a checkout."""
@@ -43,9 +43,17 @@ def find_model(options: Options, payload: Payload | None) -> ModelSource:
         return _foreign(Path(options.model))
     if payload is None:
         raise UsageError("Starting without a packed model: there is none in a checkout; name a GGUF with -m FILE.")
-    model = payload.model("chat")
-    member = payload.member(model.path)
+    member = chat_model(payload)[1]
     return ModelSource(payload.path, member.offset, member.size, payload.manifest.name, foreign=False)
+
+
+def chat_model(payload: Payload) -> tuple[Model, Member]:
+    """The packed model that answers, and where it lies. Raises: PayloadDamaged without one."""
+    for model in payload.manifest.models:
+        member = payload.member(model.path)
+        if model.role == "chat" and member is not None:
+            return model, member
+    raise PayloadDamaged(payload.path, "no chat model is packed")
 
 
 def _foreign(path: Path) -> ModelSource:

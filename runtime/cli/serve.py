@@ -1,0 +1,82 @@
+"""The server modes: the default one, which opens the browser, and `--server`."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from runtime import hardware
+from runtime.cli.browser import open_browser
+from runtime.cli.flags import Options
+from runtime.cli.port import Port
+from runtime.cli.requests import sampling
+from runtime.cli.source import ModelSource
+from runtime.console import Console
+from runtime.engine.client import EngineClient
+from runtime.engine.launch import Worker
+from runtime.errors import LmfileError
+from runtime.server.options import ServerOptions
+from runtime.server.serve import serve as serve_http
+from runtime.server.stop import Stop
+from runtime.version import VERSION
+
+EXIT_INTERRUPTED = 130
+
+
+def serve(options: Options, model: ModelSource, worker: Worker, port: Port, console: Console) -> int:
+    """Serve until told to stop; return the exit code.
+
+    Raises: the engine's error when it never came up; an engine that dies later is replaced.
+    """
+    return asyncio.run(_serve(options, model, worker, port, console))
+
+
+async def _serve(options: Options, model: ModelSource, worker: Worker, port: Port, console: Console) -> int:
+    engine = EngineClient(worker)
+    stop = Stop()
+    machine: dict[str, object] = {}
+    with stop.on_signals():
+        try:
+            await engine.start()
+            watch = asyncio.create_task(_watch(engine, machine, stop, console))
+            settings = _settings(options, model, port, machine)
+            await serve_http(port.sockets, settings, engine, stop, _announcement(options, port, console))
+            watch.cancel()
+        finally:
+            await engine.stop()
+    if engine.failure and engine.facts is None:
+        raise engine.failure
+    return EXIT_INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+async def _watch(engine: EngineClient, machine: dict[str, object], stop: Stop, console: Console) -> None:
+    """Say what the model runs on once it is loaded; end the program if it cannot be."""
+    try:
+        facts = await engine.wait_ready()
+    except LmfileError:
+        stop.ask()
+        return
+    report = await asyncio.to_thread(hardware.report)
+    machine.update(report.as_dict())
+    console.note(report.line(facts))
+
+
+def _settings(options: Options, model: ModelSource, port: Port, machine: dict[str, object]) -> ServerOptions:
+    return ServerOptions(
+        alias=options.alias or model.name,
+        model_path=str(model.path),
+        build=f"lmfile {VERSION}",
+        keys=port.keys,
+        allow_hosts=tuple(filter(None, (options.allow_host or "").split(","))),
+        hardware=machine,
+        sampling=sampling(options),
+        max_tokens=options.predict,
+    )
+
+
+def _announcement(options: Options, port: Port, console: Console) -> Callable[[], None]:
+    def announce() -> None:
+        console.note(f"listening on {port.url}")
+        if not (options.server or options.nobrowser) and not open_browser(port.url):
+            console.note(f"open {port.url} in a browser to chat; Ctrl-C ends")
+
+    return announce

@@ -1,0 +1,209 @@
+"""What a connection may take: sizes, waits, numbers of connections, and JSON that bites."""
+
+import socket
+import struct
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from runtime.server import limits
+from tests.runtime.server.live import Live, ScriptedEngine, eventually, say
+
+
+def head(server: Live, *lines: str, path: str = "/completion") -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{server.port}", *lines, "", ""]).encode()
+
+
+def timed(server: Live, data: bytes) -> tuple[bytes, float]:
+    """What came back until the server closed the connection, and after how many seconds."""
+    began = time.monotonic()
+    answer = server.raw(data)
+    return answer, time.monotonic() - began
+
+
+def test_a_body_of_4_mib_is_read(server: Live) -> None:
+    frame = b'{"prompt": ""}'
+    body = frame[:-2] + b"x" * (limits.MAX_BODY_BYTES - len(frame)) + frame[-2:]
+    assert len(body) == limits.MAX_BODY_BYTES
+    assert server.post("/completion", body).status == 200
+
+
+def test_a_larger_one_is_not(server: Live) -> None:
+    answer, _ = timed(server, head(server, f"Content-Length: {limits.MAX_BODY_BYTES + 1}") + b"x" * 1000)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"invalid_request_error"' in answer
+
+
+def test_a_larger_one_in_chunks_is_not(server: Live) -> None:
+    chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    answer, _ = timed(server, head(server, "Transfer-Encoding: chunked") + chunk * 5)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity"])
+def test_a_compressed_body_is_refused(server: Live, coding: str) -> None:
+    reply = server.post("/completion", b"\x1f\x8b\x08\x00 bomb", **{"Content-Encoding": coding})
+    assert reply.status == 415
+    assert server.post("/completion", {"prompt": "x"}, **{"Content-Encoding": "identity"}).status == 200
+
+
+def test_a_body_that_stops_is_refused(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_SILENCE_S", 0.3)
+    monkeypatch.setattr(limits, "LINGER_S", 0.1)
+    server = start()
+    answer, took_s = timed(server, head(server, "Content-Length: 1000") + b"{")
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert 0.3 <= took_s < 2
+
+
+def test_a_body_that_trickles_is_refused(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_S", 0.5)
+    monkeypatch.setattr(limits, "LINGER_S", 0.1)
+    server = start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as sock:
+        sock.sendall(head(server, "Content-Length: 1000"))
+        began = time.monotonic()
+        sock.settimeout(0.05)
+        answer = b""
+        while not answer and time.monotonic() - began < 5:
+            sock.send(b" ")
+            try:
+                answer = sock.recv(1000)
+            except TimeoutError:
+                continue
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("data", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: "], ids=["silence", "line", "header"])
+def test_an_unfinished_head_is_cut(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(limits, "HEAD_S", 0.5)
+    answer, took_s = timed(start(), data)
+    assert answer == b""
+    assert 0.4 < took_s < 3
+
+
+def test_an_idle_connection_is_cut(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HEAD_S", 0.5)
+    server = start()
+    answer, took_s = timed(server, f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert 0.4 < took_s < 3
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_does_not_read_is_cut(
+    start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_STALL_S", 0.5)
+    server = start(ScriptedEngine(say(*["x" * 100_000] * 200)))
+    body = b'{"prompt": "", "stream": %s}' % (b"true" if stream else b"false")
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", server.port))
+        sock.sendall(head(server, f"Content-Length: {len(body)}") + body)
+        assert eventually(lambda: len(server.engine.asked) == 1)
+        if stream:
+            assert eventually(lambda: server.engine.cancelled == [1])
+        time.sleep(1.0)
+        sock.settimeout(5)
+        with pytest.raises(ConnectionResetError):
+            while sock.recv(1 << 20):
+                pass
+
+
+def test_one_connection_too_many(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_CONNECTIONS", 8)
+    server = start()
+    with ExitStack() as stack:
+        for _ in range(8):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        refused = server.raw(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert refused.endswith(b'"type":"unavailable_error"}}')
+        connection.close()
+        assert eventually(lambda: server.get("/health").status == 200)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"nonsense", b"[]", b"1", b"null", b'"text"', b'{"prompt": "x"', b'{"prompt": "x"} x', b"\xef\xbb\xbf{}",
+        b'{"prompt": NaN}', b'{"prompt": "x", "temperature": NaN}', b'{"prompt": "x", "temperature": Infinity}',
+        b'{"prompt": "x", "ignored": -Infinity}', b'{"prompt": "x", "temperature": 1e999}',
+        b'{"prompt": "\xff"}', b'{"prompt": "\xed\xa0\x80"}', b'{"prompt": "\\ud800"}', b'{"prompt": "\\udc00\\ud800"}',
+        b'{"prompt": "a\x00b"}', b'{"prompt": \'x\'}', b'{"prompt": "x",}', b'{prompt: "x"}', b'{"prompt": "x" /* */}',
+        b'{"prompt": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"prompt": "x", "ignored": ' + b'{"a":' * 100_000,
+        b"[" * 100_000, b'{"prompt": "x", "seed": ' + b"9" * 5000 + b"}", b'{"prompt": "x", "seed": 1e5}',
+        b"prompt=x&stream=true",
+    ],
+    ids=lambda body: repr(body[:30]),
+)  # fmt: skip
+def test_json_that_bites(server: Live, body: bytes) -> None:
+    reply = server.post("/completion", body)
+    assert reply.status == 400
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+    assert server.engine.asked == []
+
+
+def test_repeated_keys_and_null(server: Live) -> None:
+    reply = server.post("/completion", b'{"prompt": "x", "seed": 1, "seed": 2, "top_k": null, "other": {"deep": [1]}}')
+    assert reply.status == 200
+    assert (server.engine.asked[0].sampling.seed, server.engine.asked[0].sampling.top_k) == (2, 40)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"\x00" * 100, b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 10_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: x\r\n" * 200 + b"\r\n",
+    ],
+    ids=lambda data: repr(data[:40]),
+)  # fmt: skip
+def test_bytes_that_are_no_request(server: Live, data: bytes) -> None:
+    answer = server.raw(data, timeout_s=2)
+    assert answer == b"" or answer.split(b" ")[1] in (b"400", b"403"), answer
+    assert b"Traceback" not in answer
+    assert server.get("/health").status == 200
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_client_that_leaves_ends_its_request(start: Callable[..., Live], stream: bool, how: str) -> None:
+    def endless(request: object) -> object:
+        yield from list(say("one")(request))[:-1]  # type: ignore[arg-type]
+        yield 60.0
+
+    server = start(ScriptedEngine(endless))  # type: ignore[arg-type]
+    body = b'{"prompt": "", "stream": %s}' % (b"true" if stream else b"false")
+    sock = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+    sock.sendall(head(server, f"Content-Length: {len(body)}") + body)
+    assert eventually(lambda: len(server.engine.asked) == 1)
+    if stream:
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+    if how == "reset":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert server.engine.cancelled == []
+    sock.close()
+    assert eventually(lambda: server.engine.cancelled == [1], within_s=1.0)
+
+
+def test_hostile_connections_do_not_slow_an_honest_one(server: Live) -> None:
+    with ExitStack() as stack:
+        for number in range(150):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            sock.sendall([b"GET / HT", head(server, "Content-Length: 1000") + b"{"][number % 2])
+        began = time.monotonic()
+        assert server.post("/completion", {"prompt": "x", "stream": True}).status == 200
+        assert time.monotonic() - began < 1.0
+
+
+def test_numbers_are_those_of_the_documentation() -> None:
+    assert (limits.MAX_BODY_BYTES, limits.MAX_CONNECTIONS) == (4 << 20, 256)
+    assert (limits.HEAD_S, limits.BODY_S, limits.BODY_SILENCE_S, limits.WRITE_STALL_S) == (30, 30, 10, 30)
