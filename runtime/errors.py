@@ -12,6 +12,7 @@
     ├── CacheUnusable          31  no directory to extract the runtime to
     ├── DiskFull               32  no room for what has to be written
     ├── CacheBusy              33  another process held a lock for too long
+    ├── CannotWrite            34  a file or directory cannot be written there
     ├── EngineFailed           40  the engine did not start, or refused the model
     ├── OutOfMemory            41  the model or its context does not fit
     ├── EngineDied             42  native code ended the worker
@@ -122,6 +123,14 @@ class DiskFull(LmfileError):
 
 class CacheBusy(LmfileError):
     exit_code = 33
+
+
+class CannotWrite(LmfileError):
+    exit_code = 34
+
+    def __init__(self, path: Path | str, happened: str) -> None:
+        self.path = str(path)
+        super().__init__(f"Writing `{path}`: {happened}; choose another place.")
 
 
 class EngineFailed(LmfileError):

@@ -1,0 +1,113 @@
+"""Copies bytes from one file into another at the kernel's speed and learns their digests meanwhile.
+
+Linux copies within the kernel (copy_file_range), and shares the blocks where the file system
+can: 64 KiB alignment in the executable is what Btrfs and XFS need for that. Elsewhere, and
+between file systems, a buffer is read and written. sha256 and crc32 each read the same
+window on a thread of their own, so that the slowest of the three sets the pace and
+the page cache serves all of them, whatever the file's size.
+"""
+
+import errno
+import hashlib
+import os
+import threading
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from bundler.digests import Digests
+
+WINDOW_BYTES = 32 << 20
+BUFFER_BYTES = 1 << 20
+
+Advance = Callable[[int], None]
+"""Called with the bytes done."""
+
+_ELSEWHERE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+"""What copy_file_range says where it cannot: other file systems, old kernels, strict sandboxes."""
+
+
+def copy(source: Path, offset: int, size: int, target: BinaryIO, known: Digests | None, advance: Advance) -> Digests:
+    """Append `size` bytes of `source` from `offset` on to the unbuffered `target`; -> their digests.
+
+    With `known` nothing is hashed. Raises: OSError; EOFError if `source` ends before.
+    """
+    sha256, crc32 = hashlib.sha256(), _Crc32()
+    updates = [] if known else [sha256.update, crc32.update]
+    with open(source, "rb", buffering=0) as file:
+        file.seek(offset)
+        for start in range(0, size, WINDOW_BYTES):
+            count = min(WINDOW_BYTES, size - start)
+            feeds = [_Feed(source, offset + start, count, update) for update in updates]
+            _transfer(file, target, count)
+            for feed in feeds:
+                feed.finish()
+            advance(start + count)
+    return known or Digests(sha256.hexdigest(), crc32.value)
+
+
+def _transfer(source: BinaryIO, target: BinaryIO, count: int) -> None:
+    while count:
+        moved = _within_kernel(source, target, count) or _through_buffer(source, target, count)
+        if not moved:
+            raise EOFError
+        count -= moved
+
+
+def _within_kernel(source: BinaryIO, target: BinaryIO, count: int) -> int:
+    if not hasattr(os, "copy_file_range"):
+        return 0
+    try:
+        return os.copy_file_range(source.fileno(), target.fileno(), count)
+    except OSError as error:
+        if error.errno in _ELSEWHERE:
+            return 0
+        raise
+
+
+def _through_buffer(source: BinaryIO, target: BinaryIO, count: int) -> int:
+    data = source.read(min(count, BUFFER_BYTES))
+    rest = memoryview(data)
+    while rest:
+        rest = rest[target.write(rest) :]
+    return len(data)
+
+
+class _Crc32:
+    """zlib's crc32 in the form of a hashlib object."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def update(self, data: memoryview) -> None:
+        self.value = zlib.crc32(data, self.value)
+
+
+class _Feed:
+    """Gives a range of a file to `update` on a thread of its own."""
+
+    def __init__(self, source: Path, offset: int, size: int, update: Callable[[memoryview], None]) -> None:
+        self._range = (source, offset, size)
+        self._update = update
+        self._error: OSError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait until the range was read. Raises: OSError if it could not be."""
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+    def _run(self) -> None:
+        source, offset, left = self._range
+        buffer = memoryview(bytearray(min(BUFFER_BYTES, left)))
+        try:
+            with open(source, "rb", buffering=0) as file:
+                file.seek(offset)
+                while left and (count := file.readinto(buffer[:left])):
+                    self._update(buffer[:count])
+                    left -= count
+        except OSError as error:
+            self._error = error

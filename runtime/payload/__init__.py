@@ -1,0 +1,24 @@
+"""The format of an executable, read side: footer, manifest, members. docs/FORMAT.md describes it.
+
+    [launcher | zip: members…, manifest.json | central directory | end record with the footer]
+
+The packer (bundler/container.py) writes with the same records.
+"""
+
+from runtime.payload.footer import FOOTER_BYTES, Footer
+from runtime.payload.manifest import APP_PREFIX, MANIFEST_NAME, RUNTIME_NAME, Manifest, Member, Model, Span
+from runtime.payload.reader import Finding, Payload
+
+__all__ = [
+    "APP_PREFIX",
+    "FOOTER_BYTES",
+    "MANIFEST_NAME",
+    "RUNTIME_NAME",
+    "Finding",
+    "Footer",
+    "Manifest",
+    "Member",
+    "Model",
+    "Payload",
+    "Span",
+]

@@ -1,0 +1,177 @@
+"""The manifest: what an executable holds, as typed records read from its JSON.
+
+Every offset is held against the file before it is believed. Keys that this version does
+not know are ignored, so that format 1 can grow; another format number is refused.
+Records are NamedTuples: `dataclasses` would cost every start 5 ms of imports.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+RUNTIME_NAME = "runtime.tar.zst"
+APP_PREFIX = "app/"
+MAX_MEMBERS = 65_000  # below the count at which a zip needs another end record
+
+Kind = TypeVar("Kind")
+
+
+class Span(NamedTuple):
+    """A range of the file, in bytes; `sha256` in hex."""
+
+    offset: int
+    size: int
+    sha256: str
+
+
+class Member(NamedTuple):
+    """One member's data. `role`: runtime, app, model, license."""
+
+    path: str
+    role: str
+    offset: int
+    size: int
+    sha256: str
+
+
+class Model(NamedTuple):
+    """One model; `path` is its member's. `context_length` in tokens, as trained."""
+
+    role: str
+    path: str
+    architecture: str
+    name: str
+    parameters: int
+    context_length: int
+    file_type: str
+    license: str
+
+
+class Manifest(NamedTuple):
+    """`created` is in seconds since 1970; `app` spans the app members, headers included."""
+
+    format: int
+    lmfile: str
+    name: str
+    target: str
+    created: int
+    launcher: Span
+    app: Span
+    runtime: dict[str, Any]
+    members: tuple[Member, ...]
+    models: tuple[Model, ...]
+    defaults: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """The manifest's JSON: sorted keys, one line per record's field, UTF-8."""
+        return json.dumps(_plain(self), sort_keys=True, ensure_ascii=False, indent=1).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, data: bytes, end: int) -> "Manifest":
+        """Read the JSON of a manifest that begins at byte `end` of the file. Raises: ValueError with the reason."""
+        try:
+            table = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"its manifest is not JSON: {error}") from error
+        if not isinstance(table, dict) or table.get("format") != FORMAT:
+            found = table.get("format") if isinstance(table, dict) else None
+            raise ValueError(f"its manifest has format {found}, and this lmfile reads {FORMAT}")
+        manifest = cls(
+            format=FORMAT,
+            lmfile=_get(table, "lmfile", str),
+            name=_get(table, "name", str),
+            target=_get(table, "target", str),
+            created=_get(table, "created", int),
+            launcher=_span({"offset": 0, **_get(table, "launcher", dict)}),
+            app=_span(_get(table, "app", dict)),
+            runtime=_get(table, "runtime", dict),
+            members=_records(table, "members", _member),
+            models=_records(table, "models", _model),
+            defaults=_get(table, "defaults", dict),
+        )
+        _check(manifest, end)
+        return manifest
+
+
+def is_safe(path: str) -> bool:
+    """Whether a member may have this name: relative, no `..`, no drive, no backslash, no control characters."""
+    return (
+        0 < len(path.encode("utf-8", "surrogatepass")) <= 1000
+        and path.isprintable()
+        and not set(path) & set('\\:*?"<>|')
+        and all(part not in ("", ".", "..") for part in path.split("/"))
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: _plain(field) for key, field in value._asdict().items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _get(table: dict[str, Any], key: str, kind: type[Kind]) -> Kind:
+    value = table.get(key)
+    if type(value) is not kind:
+        raise ValueError(f"its manifest has no {kind.__name__} `{key}`")
+    return value
+
+
+def _size(table: dict[str, Any], key: str) -> int:
+    number = _get(table, key, int)
+    if number < 0:
+        raise ValueError(f"its manifest has a negative `{key}`")
+    return number
+
+
+def _digest(table: dict[str, Any]) -> str:
+    text = _get(table, "sha256", str)
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise ValueError("its manifest has a `sha256` that is not 64 hex digits")
+    return text
+
+
+def _span(table: dict[str, Any]) -> Span:
+    return Span(_size(table, "offset"), _size(table, "size"), _digest(table))
+
+
+def _member(table: dict[str, Any]) -> Member:
+    path = _get(table, "path", str)
+    if not is_safe(path):
+        raise ValueError(f"its manifest names the impossible member {path!r}")
+    return Member(path, _get(table, "role", str), *_span(table))
+
+
+def _model(table: dict[str, Any]) -> Model:
+    texts = {key: _get(table, key, str) for key in ("role", "path", "architecture", "name", "file_type", "license")}
+    return Model(parameters=_size(table, "parameters"), context_length=_size(table, "context_length"), **texts)
+
+
+def _records(table: dict[str, Any], key: str, read: Callable[[dict[str, Any]], Kind]) -> tuple[Kind, ...]:
+    rows = _get(table, key, list)
+    if len(rows) > MAX_MEMBERS or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"its manifest's `{key}` is not a list of records")
+    return tuple(read(row) for row in rows)
+
+
+def _check(manifest: Manifest, end: int) -> None:
+    """Members in file order without overlap, before the manifest; spans and models that name what is there."""
+    _check_order(manifest.members, manifest.launcher.size, end)
+    paths = {member.path for member in manifest.members}
+    if len(paths) != len(manifest.members):
+        raise ValueError("its manifest names a member twice")
+    app = [member for member in manifest.members if member.path.startswith(APP_PREFIX)]
+    app_end = manifest.app.offset + manifest.app.size
+    if app_end > end or not all(manifest.app.offset <= member.offset <= app_end - member.size for member in app):
+        raise ValueError("its manifest has an app span that is not that of the app members")
+    for model in manifest.models:
+        if model.path not in paths:
+            raise ValueError(f"its manifest has a model `{model.path}` without a member")
+
+
+def _check_order(members: Sequence[Member], start: int, end: int) -> None:
+    for member in members:
+        if member.offset < start or member.offset + member.size > end:
+            raise ValueError(f"its manifest puts `{member.path}` where it cannot be")
+        start = member.offset + member.size
