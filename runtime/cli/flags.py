@@ -5,14 +5,12 @@ llamafile or llama-server knew and that has no meaning here is accepted with a w
 scripts and clients must not break over it.
 """
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["switch", "int", "float", "text", "file"]
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """One flag: its spellings, the field of `Options` it sets, and its bounds (inclusive)."""
 
     names: tuple[str, ...]
@@ -27,9 +25,11 @@ class Flag:
     """Words that stand for a number, such as `all` for 999."""
 
 
-@dataclass(slots=True)
 class Options:
-    """What the command line asked for; `None` means that nothing was said."""
+    """What the command line asked for: the defaults, until `parse` sets something else.
+
+    None means that nothing was said. A plain class: `dataclasses` would cost every start 5 ms.
+    """
 
     server: bool = False
     chat: bool = False
@@ -82,17 +82,38 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("-a", "--alias"), "alias", "text", "name of the model in the API", "NAME"),
         Flag(("-c", "--ctx-size"), "ctx_size", "int", "context in tokens; 0: the model's, if it fits", "N", 0, INT_MAX),
         Flag(("-t", "--threads"), "threads", "int", "threads to generate; -1: one per core", "N", -1, 1024),
+        Flag(("-tb", "--threads-batch"), "threads_batch", "int", "threads to read prompts; -1: as -t", "N", -1, 1024),
         Flag(
-            ("-tb", "--threads-batch"), "threads_batch", "int", "threads to read prompts; -1: as -t", "N", -1, 1024
+            ("-ngl", "--gpu-layers", "--n-gpu-layers"),
+            "gpu_layers",
+            "int",
+            "layers on the GPU; -1: all that fit",
+            "N",
+            -1,
+            INT_MAX,
+            words=(("auto", "-1"), ("all", "9999")),
         ),
         Flag(
-            ("-ngl", "--gpu-layers", "--n-gpu-layers"), "gpu_layers", "int",
-            "layers on the GPU; -1: all that fit", "N", -1, INT_MAX, words=(("auto", "-1"), ("all", "9999")),
-        ),
-        Flag(
-            ("--gpu",), "gpu", "text", "auto, disable, nvidia, amd, apple or vulkan", "NAME",
-            choices=("auto", "disable", "disabled", "nvidia", "cublas", "amd", "rocm", "rocblas", "hip", "apple", "metal",
-                     "vulkan", "vk"),
+            ("--gpu",),
+            "gpu",
+            "text",
+            "auto, disable, nvidia, amd, apple or vulkan",
+            "NAME",
+            choices=(
+                "auto",
+                "disable",
+                "disabled",
+                "nvidia",
+                "cublas",
+                "amd",
+                "rocm",
+                "rocblas",
+                "hip",
+                "apple",
+                "metal",
+                "vulkan",
+                "vk",
+            ),
         ),
     ),
     "Server": (
@@ -129,7 +150,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
 
 FLAGS: tuple[Flag, ...] = tuple(flag for group in GROUPS.values() for flag in group)
 BY_NAME: dict[str, Flag] = {name: flag for flag in FLAGS for name in flag.names}
-DEFAULTS: dict[str, object] = {field.name: field.default for field in fields(Options)}
+DEFAULTS: dict[str, object] = {field: getattr(Options, field) for field in Options.__annotations__}
 
 LEGACY_SWITCHES = frozenset(
     """--unsecure --confine-reads --v2 --cli --nologo --ascii --nothink --trap --fast --precise --no-mmap --mlock

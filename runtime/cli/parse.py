@@ -88,7 +88,7 @@ def _unknown(name: str) -> str:
     import difflib
 
     if not name.startswith("-"):
-        return f"Reading the command line: `{name[:80]}` is not a flag; to ask a question, write -p \"…\"."
+        return f'Reading the command line: `{name[:80]}` is not a flag; to ask a question, write -p "…".'
     near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else "see --help."
     return f"Reading the command line: there is no flag `{name[:80]}`; {hint}"

@@ -5,8 +5,8 @@ structurally false one; the packed model passed it when it was packed.
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime import gguf
 from runtime.cli.flags import Options
@@ -17,8 +17,7 @@ EXECUTABLE_VARIABLE = "LMFILE_EXECUTABLE"
 """Set by the launcher to the path of the executable; absent in a checkout."""
 
 
-@dataclass(frozen=True)
-class ModelSource:
+class ModelSource(NamedTuple):
     """`size` bytes of weights from `offset` of `path`; `foreign`: not part of the executable."""
 
     path: Path

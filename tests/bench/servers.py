@@ -93,7 +93,11 @@ def running(name: str, command: list[str | Path], env: dict[str, str] | None = N
     full = [os.fspath(part) for part in command] + ["--host", "127.0.0.1", "--port", str(port)]
     started_at = time.monotonic()
     process = subprocess.Popen(
-        full, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        full,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:

@@ -46,7 +46,7 @@ def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_reader_that_leaves_is_no_error() -> None:
     program = "from runtime.console import Console\nc = Console()\nfor _ in range(10000): c.answer('x' * 100)\n"
     reader = subprocess.run(
-        f"{sys.executable} -c \"{program}\" | head -c 10", shell=True, capture_output=True, timeout=60, check=False
+        f'{sys.executable} -c "{program}" | head -c 10', shell=True, capture_output=True, timeout=60, check=False
     )
     assert reader.stdout == b"x" * 10
     assert reader.stderr == b""

@@ -63,7 +63,9 @@ def test_flags_of_older_llamafiles_warn_and_go_on() -> None:
     old = ["--unsecure", "--nologo", "-fa", "on", "--mlock", "-b", "512", "--ctx-size", "0", "-ngl", "9999", "--v2"]
     options, warnings = parse(old)
     assert options.gpu_layers == 9999
-    assert warnings == [f"{name} has no effect in this version" for name in ("--unsecure", "--nologo", "-fa", "--mlock", "-b", "--v2")]
+    assert warnings == [
+        f"{name} has no effect in this version" for name in ("--unsecure", "--nologo", "-fa", "--mlock", "-b", "--v2")
+    ]
 
 
 def test_a_legacy_flag_never_swallows_the_next_flag() -> None:
@@ -78,4 +80,4 @@ def test_no_spelling_is_both_known_and_legacy() -> None:
 
 
 def test_the_table_and_the_options_agree() -> None:
-    assert {flag.field for flag in FLAGS} == set(Options.__dataclass_fields__)
+    assert {flag.field for flag in FLAGS} == set(Options.__annotations__)
