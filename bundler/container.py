@@ -12,7 +12,6 @@ does not: that would wait for the device, and what a power cut leaves of a file 
 found by `lmfile verify`, since every byte is under a hash.
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -88,9 +87,9 @@ def write(output: Path, contents: Contents, progress: Progress) -> int:
                 size = _write(file, part, contents, places, lambda done: progress(output.name, done, end))
             part.chmod(EXECUTABLE_MODE)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in copying.NO_ROOM:
             raise DiskFull(output) from error
-        raise CannotWrite(output, error.strerror or str(error)) from error
+        raise CannotWrite(output, _happened(error)) from error
     return size
 
 
@@ -98,6 +97,11 @@ def created() -> int:
     """SOURCE_DATE_EPOCH, or 0: what stands for the time of the build."""
     text = os.environ.get("SOURCE_DATE_EPOCH", "0")
     return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _happened(error: OSError) -> str:
+    what = (error.strerror or str(error)).lower()
+    return f"{what} (`{error.filename}`)" if error.filename else what
 
 
 def _plan(contents: Contents) -> tuple[list[_Place], int]:

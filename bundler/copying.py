@@ -24,6 +24,9 @@ BUFFER_BYTES = 1 << 20
 Advance = Callable[[int], None]
 """Called with the bytes done."""
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a write says on a full disk."""
+
 _ELSEWHERE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 """What copy_file_range says where it cannot: other file systems, old kernels, strict sandboxes."""
 

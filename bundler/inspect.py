@@ -1,0 +1,39 @@
+"""`lmfile inspect`: what an executable holds, as text or as JSON."""
+
+import json
+from pathlib import Path
+
+from bundler.console import Console
+from bundler.executable import open_executable
+from runtime.payload import Payload, Span
+
+
+def inspect(path: Path, as_json: bool, console: Console) -> None:
+    """Print the manifest of `path`. Raises: UsageError, PayloadDamaged."""
+    payload = open_executable(path)
+    if as_json:
+        table = json.loads(payload.manifest.encode()) | {"size": payload.size_bytes}
+        console.result(json.dumps(table, sort_keys=True, ensure_ascii=False, indent=1))
+        return
+    for line in _page(payload):
+        console.result(line)
+
+
+def _page(payload: Payload) -> list[str]:
+    manifest = payload.manifest
+    engine = manifest.runtime.get("engine", {})
+    lines = [
+        f"{manifest.name}: lmfile {manifest.lmfile} for {manifest.target}, {payload.size_bytes / 1e6:.1f} MB",
+        f"python    {manifest.runtime.get('python', '?')}",
+        f"engine    llama-cpp-python {engine.get('llama_cpp_python', '?')}",
+    ]
+    lines += [
+        f"model     {model.name}, {model.architecture}, {model.file_type}, {model.parameters / 1e6:,.0f}M parameters,"
+        f" {model.context_length:,} tokens, license {model.license}"
+        for model in manifest.models
+    ]
+    lines += ["", f"{'bytes':>14}  {'offset':>14}  sha256            member"]
+    spans = {"launcher": manifest.launcher}
+    spans |= {member.path: Span(member.offset, member.size, member.sha256) for member in manifest.members}
+    lines += [f"{span.size:>14,}  {span.offset:>14,}  {span.sha256[:16]}  {name}" for name, span in spans.items()]
+    return lines
