@@ -40,7 +40,7 @@ class Answer:
 
     started: Started | None = None
     finished: Finished | None = None
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     probabilities: list[TokenProbability] = field(default_factory=list)
 
@@ -51,9 +51,14 @@ class Answer:
         elif isinstance(piece, Finished):
             self.finished = piece
         else:
-            self.text += piece.text
+            self.pieces.append(piece.text)
             self.tokens += piece.tokens
             self.probabilities += piece.probabilities
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join(self.pieces)
 
     @property
     def n_prompt(self) -> int:

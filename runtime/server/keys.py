@@ -1,4 +1,4 @@
-"""Who may use the server: API keys, where they come from and how one is presented.
+"""Who may use the server: those who present one of its API keys.
 
 One function decides for every spelling (`Authorization: Bearer`, `X-Api-Key`): two
 places would one day disagree. Keys are kept as hashes and compared in constant time.
@@ -8,32 +8,13 @@ What is not covered: guessing. A key of your own should be long; there is no loc
 
 import hashlib
 import hmac
-import os
-import stat
-import sys
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDictProxy
 
-from runtime.errors import UsageError
 from runtime.server.problem import Problem
-
-ENVIRONMENT = "LMFILE_API_KEY"
-MAX_FILE_BYTES = 64 << 10
-
-
-def gather_keys(given: str | None, file: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the keys of --api-key (several with commas), --api-key-file and LMFILE_API_KEY.
-
-    Raises: UsageError when the file cannot be read, holds no key, or others may read it.
-    """
-    keys = [*(given or "").split(","), environ.get(ENVIRONMENT, "")]
-    if file is not None:
-        keys += _read(Path(file))
-    return tuple(dict.fromkeys(key.strip() for key in keys if key.strip()))
 
 
 class Keys:
@@ -71,21 +52,3 @@ async def keyed(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-def _read(path: Path) -> list[str]:
-    doing = f"Reading the API keys in `{path}`"
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(MAX_FILE_BYTES + 1)
-        lines = content.decode("utf-8").split()
-    except OSError as error:
-        raise UsageError(f"{doing}: {error.strerror}; check the path.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{doing}: this is not a text file; write one key per line.") from error
-    if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"{doing}: other users may read the file; run `chmod 600 {path}`.")
-    if not lines or len(content) > MAX_FILE_BYTES:
-        raise UsageError(f"{doing}: it holds no key, or is too long; write one key per line.")
-    return lines

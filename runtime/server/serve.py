@@ -19,20 +19,14 @@ from aiohttp import web
 
 from runtime.engine.client import EngineClient
 from runtime.server import limits
+from runtime.server.accept import accept
 from runtime.server.app import create_app
 from runtime.server.guard import guard_for
 from runtime.server.inflight import INFLIGHT, Inflight
 from runtime.server.options import ServerOptions
-from runtime.server.sockets import BACKLOG
 from runtime.server.stop import Stop
 
 LAST_WORDS_S = 1.0
-
-_BUSY_BODY = b'{"error":{"code":503,"message":"There are too many connections.","type":"unavailable_error"}}'
-BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_BUSY_BODY), _BUSY_BODY)
-)
 
 
 async def serve(
@@ -61,7 +55,7 @@ class Server:
         port = sockets[0].getsockname()[1]
         app = create_app(options, engine, guard_for(port, options.allow_hosts))
         self._inflight: Inflight = app[INFLIGHT]
-        self._listeners: list[asyncio.Server] = []
+        self._accepting: list[asyncio.Task[None]] = []
         self._runner = web.AppRunner(
             app,
             handler_cancellation=True,
@@ -76,14 +70,15 @@ class Server:
     async def start(self) -> None:
         """Accept connections."""
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
-        for sock in self._sockets:
-            self._listeners.append(await loop.create_server(self._accept, sock=sock, backlog=BACKLOG))
+        if self._runner.server is not None:
+            self._accepting = [asyncio.create_task(accept(sock, self._runner.server)) for sock in self._sockets]
 
     async def close(self, stop: Stop) -> None:
         """Stop accepting, let running answers finish within the grace, end the rest."""
-        for listener in self._listeners:
-            listener.close()
+        for task in self._accepting:
+            task.cancel()
+        for sock in self._sockets:
+            sock.close()
         drained = asyncio.create_task(self._inflight.drained())
         hurried = asyncio.create_task(stop.now())
         await asyncio.wait({drained, hurried}, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
@@ -92,21 +87,6 @@ class Server:
         await asyncio.wait({drained}, timeout=LAST_WORDS_S)
         drained.cancel()
         await self._runner.cleanup()
-
-    def _accept(self) -> asyncio.BaseProtocol:
-        server = self._runner.server
-        if server is None or len(server.connections) >= limits.MAX_CONNECTIONS:
-            return _Refuse()
-        return server()
-
-
-class _Refuse(asyncio.Protocol):
-    """One connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(BUSY)
-        transport.close()
 
 
 def _quiet_logger() -> logging.Logger:

@@ -70,9 +70,11 @@ class ScriptedEngine:
     failure: LmfileError | None = None
     asked: list[Generate] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
+    last_id: int = 0
 
     def new_id(self) -> int:
-        return len(self.asked) + 1
+        self.last_id += 1
+        return self.last_id
 
     async def generate(self, request: Generate) -> AsyncGenerator[Event, None]:
         self.asked.append(request)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import UsageError
-from runtime.server.keys import gather_keys
+from runtime.server.key_sources import gather_keys
 from runtime.server.page import FILES
 from tests.runtime.server.live import Live, ScriptedEngine
 
@@ -98,7 +98,9 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
         gather_keys(None, str(file), {})
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xfe\x00", b"x" * 70_000], ids=["empty", "blank", "binary", "long"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n \n", b"\xff\xfe\x00", b"x" * 70_000], ids=["empty", "blank", "binary", "long"]
+)
 def test_a_file_without_keys_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "keys"
     file.write_bytes(content)

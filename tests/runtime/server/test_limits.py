@@ -130,7 +130,8 @@ def test_one_connection_too_many(start: Callable[..., Live], monkeypatch: pytest
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"nonsense", b"[]", b"1", b"null", b'"text"', b'{"prompt": "x"', b'{"prompt": "x"} x', b"\xef\xbb\xbf{}",
+        b"", b"{", b"nonsense", b"[]", b"1", b"null", b'"text"', b'{"prompt": "x"', b'{"prompt": "x"} x',
+        b"\xef\xbb\xbf{}",
         b'{"prompt": NaN}', b'{"prompt": "x", "temperature": NaN}', b'{"prompt": "x", "temperature": Infinity}',
         b'{"prompt": "x", "ignored": -Infinity}', b'{"prompt": "x", "temperature": 1e999}',
         b'{"prompt": "\xff"}', b'{"prompt": "\xed\xa0\x80"}', b'{"prompt": "\\ud800"}', b'{"prompt": "\\udc00\\ud800"}',

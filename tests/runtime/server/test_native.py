@@ -1,0 +1,142 @@
+"""llama.cpp's dialect, to the byte that LangChain's and LlamaIndex's llamafile classes depend on."""
+
+import json
+
+import pytest
+
+from runtime.engine.protocol import Sampling
+from tests.runtime.server.live import Live, fail, say
+from tests.runtime.server.test_openai import MEASURED, probable
+
+# What langchain-community's Llamafile sends with every call.
+LANGCHAIN = {
+    "seed": -1, "temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "n_predict": -1, "n_keep": 0,
+    "tfs_z": 1.0, "typical_p": 1.0, "repeat_penalty": 1.1, "repeat_last_n": 64, "penalize_nl": True,
+    "presence_penalty": 0.0, "frequency_penalty": 0.0, "mirostat": 0, "mirostat_tau": 5.0, "mirostat_eta": 0.1,
+}  # fmt: skip
+SETTINGS = {
+    "temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "typical_p": 1.0, "top_n_sigma": -1.0,
+    "xtc_probability": 0.0, "xtc_threshold": 0.1, "dynatemp_range": 0.0, "dynatemp_exponent": 1.0, "repeat_last_n": 64,
+    "repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "dry_multiplier": 0.0, "dry_base": 1.75,
+    "dry_allowed_length": 2, "dry_penalty_last_n": -1, "dry_sequence_breakers": ["\n", ":", '"', "*"], "mirostat": 0,
+    "mirostat_tau": 5.0, "mirostat_eta": 0.1, "min_keep": 0, "seed": 42, "logit_bias": [], "ignore_eos": False,
+    "n_predict": -1, "max_tokens": -1, "stop": [], "stream": False, "n_probs": 0, "cache_prompt": True,
+}  # fmt: skip
+LAST = {
+    "index": 0, "content": "Hello there.", "tokens": [], "id_slot": -1, "stop": True, "model": "tiny",
+    "tokens_predicted": 3, "tokens_evaluated": 5, "prompt": "<the prompt>", "tokens_cached": 7,
+    "generation_settings": SETTINGS, "has_new_line": False, "truncated": False, "stop_type": "eos", "stopping_word": "",
+    "timings": MEASURED,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/completion", "/completions"])
+def test_a_whole_answer(server: Live, path: str) -> None:
+    assert server.post(path, {"prompt": "x"}).json() == LAST
+
+
+def test_a_streamed_answer_to_the_byte(server: Live) -> None:
+    reply = server.post("/completion", {"prompt": "x", "stream": True})
+    lines = reply.body.split(b"\n\n")
+    counts = b'"stop":false,"id_slot":-1,"tokens_predicted":%d,"tokens_evaluated":5}'
+    assert lines[:3] == [
+        b'data: {"index":0,"content":"Hello","tokens":[0],' + counts % 1,
+        b'data: {"index":0,"content":" there","tokens":[1],' + counts % 2,
+        b'data: {"index":0,"content":".","tokens":[2],' + counts % 3,
+    ]
+    assert json.loads(lines[3].removeprefix(b"data: ")) == {
+        **LAST, "content": "", "generation_settings": {**SETTINGS, "stream": True},
+    }  # fmt: skip
+    assert lines[4:] == [b""]
+    assert reply.headers["Content-Type"] == "text/event-stream"
+
+
+def test_the_contract_of_langchain(server: Live) -> None:
+    """Each rule is one thing its client code cannot survive."""
+    server.engine.script = say("a", "\u2028", "\u0085", "é", " 👋")
+    body = {"prompt": "x", **LANGCHAIN, "stop": ["\n"]}
+    whole = server.post("/completion", body)
+    assert isinstance(whole.json()["content"], str)
+    streamed = server.post("/completion", {**body, "stream": True}).body
+    assert streamed.isascii()
+    assert b"[DONE]" not in streamed
+    lines = [line for line in streamed.decode().splitlines() if line]
+    assert all(line.startswith("data: {") for line in lines)
+    assert "".join(json.loads(line[6:])["content"] for line in lines) == whole.json()["content"]
+    asked = server.engine.asked[0]
+    assert asked.sampling == Sampling(repeat_penalty=1.1)
+    assert (asked.max_tokens, asked.stop) == (-1, ["\n"])
+
+
+def test_a_failure_after_the_first_token_has_content(server: Live) -> None:
+    server.engine.script = fail("died", "The engine ended.", after=("Hel",))
+    reply = server.post("/completion", {"prompt": "x", "stream": True})
+    assert reply.events()[-1] == {
+        "error": {"code": 503, "message": "The engine ended.", "type": "unavailable_error"},
+        "content": "",
+        "stop": True,
+    }
+
+
+@pytest.mark.parametrize(("reason", "expected"), [("stop", "eos"), ("word", "word"), ("length", "limit")])
+def test_stop_types(server: Live, reason: str, expected: str) -> None:
+    server.engine.script = say("a\n", "b", reason=reason, stopping_word="###" if reason == "word" else "")
+    answer = server.post("/completion", {"prompt": "x"}).json()
+    assert (answer["stop_type"], answer["has_new_line"]) == (expected, True)
+    assert answer["stopping_word"] == ("###" if reason == "word" else "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "n_answers"),
+    [({"prompt": ["a", "b"]}, 2), ({"prompt": ["a"]}, 1), ({"prompt": "a", "n": 2}, 2),
+     ({"prompt": "a", "n_cmpl": 3}, 3), ({"prompt": [[1, 2], "b"]}, 2)],
+)  # fmt: skip
+def test_an_array_answers_a_list(server: Live, fields: dict[str, object], n_answers: int) -> None:
+    answers = server.post("/completion", fields).json()
+    assert [answer["index"] for answer in answers] == list(range(n_answers))
+    chunks = server.post("/completion", {**fields, "stream": True}).events()
+    assert [chunk["index"] for chunk in chunks if chunk["stop"]] == list(range(n_answers))
+
+
+def test_tokens_are_one_prompt(server: Live) -> None:
+    assert server.post("/completion", {"prompt": [1, 2, 3]}).json()["index"] == 0
+    assert server.engine.asked[0].prompt == [1, 2, 3]
+
+
+def test_return_tokens(server: Live) -> None:
+    assert server.post("/completion", {"prompt": "x", "return_tokens": True}).json()["tokens"] == [0, 1, 2]
+
+
+def test_probabilities(server: Live) -> None:
+    server.engine.script = probable
+    whole = server.post("/completion", {"prompt": "x", "n_probs": 2}).json()["completion_probabilities"]
+    assert server.engine.asked[0].n_probs == 2
+    assert [one["token"] for one in whole] == ["He", "llo"]
+    assert whole[1]["logprob"] == -9999.0
+    assert whole[0]["top_logprobs"][1] == {"id": 1, "token": "b", "bytes": [98], "logprob": -1.0, "top_logprobs": []}
+    *chunks, last = server.post("/completion", {"prompt": "x", "logprobs": 2, "stream": True}).events()
+    assert [chunk["completion_probabilities"][0]["token"] for chunk in chunks] == ["He", "llo"]
+    assert "completion_probabilities" not in last
+
+
+def test_banned_tokens_are_told_as_json(server: Live) -> None:
+    answer = server.post("/completion", {"prompt": "x", "logit_bias": [[5, False], [6, 1.5]]}).json()
+    assert answer["generation_settings"]["logit_bias"] == [{"token": 5, "bias": None}, {"token": 6, "bias": 1.5}]
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/health"])
+def test_health(server: Live, path: str) -> None:
+    assert (server.get(path).status, server.get(path).body) == (200, b'{"status":"ok"}')
+
+
+def test_props(start: object) -> None:
+    server: Live = start(model_path="/m/x.gguf", total_slots=4, hardware={"cpu": "zen4"})  # type: ignore[operator]
+    props = server.get("/props").json()
+    settings = props.pop("default_generation_settings")
+    assert settings == {"params": {**SETTINGS, "seed": -1, "stream": True}, "n_ctx": 4096}
+    assert props == {
+        "total_slots": 4, "model_alias": "tiny", "model_path": "/m/x.gguf", "model_ftype": "Q4_1",
+        "modalities": {"vision": False, "video": False, "audio": False}, "chat_template": "{{ messages }}",
+        "bos_token": "<s>", "eos_token": "</s>", "build_info": "lmfile/test", "is_sleeping": False,
+        "endpoint_slots": False, "endpoint_props": False, "endpoint_metrics": False, "hardware": {"cpu": "zen4"},
+    }  # fmt: skip
