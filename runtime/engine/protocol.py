@@ -217,9 +217,11 @@ def frame(message: Command | Event) -> bytes:
 
 def command(body: bytes) -> Command:
     """Decode the body of a frame that went to the worker. Raises: msgspec.MsgspecError."""
-    return _command_decoder.decode(body)
+    decoded: Command = _command_decoder.decode(body)
+    return decoded
 
 
 def event(body: bytes) -> Event:
     """Decode the body of a frame that came from the worker. Raises: msgspec.MsgspecError."""
-    return _event_decoder.decode(body)
+    decoded: Event = _event_decoder.decode(body)
+    return decoded

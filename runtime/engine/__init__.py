@@ -1,0 +1,1 @@
+"""The engine: one model in a worker process, spoken to by messages."""

@@ -1,0 +1,43 @@
+"""What there is to say about a loaded model, for people and for `/props`."""
+
+import re
+from collections.abc import Callable
+
+from runtime.engine.backends import llama_devices
+from runtime.engine.backends.llama_context import Context
+from runtime.engine.backends.llama_model import LoadedModel, log_text
+from runtime.engine.protocol import ModelFacts
+
+DESCRIPTION_BYTES = 256
+BUFFER_SIZE = re.compile(r"buffer size = +([0-9.]+) MiB")
+FLASH_ATTENTION_NODE = "FLASH_ATTN_EXT"
+
+
+def facts(model: LoadedModel, context: Context, special: Callable[[int], str]) -> ModelFacts:
+    """Collect them, right after the context was made: two are read from what llama.cpp logged then."""
+    native, handle, vocab = model.native, model.handle, model.vocab
+    log = log_text()
+    accelerators = llama_devices.accelerators(native)
+    return ModelFacts(
+        name=model.config.name or model.meta("general.name"),
+        architecture=model.meta("general.architecture"),
+        description=model.description(DESCRIPTION_BYTES),
+        parameters=native.llama_model_n_params(handle),
+        size_bytes=native.llama_model_size(handle),
+        n_ctx=context.n_ctx,
+        n_ctx_train=native.llama_model_n_ctx_train(handle),
+        n_vocab=native.llama_vocab_n_tokens(vocab),
+        n_embd=native.llama_model_n_embd(handle),
+        vocab_type=native.llama_vocab_type(vocab),
+        file_type=(native.llama_ftype_name(native.llama_model_ftype(handle)) or b"").decode(),
+        chat_template=model.config.chat_template or model.template(),
+        bos_token=special(native.llama_vocab_bos(vocab)),
+        eos_token=special(native.llama_vocab_eos(vocab)),
+        n_threads=context.n_threads,
+        n_threads_batch=context.n_threads_batch,
+        n_gpu_layers=model.config.n_gpu_layers if accelerators else 0,
+        cpu_variant=llama_devices.cpu_variant(native),
+        accelerators=accelerators,
+        flash_attention=FLASH_ATTENTION_NODE in log,
+        memory_bytes=int(sum(float(size) for size in BUFFER_SIZE.findall(log)) * (1 << 20)),
+    )
