@@ -2,7 +2,7 @@
 
 Linux copies within the kernel (copy_file_range), and shares the blocks where the file system
 can: 64 KiB alignment in the executable is what Btrfs and XFS need for that. Elsewhere, and
-between file systems, a buffer is read and written. sha256 and crc32 each read the same
+between file systems, a buffer is read and written. Holes stay holes. sha256 and crc32 each read the same
 window on a thread of their own, so that the slowest of the three sets the pace and
 the page cache serves all of them, whatever the file's size.
 """
@@ -47,15 +47,32 @@ def copy(source: Path, offset: int, size: int, target: BinaryIO, known: Digests 
             for feed in feeds:
                 feed.finish()
             advance(start + count)
+    target.truncate()  # a hole at the end has moved the position and not the end
     return known or Digests(sha256.hexdigest(), crc32.value)
 
 
 def _transfer(source: BinaryIO, target: BinaryIO, count: int) -> None:
     while count:
-        moved = _within_kernel(source, target, count) or _through_buffer(source, target, count)
+        moved = _over_hole(source, target, count)
+        moved = moved or _within_kernel(source, target, count) or _through_buffer(source, target, count)
         if not moved:
             raise EOFError
         count -= moved
+
+
+def _over_hole(source: BinaryIO, target: BinaryIO, count: int) -> int:
+    """Leave a hole where a sparse `source` has one, as `cp` does; -> its size, at most `count`."""
+    if not hasattr(os, "SEEK_DATA"):
+        return 0
+    start = source.tell()
+    try:
+        data = os.lseek(source.fileno(), start, os.SEEK_DATA)
+    except OSError as error:
+        data = start + count if error.errno == errno.ENXIO else start  # ENXIO: nothing but hole from here on
+    size = min(data - start, count, os.fstat(source.fileno()).st_size - start)
+    source.seek(start + size)
+    target.seek(size, os.SEEK_CUR)
+    return size
 
 
 def _within_kernel(source: BinaryIO, target: BinaryIO, count: int) -> int:
