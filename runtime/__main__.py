@@ -1,12 +1,13 @@
 """The entry point, of the executable and of `python -m runtime` in a checkout.
 
-The same program is front and worker: a hidden first argument makes it a worker, before
-anything of the front is imported.
+The same program is front and worker: a hidden first argument makes it a worker or a
+probe, before anything of the front is imported.
 """
 
 import sys
 
 WORKER_FLAG = "--worker"
+PROBE_FLAG = "--probe"
 
 
 def main() -> int:
@@ -16,6 +17,10 @@ def main() -> int:
         from runtime.engine import worker
 
         return worker.main(arguments[1:])
+    if arguments[:1] == [PROBE_FLAG]:
+        from runtime.hardware import probe
+
+        return probe.main(arguments[1:])
     from runtime.cli.main import main as command_line
 
     return command_line(arguments)

@@ -16,6 +16,7 @@ import sys
 import time
 from typing import Protocol
 
+from runtime import program
 from runtime.engine.config import WorkerConfig
 from runtime.errors import EngineFailed
 
@@ -98,7 +99,7 @@ def launch(config: WorkerConfig) -> Worker:
     ours, theirs = socket.socketpair()
     log = _log_file()
     try:
-        process = _start(_command(config), theirs, log)
+        process = _start([*program.command(), WORKER_FLAG, *config.arguments()], theirs, log)
     except OSError as error:
         ours.close()
         os.close(log)
@@ -107,11 +108,6 @@ def launch(config: WorkerConfig) -> Worker:
     finally:
         theirs.close()
     return Worker(config, process, ours, log)
-
-
-def _command(config: WorkerConfig) -> list[str]:
-    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "runtime"]
-    return [*program, WORKER_FLAG, *config.arguments()]
 
 
 def _environment() -> dict[str, str]:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime import program
 from runtime.hardware import libraries
 from runtime.hardware.probe import PROBE_FLAG
 
@@ -43,9 +44,8 @@ def _has_no_node(name: str) -> bool:
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:
-    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "runtime"]
     return subprocess.Popen(
-        [*program, PROBE_FLAG, name],
+        [*program.command(), PROBE_FLAG, name],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
