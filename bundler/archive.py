@@ -27,11 +27,14 @@ class Archive:
 def write(tree: Path, target: Path) -> Archive:
     """Archive every file under `tree` into `target`; symbolic links are not expected there."""
     files = sorted((path for path in tree.rglob("*") if path.is_file()), key=lambda path: path.relative_to(tree).parts)
-    with target.open("wb") as raw, _compressor().stream_writer(raw) as compressed:
-        with tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-            for path in files:
-                with path.open("rb") as content:
-                    tar.addfile(_member(path, tree), content)
+    with (
+        target.open("wb") as raw,
+        _compressor().stream_writer(raw) as compressed,
+        tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in files:
+            with path.open("rb") as content:
+                tar.addfile(_member(path, tree), content)
     with target.open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
     return Archive(sha256, target.stat().st_size, sum(path.stat().st_size for path in files))
@@ -39,9 +42,13 @@ def write(tree: Path, target: Path) -> Archive:
 
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack what `write` wrote; for tools and tests, at run time the launcher does it."""
-    with archive.open("rb") as raw, zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG).stream_reader(raw) as data:
-        with tarfile.open(fileobj=data, mode="r|") as tar:
-            tar.extractall(folder, filter="data")
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG)
+    with (
+        archive.open("rb") as raw,
+        decompressor.stream_reader(raw) as data,
+        tarfile.open(fileobj=data, mode="r|") as tar,
+    ):
+        tar.extractall(folder, filter="data")
 
 
 def _member(path: Path, tree: Path) -> tarfile.TarInfo:

@@ -202,7 +202,7 @@ def _extract(options: argparse.Namespace, console: Console) -> int:
 def _runtime_parser() -> _Parser:
     parser = _Parser(prog="lmfile runtime", description="Make, show or remove the runtime images in the cache.")
     parser.add_argument("action", choices=("build", "list", "clean"))
-    parser.add_argument("--target", metavar="TARGET", help="build: where it will run (default: a computer like this one)")
+    parser.add_argument("--target", metavar="TARGET", help="build: where it will run (default: a computer like this)")
     parser.add_argument("--json", action="store_true", help="list: as JSON")
     parser.add_argument("--all", action="store_true", help="clean: also what a build would use now")
     parser.set_defaults(run=_runtime)

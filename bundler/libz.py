@@ -5,6 +5,7 @@ name of its own it can neither be missing nor stand in for the system's, which a
 graphics driver may load into the same process.
 """
 
+import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
 
@@ -24,17 +25,24 @@ FLAGS = ("-shared", "-fPIC", "-O2", "-s", "-D_LARGEFILE64_SOURCE", "-DHAVE_UNIST
 
 
 def library(zig_target: str, progress: fetch.Progress = fetch.quiet) -> Path:
-    """The directory that holds the library for `zig_target` and, as LICENSES/zlib.txt, its licence."""
-    pin = fetch.pins()[PIN]
-    archive = fetch.fetch(pin, progress)
+    """The directory that holds the library for `zig_target` and, as LICENSES/zlib.txt, its licence.
+
+    Raises: DownloadFailed or BuildFailed.
+    """
 
     def make(staging: Path) -> None:
-        _unpack(archive, staging / "source")
+        _unpack(fetch.fetch(fetch.pins()[PIN], progress), staging / "source")
         (staging / LICENSE).parent.mkdir()
         (staging / LICENSE).write_text(_license(staging / "source" / "zlib.h"), encoding="utf-8")
         _compile(staging, zig_target)
+        shutil.rmtree(staging / "source")
 
-    return store.once("python", store.recipe_hash("libz", pin.sha256, zig_target, FLAGS, SOURCES, EXPORTS), make)
+    return store.once("python", key(zig_target), make)
+
+
+def key(zig_target: str) -> str:
+    """The recipe hash of the library for `zig_target`."""
+    return store.recipe_hash("libz", fetch.pins()[PIN].sha256, zig_target, FLAGS, SOURCES, EXPORTS)
 
 
 def rename_in(module: bytes) -> bytes:
@@ -68,5 +76,5 @@ def _compile(staging: Path, zig_target: str) -> None:
     exports.write_text(EXPORTS, encoding="utf-8")
     sources = [staging / "source" / name for name in SOURCES]
     script = f"-Wl,--version-script={exports}"
-    command = [cmake.zig(), "cc", "-target", zig_target, *FLAGS, script, "-o", staging / NAME, *sources]
-    cmake.run(command, staging / "log.txt", WHAT, timeout_s=TIMEOUT_S)
+    compiler: list[str | Path] = [cmake.zig(), "cc", "-target", zig_target, *FLAGS, script]
+    cmake.run([*compiler, "-o", staging / NAME, *sources], staging / "log.txt", WHAT, timeout_s=TIMEOUT_S)

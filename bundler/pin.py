@@ -6,9 +6,11 @@ For every target the newest build tag that its table in build/targets/ accepts i
 without native code is pinned once, for `any`.
 """
 
+import json
 import re
 import sys
 import urllib.request
+from dataclasses import asdict
 
 from bundler import fetch, targets
 from bundler.console import Console
@@ -51,10 +53,8 @@ def pins_of(requirement: str) -> dict[str, fetch.Pin]:
 
 def toml(key: str, pin: fetch.Pin) -> str:
     """The table of one pin, as it stands in build/pins/."""
-    return (
-        f'[{key}]\nproject = "{pin.project}"\nfilename = "{pin.filename}"\n'
-        f'sha256 = "{pin.sha256}"\nsize = {pin.size}\n'
-    )
+    lines = [f"[{key}]", *(f"{name} = {json.dumps(value)}" for name, value in asdict(pin).items())]
+    return "\n".join(lines) + "\n"
 
 
 def _wheels(project: str, version: str) -> list[str]:
@@ -79,9 +79,7 @@ def _pin(project: str, address: str) -> fetch.Pin:
     sha256 = re.search(r"#sha256=([0-9a-f]{64})$", address)
     if sha256 is None:
         raise DownloadFailed(fetch.filename(address), "the index does not give its sha256")
-    with urllib.request.urlopen(
-        urllib.request.Request(address, method="HEAD"), timeout=fetch.TIMEOUT_S
-    ) as answer:
+    with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=fetch.TIMEOUT_S) as answer:
         return fetch.Pin(project, fetch.filename(address), sha256[1], int(answer.headers["Content-Length"]))
 
 

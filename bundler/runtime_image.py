@@ -1,29 +1,28 @@
-"""Makes the runtime image of a target: interpreter, modules and engine as one tree and one archive.
+"""Makes the runtime image of a target: interpreter, modules and engine as one tree, and the tree as one archive.
 
     bin/lmfile           the interpreter
     bin/lib/             all of sys.path: modules (.pyc and extension modules) and llama_cpp/ with the engine
     freeze_core.libs/    shared libraries of extension modules
 
-Our own code is not in it: an executable carries it beside the image. But what our code imports decides
-which modules are, so the recipe holds our list of imports and not our text.
+Our own code is not in it, an executable carries it beside the image; but what it imports decides
+which modules are.
 """
 
 import json
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bundler import analysis, archive, cpython, elf, engine, fetch, imports, store, targets, wheels
+from bundler import analysis, archive, cpython, elf, engine, fetch, imports, store, targets, trim, wheels
+from bundler.image_recipe import ImageRecipe, source
 from runtime.errors import BuildFailed
 
 KIND = "images"
 ARCHIVE = "runtime.tar.zst"
 FACTS = "image.json"
 LICENSES = "LICENSES"
-BOOT = "__init__lmfile"
-"""The module that the interpreter, by its file name, starts with."""
+WHAT = "the runtime image"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class RuntimeImage:
     unpacked_bytes: int
     python: str
     glibc: str
-    engine: Mapping[str, object]
+    engine: Mapping[str, str]
     packages: Mapping[str, str]
 
     @property
@@ -51,128 +50,106 @@ class RuntimeImage:
         return self.root / LICENSES
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """build/python/image.toml; see there for the fields."""
-
-    packages: list[str]
-    tools: list[str]
-    lazy: list[str]
-    include: dict[str, str]
-    exclude: dict[str, str]
-
-
 def runtime_image(target: str = "linux-x86_64", progress: fetch.Progress = fetch.quiet) -> RuntimeImage:
     """The runtime image for `target`, built if the cache does not have it.
 
-    Raises: UsageError for a target without a portable CPython; DownloadFailed; BuildFailed.
+    Raises: UsageError for a target without a portable CPython or engine; DownloadFailed; BuildFailed.
     """
-    parts = _Parts(target, progress)
-    return load(store.once(KIND, parts.key, parts.make))
+    recipe = ImageRecipe(target)
+    return load(store.once(KIND, recipe.key, lambda staging: _Build(recipe, staging, progress).run()))
 
 
 def load(root: Path) -> RuntimeImage:
-    """Read the facts of an image in the cache."""
+    """Read the facts of the image in `root`."""
     facts = json.loads((root / FACTS).read_text(encoding="utf-8"))
     return RuntimeImage(root=root, **facts)
 
 
-def recipe() -> Recipe:
-    """Read build/python/image.toml."""
-    return Recipe(**tomllib.loads(_source("image.toml").read_text(encoding="utf-8")))
+class _Build:
+    """Puts the parts of one image together in the directory `staging`."""
 
-
-class _Parts:
-    """What an image is made of, found or built, and the steps that put it together."""
-
-    def __init__(self, target: str, progress: fetch.Progress) -> None:
-        self._target = target
+    def __init__(self, recipe: ImageRecipe, staging: Path, progress: fetch.Progress) -> None:
+        self._recipe = recipe
+        self._contents = recipe.contents
+        self._target = targets.python(recipe.target)
+        self._staging = staging
+        self._tree = staging / "tree"
+        self._lib = self._tree / "bin" / "lib"
         self._progress = progress
-        self._recipe = recipe()
-        self._python = cpython.portable(target, progress)
-        self._packages = wheels.unpacked(self._recipe.packages, target, progress)
-        self._engine = engine.engine(target)
-        found = imports.statements(store.project_dir() / "runtime") + imports.statements(self._engine / "llama_cpp")
-        self._request = analysis.Request(sorted(set(found)), list(self._recipe.include), list(self._recipe.exclude))
+        self._python = cpython.portable(recipe.target, progress)
+        self._builder = cpython.portable(analysis.builder_target(), progress)
+        self._packages = wheels.unpacked(self._contents.packages, recipe.target, progress)
+        self._engine = engine.engine(recipe.target, progress)
 
-    @property
-    def key(self) -> str:
-        parts = [self._target, self._python.root.name, self._packages.name, self._engine.name, asdict(self._recipe)]
-        code = [Path(__file__), Path(archive.__file__), *map(_source, ("analyse.py", "bytecode.py", "boot.py"))]
-        return store.recipe_hash(parts, asdict(self._request), *code)
+    def run(self) -> None:
+        self._lib.mkdir(parents=True)
+        shutil.copy(self._python.executable, self._tree / "bin" / "lmfile")
+        self._add_modules()
+        self._add_libraries()
+        for path in sorted(self._tree.rglob("*")):
+            if path.is_file():
+                trim.trim(path)
+        shutil.copytree(self._engine / "llama_cpp" / "lib", self._lib / "llama_cpp" / "lib")
+        elf.gate(self._tree, self._target.glibc, self._target.machine)
+        written = archive.write(self._tree, self._staging / ARCHIVE)
+        shutil.rmtree(self._tree)
+        self._add_licenses(self._staging / LICENSES)
+        self._describe(written)
 
-    def make(self, staging: Path) -> None:
-        tree = staging / "tree"
-        self._copy_interpreter(tree)
-        self._compile(tree, self._modules())
-        self._copy_engine(tree)
-        self._copy_libraries(tree)
-        settings = targets.python(self._target)
-        elf.gate(tree, settings.glibc, settings.machine)
-        written = archive.write(tree, staging / ARCHIVE)
-        self._copy_licenses(staging / LICENSES)
-        facts = asdict(written) | {
-            "target": self._target,
-            "python": self._python.version,
-            "glibc": settings.glibc,
-            "engine": json.loads((self._engine / "engine.json").read_text(encoding="utf-8")),
-            "packages": {name: _version(wheels.pin(name, self._target)) for name in self._recipe.packages},
-        }
-        (staging / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True), encoding="utf-8")
-        shutil.rmtree(tree)
+    def _add_modules(self) -> None:
+        """Put modules below bin/lib: Python as .pyc, extension modules as they are."""
+        bindings = sorted((self._engine / "llama_cpp").glob("*.py"))
+        sources = [
+            (source("boot.py"), "__init__lmfile.py"),
+            *((path, f"llama_cpp/{path.name}") for path in bindings),
+            *self._found_modules(),
+        ]
+        jobs = []
+        for file, name in sources:
+            (self._lib / name).parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix == ".py":
+                jobs.append((str(file), name, str((self._lib / name).with_suffix(".pyc"))))
+            else:
+                shutil.copyfile(file, self._lib / name)
+        request = {"jobs": jobs, "lazy": self._contents.lazy}
+        analysis.run(self._builder, source("bytecode.py"), request, [], self._staging)
 
-    def _modules(self) -> Iterator[tuple[Path, str]]:
-        """Yield (file, path below bin/lib) of each module that the analysis found and the interpreter lacks."""
-        kinds = analysis.modules(self._request, self._recipe.packages, self._recipe.tools, self._progress)
+    def _found_modules(self) -> Iterator[tuple[Path, str]]:
+        """Yield (file, path below bin/lib) of each module that is needed and not in the interpreter itself."""
+        statements = sorted({*self._recipe.imports, *imports.statements(self._engine / "llama_cpp")})
+        request = analysis.Request(statements, list(self._contents.include), list(self._contents.exclude))
+        kinds = analysis.modules(request, self._contents.packages, self._contents.tools, self._progress)
         for name in sorted(set(kinds) - self._python.inside):
-            file = self._find(name)
-            if file is not None:
-                yield file
+            found = self._find(name.replace(".", "/"))
+            if found is not None:
+                yield found
             elif kinds[name] in analysis.IN_A_FILE:
-                raise BuildFailed("the runtime image", f"the module {name} has no file for {self._target}")
+                raise BuildFailed(WHAT, f"the module {name} has no file for {self._recipe.target}")
 
-    def _find(self, name: str) -> tuple[Path, str] | None:
-        base = name.replace(".", "/")
-        endings = ("/__init__.py", "/__init__.pyc", ".py", ".pyc", self._python.extension, ".abi3.so", ".so")
+    def _find(self, base: str) -> tuple[Path, str] | None:
+        endings = ("/__init__.py", "/__init__.pyc", ".py", ".pyc", self._python.extension, ".abi3.so")
         for folder in (self._packages, self._python.lib):
             for ending in endings:
                 if (folder / (base + ending)).is_file():
                     return folder / (base + ending), base + ending
         return None
 
-    def _copy_interpreter(self, tree: Path) -> None:
-        (tree / "bin" / "lib").mkdir(parents=True)
-        shutil.copy(self._python.executable, tree / "bin" / "lmfile")
+    def _add_libraries(self) -> None:
+        """Add the libraries that the extension modules need, and those that these need."""
+        places = {path: self._tree / cpython.LIBRARIES / path.name for path in self._python.libraries.iterdir()}
+        places |= {path: self._lib / path.name for path in self._python.lib.glob("lib*.so")}
+        missing = True
+        while missing:
+            needed = {name for file in elf.survey(self._tree) for name in file.needed}
+            missing = False
+            for path, place in places.items():
+                if path.name in needed and not place.exists():
+                    place.parent.mkdir(exist_ok=True)
+                    shutil.copyfile(path, place)
+                    missing = True
 
-    def _compile(self, tree: Path, modules: Iterator[tuple[Path, str]]) -> None:
-        """Put modules below bin/lib: Python as .pyc, extension modules as they are."""
-        lib = tree / "bin" / "lib"
-        jobs = [(str(_source("boot.py")), f"{BOOT}.py", str(lib / f"{BOOT}.pyc"))]
-        sources = [*modules, *((path, f"llama_cpp/{path.name}") for path in (self._engine / "llama_cpp").glob("*.py"))]
-        for file, name in sorted(sources, key=lambda source: source[1]):
-            if file.suffix == ".so":
-                (lib / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, lib / name)
-            else:
-                jobs.append((str(file), name.removesuffix("c"), str((lib / name).with_suffix(".pyc"))))
-        builder = cpython.portable(analysis.builder_target(), self._progress)
-        analysis.run(builder, _source("bytecode.py"), {"jobs": jobs, "lazy": self._recipe.lazy}, [], tree.parent)
-
-    def _copy_engine(self, tree: Path) -> None:
-        shutil.copytree(self._engine / "llama_cpp" / "lib", tree / "bin" / "lib" / "llama_cpp" / "lib")
-
-    def _copy_libraries(self, tree: Path) -> None:
-        """Add the libraries that the extension modules in `tree` need, and those that these need."""
-        places = {path.name: tree / cpython.LIBRARIES for path in self._python.libraries.iterdir()}
-        places |= {path.name: tree / "bin" / "lib" for path in self._python.lib.glob("lib*.so")}
-        while wanted := {name for file in elf.survey(tree) for name in file.needed if name in places}:
-            for name in sorted(wanted):
-                places_of = places.pop(name)
-                places_of.mkdir(exist_ok=True)
-                source = self._python.lib if places_of.name == "lib" else self._python.libraries
-                shutil.copyfile(source / name, places_of / name)
-
-    def _copy_licenses(self, into: Path) -> None:
+    def _add_licenses(self, into: Path) -> None:
+        """Collect the texts: CPython's and its libraries', the engine's, and each package's."""
         shutil.copytree(self._python.licenses, into)
         shutil.copytree(self._engine / LICENSES, into, dirs_exist_ok=True)
         for path in sorted(self._packages.glob("*.dist-info/**/*")):
@@ -180,10 +157,22 @@ class _Parts:
                 package = path.relative_to(self._packages).parts[0].partition("-")[0]
                 shutil.copyfile(path, into / f"{package}-{path.stem}.txt")
 
+    def _describe(self, written: archive.Archive) -> None:
+        built = json.loads((self._engine / "engine.json").read_text(encoding="utf-8"))
+        facts = asdict(written) | {
+            "target": self._recipe.target,
+            "python": self._python.version,
+            "glibc": self._target.glibc,
+            "engine": {
+                "llama_cpp_python": _version(built["llama_cpp_python"]["archive"].removesuffix(".tar.gz")),
+                "recipe": built["recipe"],
+            },
+            "packages": {
+                name: _version(wheels.pin(name, self._recipe.target).filename) for name in self._contents.packages
+            },
+        }
+        (self._staging / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
-def _source(name: str) -> Path:
-    return store.build_dir() / "python" / name
 
-
-def _version(pin: fetch.Pin) -> str:
-    return pin.filename.split("-")[1]
+def _version(filename: str) -> str:
+    return filename.split("-")[1]

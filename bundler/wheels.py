@@ -25,15 +25,18 @@ def unpacked(names: Sequence[str], target: str, progress: fetch.Progress = fetch
 
     Raises: DownloadFailed or BuildFailed.
     """
-    pins = [pin(name, target) for name in names]
-    files = [fetch.fetch(one, progress) for one in pins]
 
     def make(staging: Path) -> None:
-        for file in files:
+        for file in [fetch.fetch(pin(name, target), progress) for name in names]:
             try:
                 with zipfile.ZipFile(file) as wheel:
                     wheel.extractall(staging)
             except zipfile.BadZipFile as error:
                 raise BuildFailed("the runtime image", f"`{file}` cannot be unpacked ({error})") from error
 
-    return store.once("python", store.recipe_hash("wheels", [one.sha256 for one in pins]), make)
+    return store.once("python", key(names, target), make)
+
+
+def key(names: Sequence[str], target: str) -> str:
+    """The recipe hash of the wheels of all `names`. Raises: BuildFailed when one has no pin."""
+    return store.recipe_hash("wheels", [pin(name, target).sha256 for name in names])

@@ -1,8 +1,7 @@
 """Compiles modules to .pyc files that are the same on every machine and never checked against a source.
 
 Runs inside the portable CPython, so that its compiler decides; reads {"jobs": [[source, name, into]…],
-"lazy": [package…]} as JSON from stdin. A source that is a .pyc already gets a new header only.
-Assertions stay: aiohttp has relied on them for safety (CVE-2025-69227).
+"lazy": [package…]} as JSON from stdin. Assertions stay: aiohttp has relied on them for safety (CVE-2025-69227).
 """
 
 import ast
@@ -13,7 +12,6 @@ from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
 UNCHECKED_HASH = (1).to_bytes(4, "little")
-HEADER_BYTES = 16
 EAGER = "_everything"  # the module that takes over what a lazy package's __init__ does
 
 
@@ -24,9 +22,7 @@ def main() -> None:
         text = Path(source).read_bytes()
         target = Path(into)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.endswith(".pyc"):
-            target.write_bytes(pyc(text[HEADER_BYTES:]))
-        elif name in [f"{package}/__init__.py" for package in request["lazy"]]:
+        if name in [f"{package}/__init__.py" for package in request["lazy"]]:
             target.with_name(f"{EAGER}.pyc").write_bytes(pyc(code(text, name.replace("__init__", EAGER))))
             target.write_bytes(pyc(code(lazy(text, Path(source).parent).encode(), name)))
         else:
@@ -50,18 +46,16 @@ def lazy(text: bytes, folder: Path) -> str:
     """
     assigned = {}
     for node in ast.parse(text).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        for target in targets:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             if isinstance(target, ast.Name) and target.id in ("__version__", "__all__"):
                 assigned[target.id] = ast.literal_eval(node.value)
     submodules = {path.name.partition(".")[0] for path in folder.iterdir()}
-    return LAZY.format(
-        version=assigned["__version__"], names=assigned["__all__"],
-        later=sorted(set(assigned["__all__"]) - submodules), eager=EAGER,
-    )  # fmt: skip
+    later = sorted(set(assigned["__all__"]) - submodules)
+    return LAZY.format(version=assigned["__version__"], names=assigned["__all__"], later=later, eager=EAGER)
 
 
-LAZY = '''
+LAZY = """
 __version__ = {version!r}
 __all__ = {names!r}
 _LATER = frozenset({later!r})
@@ -77,7 +71,7 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
-'''
+"""
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ and PYTHONPATH, which the interpreter itself does not read.
 import os
 import runpy
 import sys
+from pathlib import Path
 
 
 def run(_main: str) -> None:
@@ -24,5 +25,5 @@ def run(_main: str) -> None:
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = arguments
-        sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])))
+        sys.path.insert(0, str(Path(arguments[0]).resolve().parent))
         runpy.run_path(arguments[0], run_name="__main__")

@@ -1,0 +1,58 @@
+"""Knows what decides the bytes of a runtime image, and its hash, before anything is fetched or built."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import zstandard
+
+from bundler import cpython, engine, imports, store, wheels
+
+# Our own files whose text decides an image's bytes.
+DATA = ("analyse.py", "boot.py", "bytecode.py", "image.toml")
+CODE = ("analysis.py", "archive.py", "runtime_image.py", "trim.py")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """build/python/image.toml; the fields are explained there."""
+
+    packages: list[str]
+    tools: list[str]
+    lazy: list[str]
+    include: dict[str, str]
+    exclude: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ImageRecipe:
+    """The recipe of one target's image."""
+
+    target: str
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What image.toml says."""
+        return Contents(**tomllib.loads(source("image.toml").read_text(encoding="utf-8")))
+
+    @cached_property
+    def imports(self) -> list[str]:
+        """What our own code imports from outside itself. Its text decides nothing else."""
+        return imports.statements(store.project_dir() / "runtime")
+
+    @cached_property
+    def key(self) -> str:
+        """The recipe hash.
+
+        Raises: UsageError for a target without a portable CPython or engine; BuildFailed.
+        """
+        packages = wheels.key(self.contents.packages, self.target)
+        parts = [self.target, cpython.key(self.target), packages, engine.Recipe(self.target).hash, self.imports]
+        code = [*map(source, DATA), *map(Path(__file__).with_name, CODE)]
+        return store.recipe_hash(parts, zstandard.ZSTD_VERSION, *code)
+
+
+def source(name: str) -> Path:
+    """A file of build/python/."""
+    return store.build_dir() / "python" / name
