@@ -46,3 +46,16 @@ def pack(folder: Path, output: Path, **what: object) -> Path:
     """Write the executable `output`, its inputs in `folder`."""
     container.write(output, contents(folder, **what), fetch.quiet)  # type: ignore[arg-type]
     return output
+
+
+def example(folder: Path, output: Path) -> Path:
+    """Write the executable that docs/FORMAT.md takes apart."""
+    launcher = folder / "launcher"
+    launcher.write_bytes(b"(native program)")
+    parts = [
+        Part("app/a.pyc", "app", b"code"),
+        Part("models/m.gguf", "model", b"GGUF"),
+        Part("runtime.tar.zst", "runtime", b"zstd"),
+    ]
+    container.write(output, Contents("example", "linux-x86_64", "0.1.0", launcher, parts, {}, 9, []), fetch.quiet)
+    return output
