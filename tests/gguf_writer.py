@@ -49,7 +49,9 @@ def gguf(
     values = TINY if values is None else values
     tensors = TENSORS if tensors is None else tensors
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(values))
-    head += b"".join(_string(key) + struct.pack("<I", kind) + _value(kind, value) for key, (kind, value) in values.items())
+    head += b"".join(
+        _string(key) + struct.pack("<I", kind) + _value(kind, value) for key, (kind, value) in values.items()
+    )
     place = 0
     for index, (name, shape, kind) in enumerate(tensors):
         offset = place if offsets is None else offsets[index]

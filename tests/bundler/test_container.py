@@ -111,8 +111,8 @@ def test_the_image_s_python_imports_out_of_6_gib(large: Path, monkeypatch: pytes
     """
     monkeypatch.delenv("LMFILE_CACHE")
     python = cpython.portable(analysis.builder_target()).executable
-    code = f"import struct, sys; sys.path.insert(0, {str(large / 'app')!r}); from deep import thought; print(thought.ANSWER)"
-    found = subprocess.run([python, "-c", code], capture_output=True, check=True, timeout=60)
+    code = "import struct, sys; sys.path.insert(0, sys.argv[1]); from deep import thought; print(thought.ANSWER)"
+    found = subprocess.run([python, "-c", code, large / "app"], capture_output=True, check=True, timeout=60)
     assert found.stdout.strip() == b"42"
 
 

@@ -46,7 +46,9 @@ def test_the_reader_sees_damage(tmp_path: Path, output: Path, reader: Path, offs
     data = bytearray(pack(tmp_path, output).read_bytes())
     data[offset] ^= 1
     output.write_bytes(data)
-    assert subprocess.run([sys.executable, reader, output], capture_output=True, check=False, timeout=60).returncode == 1
+    assert (
+        subprocess.run([sys.executable, reader, output], capture_output=True, check=False, timeout=60).returncode == 1
+    )
 
 
 def test_the_numbers_of_the_format_are_those_of_the_document() -> None:

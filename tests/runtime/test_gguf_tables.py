@@ -45,7 +45,9 @@ def test_architectures(source: dict[str, str]) -> None:
 
 
 def test_file_types(source: dict[str, str]) -> None:
-    lines = re.findall(r"^\s*LLAMA_FTYPE_(?:ALL|MOSTLY)_(\w+)\s*= (\d+)", block(source["file types"], "enum llama_ftype {"), re.M)
+    lines = re.findall(
+        r"^\s*LLAMA_FTYPE_(?:ALL|MOSTLY)_(\w+)\s*= (\d+)", block(source["file types"], "enum llama_ftype {"), re.M
+    )
     assert {int(number): name for name, number in lines} == tables.FILE_TYPES
 
 
@@ -64,15 +66,21 @@ def test_tensor_types(source: dict[str, str]) -> None:
     """Codes from the enum, blocks and sizes from the type traits, whose constants the block file defines."""
     codes = dict(re.findall(r"^\s*GGML_TYPE_(\w+)\s*=\s*(\d+),", block(source["types"], "enum ggml_type {"), re.M))
     del codes["COUNT"]
-    assert {int(code): name for name, code in codes.items()} == {code: kind.name for code, kind in tables.TENSOR_TYPES.items()}
+    assert {int(code): name for name, code in codes.items()} == {
+        code: kind.name for code, kind in tables.TENSOR_TYPES.items()
+    }
 
-    constants = dict(re.findall(r"#define (QK\w+|K_SCALE_SIZE|IQ3S_N_SCALE)\s+([\w/ ]+?)\s*(?://.*)?$", source["blocks"], re.M))
+    constants = dict(
+        re.findall(r"#define (QK\w+|K_SCALE_SIZE|IQ3S_N_SCALE)\s+([\w/ ]+?)\s*(?://.*)?$", source["blocks"], re.M)
+    )
     blocks = dict(re.findall(r'static_assert\(sizeof\((block_\w+)\) == (.+?), "', source["blocks"]))
     traits = re.findall(
-        r"\[GGML_TYPE_(\w+)\] = \{\s*\.type_name[^,]+,\s*\.blck_size\s*= (\w+),\s*\.type_size\s*= sizeof\((\w+)\)", source["traits"]
+        r"\[GGML_TYPE_(\w+)\] = \{\s*\.type_name[^,]+,\s*\.blck_size\s*= (\w+),\s*\.type_size\s*= sizeof\((\w+)\)",
+        source["traits"],
     )
     found = {
-        name: (value(length, constants), value(blocks.get(kind, str(SIZES.get(kind))), constants)) for name, length, kind in traits
+        name: (value(length, constants), value(blocks.get(kind, str(SIZES.get(kind))), constants))
+        for name, length, kind in traits
     }
     assert found == {kind.name: (kind.block, kind.block_bytes) for kind in tables.TENSOR_TYPES.values()}
 
