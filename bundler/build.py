@@ -91,7 +91,7 @@ def _model(source: models.Source, facts: gguf.Facts) -> Model:
 
 def _safe(name: str) -> str:
     """`name` with an underscore for each character that some system does not allow in a file's name."""
-    return "".join(character if is_safe(character) else "_" for character in name)
+    return "".join(character if is_safe("_" + character) else "_" for character in name)
 
 
 def _licenses(image: RuntimeImage, model: Model) -> list[Part]:
