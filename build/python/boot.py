@@ -8,7 +8,6 @@ are needed of footer and manifest are read here; docs/FORMAT.md describes them.
 Every process of lmfile comes through here, so it imports only what costs next to nothing.
 """
 
-import _signal
 import os
 import sys
 
@@ -40,19 +39,37 @@ def run(_main: str) -> None:
         reason = str(error) if isinstance(error, Damaged) else f"it cannot be run ({type(error).__name__}: {error})"
         os.write(2, f"error: Reading `{executable}`: {reason}; download the file again.\n".encode(errors="replace"))
         os._exit(EXIT_DAMAGED)
-    try:
-        if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
-            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(_run_interruptibly(main))
 
 
 def _set_signals() -> None:
-    """What the command `python` does and this interpreter does not: a closed pipe is an error, not the end."""
+    """What the command `python` does and this interpreter does not: a closed pipe is an error, not the end.
+
+    And Ctrl-C ends the process plainly as long as there is nobody to catch KeyboardInterrupt. The import
+    takes over SIGINT, so it stands here and not above.
+    """
+    import _signal
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     for name in ("SIGPIPE", "SIGXFSZ"):
         if hasattr(_signal, name):
             _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
+
+
+def _run_interruptibly(main) -> int:  # type: ignore[no-untyped-def]
+    """Run `main` with Ctrl-C as KeyboardInterrupt; before and after it nobody would catch one."""
+    import _signal
+
+    try:
+        try:
+            if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
+                _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+            return main()  # type: ignore[no-any-return]
+        finally:
+            _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 def _check_once(executable: str) -> None:
