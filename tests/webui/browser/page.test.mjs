@@ -1,0 +1,377 @@
+// The page in a real browser, against real servers with a scripted engine (tests/webui/serve.py).
+//
+// Addresses come from the environment: LMFILE_READY, LMFILE_LOADING (ready after a while), LMFILE_LOCKED (key "sesame").
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const READY = process.env.LMFILE_READY;
+const BROWSER = process.env.LMFILE_BROWSER ?? "/usr/bin/chromium";
+const PORT = new URL(READY).port;
+let browser;
+
+before(async () => {
+  const args = ["--no-sandbox", `--host-resolver-rules=MAP evil.example 127.0.0.1`];
+  browser = await chromium.launch({ executablePath: BROWSER, args });
+});
+after(() => browser?.close());
+
+/** A fresh page; what the console says and what leaves for other servers is kept in `page.said` and `page.left`. */
+async function open(address = READY, options = {}) {
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  Object.assign(page, { said: [], left: [] });
+  page.on("console", (message) => page.said.push(message.text()));
+  page.on("pageerror", (error) => page.said.push(String(error)));
+  page.on("request", (request) => new URL(request.url()).origin === new URL(address).origin || page.left.push(request.url()));
+  await page.goto(address);
+  return page;
+}
+
+async function ready(address, options) {
+  const page = await open(address, options);
+  await page.waitForSelector("#send:enabled");
+  return page;
+}
+
+const ended = (page, n = 1) => page.waitForFunction((count) => document.querySelectorAll(".assistant:not(.writing) .actions").length === count, n);
+
+async function ask(page, text, n = 1) {
+  await page.fill("#input", text);
+  await page.keyboard.press("Enter");
+  await ended(page, n);
+}
+
+const lastAnswer = (page) => page.textContent(".assistant:last-child .text");
+
+function check(name, action) {
+  test(name, { timeout: 60_000 }, async () => {
+    const pages = [];
+    const tracked = (opener) => async (...args) => pages[pages.push(await opener(...args)) - 1];
+    try {
+      await action(tracked(ready), tracked(open));
+    } finally {
+      await Promise.all(pages.map((page) => page.context().close()));
+    }
+  });
+}
+
+check("a question is answered, and the page says how fast and how much", async (ready) => {
+  const page = await ready();
+  assert.equal(await page.title(), "SmolLM2-135M-Instruct");
+  assert.equal(await page.textContent("#model"), "SmolLM2-135M-Instruct");
+  assert.ok(await page.isVisible("#welcome"));
+  await ask(page, "Hello");
+  assert.ok(!(await page.isVisible("#welcome")));
+  assert.equal(await page.textContent(".user .text"), "Hello");
+  assert.match(await lastAnswer(page), /^You said: Hello/);
+  assert.match(await page.textContent(".actions"), /^CopyRegenerate\d+ tokens\/s$/);
+  assert.match(await page.textContent("#figures"), /^\d+ of 4,096 tokens of context$/);
+  assert.equal(await page.inputValue("#input"), "");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "input");
+  assert.deepEqual([page.said, page.left], [[], []]);
+});
+
+check("the whole conversation is sent, and a new chat begins without it", async (ready) => {
+  const page = await ready();
+  await ask(page, "one");
+  await ask(page, "two", 2);
+  assert.match(await lastAnswer(page), /3 messages\)/);
+  assert.equal(await page.locator(".again").count(), 1);
+  await page.click("#new");
+  assert.ok(await page.isVisible("#welcome"));
+  await ask(page, "three");
+  assert.match(await lastAnswer(page), /1 messages\)/);
+});
+
+check("regenerate replaces the last answer", async (ready) => {
+  const page = await ready();
+  await ask(page, "one");
+  await page.click("text=Regenerate");
+  await ended(page);
+  assert.equal(await page.locator(".turn").count(), 2);
+  assert.match(await lastAnswer(page), /1 messages\)/);
+});
+
+check("Enter sends, Shift+Enter breaks the line, nothing sends nothing", async (ready) => {
+  const page = await ready();
+  await page.focus("#input");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("a");
+  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.type("b");
+  assert.equal(await page.inputValue("#input"), "a\nb");
+  await page.keyboard.press("Enter");
+  await ended(page);
+  assert.equal(await page.textContent(".user .text"), "a\nb");
+});
+
+for (const how of ["Escape", "button"]) {
+  check(`an answer is stopped by ${how}`, async (ready) => {
+    const page = await ready();
+    await page.fill("#input", "slow");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.length > 20);
+    assert.equal(await page.getAttribute("#send", "aria-label"), "Stop");
+    assert.equal(await page.getAttribute("#log", "aria-busy"), "true");
+    if (how === "Escape") await page.keyboard.press("Escape");
+    else await page.click("#send");
+    await ended(page);
+    assert.equal(await page.locator(".problem").count(), 0);
+    assert.match(await lastAnswer(page), /^Slow words/);
+    assert.equal(await page.getAttribute("#send", "aria-label"), "Send");
+    assert.equal(await page.getAttribute("#log", "aria-busy"), "false");
+    await ask(page, "next", 2);
+    assert.match(await lastAnswer(page), /^You said: next/);
+  });
+}
+
+check("Markdown is shown as elements, and code can be copied", async (ready) => {
+  const page = await ready();
+  await ask(page, "sample");
+  const count = (selector) => page.locator(`.assistant ${selector}`).count();
+  assert.deepEqual(await Promise.all(["h2", "strong", "em", "ol > li", "li li", "blockquote", "td", "pre code", "a"].map(count)), [1, 1, 2, 3, 2, 1, 6, 1, 2]);
+  assert.equal(await page.locator("b, script + *").count(), 0);
+  const link = page.locator(".assistant a").first();
+  assert.deepEqual(await link.evaluate((a) => [a.href, a.rel, a.target]), ["https://example.org/paris", "noopener noreferrer", "_blank"]);
+  await page.click(".bar button");
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^def greet\(name: str\) -> str:\n {4}"""Say hello/);
+  await page.click(".actions button:has-text('Copy')");
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^## A short tour\n/);
+  assert.deepEqual([page.said, page.left], [[], []]);
+});
+
+check("settings are kept and used; an invalid one is left out", async (ready) => {
+  const page = await ready();
+  await page.click("#open-settings");
+  assert.equal(await page.getAttribute("[name=temperature]", "placeholder"), "0.8");
+  await page.fill("[name=system]", "Be brief.");
+  await page.fill("[name=temperature]", "0.25");
+  await page.fill("[name=max_tokens]", "77");
+  await page.keyboard.press("Enter");
+  assert.ok(!(await page.isVisible("#settings")));
+  await ask(page, "Hi");
+  assert.match(await lastAnswer(page), /temperature 0.25, at most 77 tokens, 2 messages/);
+  await page.reload();
+  await page.waitForSelector("#send:enabled");
+  await page.click("#open-settings");
+  assert.equal(await page.inputValue("[name=system]"), "Be brief.");
+  await page.fill("[name=temperature]", "9");
+  await page.fill("[name=system]", "");
+  await page.keyboard.press("Escape");
+  await ask(page, "Hi");
+  assert.match(await lastAnswer(page), /temperature 0.8, at most 77 tokens, 1 messages/);
+});
+
+check("foreign things in the store do no harm", async (ready, open) => {
+  const page = await open();
+  for (const stored of ["nonsense", "null", "[1]", '{"temperature":"x","max_tokens":-1,"system":{"a":1}}']) {
+    await page.evaluate((value) => localStorage.setItem("lmfile.settings", value), stored);
+    await page.reload();
+    await page.waitForSelector("#send:enabled");
+    await ask(page, "Hi");
+    assert.match(await lastAnswer(page), /^You said: Hi/, stored);
+  }
+});
+
+check("failures are told in words, and the chat goes on", async (ready) => {
+  const page = await ready();
+  await ask(page, "overflow");
+  assert.match(await page.textContent(".problem"), /grown too long for the model: it has 5,012 tokens, and 4,096 fit/);
+  await page.click("#new");
+  await ask(page, "die");
+  assert.match(await lastAnswer(page), /^The answer begins well/);
+  assert.match(await page.textContent(".problem"), /The engine ended; it is being started again/);
+  await page.click("text=Try again");
+  await ended(page);
+  await page.click("#new");
+  await page.context().setOffline(true);
+  await ask(page, "Hi");
+  assert.match(await page.textContent(".problem"), /lmfile does not answer. Is it still running\?/);
+  await page.context().setOffline(false);
+  await page.click("text=Try again");
+  await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
+});
+
+check("while the model loads, the page says so and a message can be written", async (_, open) => {
+  const page = await open(process.env.LMFILE_LOADING);
+  assert.equal(await page.textContent("#greeting"), "Loading the model…");
+  assert.ok(await page.isDisabled("#send"));
+  await page.fill("#input", "early");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#send:enabled");
+  assert.equal(await page.textContent("#model"), "SmolLM2-135M-Instruct");
+  await page.keyboard.press("Enter");
+  await ended(page);
+  assert.match(await lastAnswer(page), /early/);
+});
+
+check("a key is asked for, or comes with the link and leaves the address", async (ready, open) => {
+  const page = await open(process.env.LMFILE_LOCKED);
+  for (const key of ["wrong", "sesame"]) {
+    await page.waitForSelector("#ask-key[open]");
+    await page.fill("#key", key);
+    await page.keyboard.press("Enter");
+  }
+  await page.waitForSelector("#ask-key:not([open])", { state: "attached" });
+  await ask(page, "Hi");
+  assert.match(await lastAnswer(page), /You said: Hi/);
+  const linked = await ready(`${process.env.LMFILE_LOCKED}/#key=sesame`);
+  assert.equal(await linked.evaluate(() => location.href), `${process.env.LMFILE_LOCKED}/`);
+  await ask(linked, "Hi");
+  assert.match(await lastAnswer(linked), /You said: Hi/);
+});
+
+for (const [name, options] of Object.entries({
+  phone: { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true },
+  desktop: { viewport: { width: 1200, height: 800 } },
+  dark: { viewport: { width: 1200, height: 800 }, colorScheme: "dark" },
+})) {
+  check(`on a ${name} screen nothing is cut off, and text stands out`, async (ready) => {
+    const page = await ready(READY, options);
+    await ask(page, "sample");
+    const wide = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(wide[0] <= wide[1], String(wide));
+    for (const selector of ["#input", "#send", "#new", "#open-settings", ".again"]) {
+      const box = await page.locator(selector).boundingBox();
+      assert.ok(box && box.x >= 0 && box.x + box.width <= wide[1], selector);
+    }
+    const poor = await page.evaluate(lowContrast);
+    assert.deepEqual(poor, []);
+    const hidden = await page.locator("#scroll").evaluate((one) => one.scrollHeight - one.clientHeight - one.scrollTop);
+    assert.ok(Math.abs(hidden) < 2, `${hidden} pixels of the end are out of sight`);
+  });
+}
+
+/** Texts whose contrast with what is behind them is below 4.5. */
+function lowContrast() {
+  const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if ((colour[3] ?? 1) > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("body *")].filter((element) => {
+    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()) || !element.checkVisibility()) return false;
+    const [one, two] = [light(channels(getComputedStyle(element).color)), light(behind(element))];
+    return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05) < 4.5;
+  }).map((element) => element.outerHTML.slice(0, 80));
+}
+
+check("reading further up is not disturbed by new words", async (ready) => {
+  const page = await ready(READY, { viewport: { width: 800, height: 400 } });
+  await ask(page, "sample");
+  await page.fill("#input", "slow");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector(".writing .text")?.textContent.length > 20);
+  await page.locator("#scroll").evaluate((one) => (one.scrollTop = 0));
+  await page.waitForTimeout(600);
+  assert.equal(await page.locator("#scroll").evaluate((one) => one.scrollTop), 0);
+  await page.keyboard.press("Escape");
+});
+
+check("the keyboard reaches everything, and focus is seen", async (ready) => {
+  const page = await ready();
+  await ask(page, "Hi");
+  const reached = new Set();
+  for (let n = 0; n < 12; n += 1) {
+    await page.keyboard.press("Tab");
+    const [name, outline] = await page.evaluate(() => {
+      const at = document.activeElement;
+      return [at.id || at.textContent, at.id === "input" ? "the frame around it" : getComputedStyle(at).outlineStyle];
+    });
+    reached.add(name);
+    if (name && at(name)) assert.notEqual(outline, "none", name);
+  }
+  for (const name of ["new", "open-settings", "input", "send", "Copy", "Regenerate"]) assert.ok(reached.has(name), `${name} in ${[...reached]}`);
+});
+
+const at = (name) => ["new", "open-settings", "send", "Copy", "Regenerate"].includes(name);
+
+const HOSTILE = [
+  "<script>window.hit=1</script>", "<img src=x onerror=window.hit=1>", "<svg onload=window.hit=1>", "[x](javascript:window.hit=1)",
+  "![x](http://127.0.0.1:9/canary.png)", "<iframe srcdoc='<script>parent.hit=1</script>'>", "<style>*{display:none}</style>", "<base href=//evil.example>",
+  "<form action=//evil.example><input name=a autofocus onfocus=window.hit=1>", "<a href='javascript:window.hit=1'>x</a>", "`<img src=x onerror=hit=1>`",
+  "```html\n<script>window.hit=1</script>\n```", "| <img src=x onerror=window.hit=1> |\n|---|\n| [y](data:text/html,x) |", "<math><mtext></p><img onerror=window.hit=1 src>",
+  "&lt;script&gt;window.hit=1&lt;/script&gt;", "<!--><img src=x onerror=window.hit=1>", "]]><script>window.hit=1</script>", "\u202e<script>window.hit=1</script>",
+  "[a](https://example.org/\"onmouseover=window.hit=1 x=\")", "<object data=javascript:window.hit=1>", "<meta http-equiv=refresh content='0;url=//evil.example'>", "{{constructor.constructor('window.hit=1')()}}",
+];
+
+check("what a model writes stays text", async (ready) => {
+  const page = await ready();
+  for (const [n, text] of HOSTILE.entries()) await ask(page, `hostile ${text}`, n + 1);
+  await page.waitForTimeout(200);
+  assert.equal(await page.evaluate(() => window.hit), undefined);
+  const foreign = await page.evaluate(() => {
+    const known = "div article p h1 h2 h3 h4 h5 h6 hr br ul ol li blockquote table thead tbody tr th td pre code strong em del a button span".split(" ");
+    const attributes = "class href rel target start tabindex type aria-label".split(" ");
+    return [...document.querySelectorAll("#log *")].filter((one) => !known.includes(one.localName)
+      || [...one.attributes].some(({ name }) => !attributes.includes(name))).map((one) => one.outerHTML);
+  });
+  assert.deepEqual(foreign, []);
+  assert.deepEqual([page.said, page.left], [[], []]);
+});
+
+check("the policy forbids what the code never does", async (ready) => {
+  const page = await ready();
+  const blocked = await page.evaluate(async () => {
+    const violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => violations.push(event.effectiveDirective));
+    const attempts = [
+      () => (document.createElement("div").innerHTML = "<b>x</b>"),
+      () => trustedTypes.createPolicy("x", {}),
+      () => eval("1"),
+      () => document.body.append(Object.assign(document.createElement("style"), { textContent: "*{}" })),
+      () => document.body.append(Object.assign(new Image(), { src: "http://evil.example/x.png" })),
+      () => fetch("http://evil.example/"),
+    ];
+    for (const attempt of attempts) await Promise.resolve().then(attempt).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return violations;
+  });
+  for (const directive of ["require-trusted-types-for", "trusted-types", "style-src-elem", "img-src", "connect-src"]) {
+    assert.ok(blocked.includes(directive), `${directive} in ${blocked}`);
+  }
+});
+
+check("another site's page can neither read nor start anything", async (_, open) => {
+  const attack = createServer((request, response) => {
+    response.setHeader("Content-Type", "text/html");
+    response.end(`<form id=f method=post enctype=text/plain action="${READY}/completion"><input name='{"prompt":"attack","x":"' value='"}'></form>`);
+  });
+  await new Promise((resolve) => attack.listen(0, "127.0.0.1", resolve));
+  const page = await open(`http://127.0.0.1:${attack.address().port}/`);
+  const got = await page.evaluate(async (target) => {
+    const body = JSON.stringify({ prompt: "attack" });
+    const tries = [
+      () => fetch(`${target}/v1/models`),
+      () => fetch(`${target}/completion`, { method: "POST", body, headers: { "Content-Type": "application/json" } }),
+      () => fetch(`${target}/completion`, { method: "POST", body, mode: "no-cors" }).then((one) => ({ ok: one.type !== "opaque" })),
+      () => new Promise((resolve, reject) => Object.assign(new Image(), { onload: resolve, onerror: reject, src: `${target}/icon.svg` })),
+      () => import(`${target}/app.js`),
+      () => new Promise((resolve, reject) => Object.assign(new EventSource(`${target}/health`), { onopen: resolve, onerror: reject })),
+      () => new Promise((resolve, reject) => Object.assign(new WebSocket(target.replace("http", "ws")), { onopen: resolve, onerror: reject })),
+    ];
+    const results = await Promise.allSettled(tries.map((attempt) => attempt()));
+    return results.map(({ status, value }) => status === "fulfilled" && value?.ok !== false);
+  }, READY);
+  assert.deepEqual(got, got.map(() => false));
+  const [answer] = await Promise.all([page.waitForResponse((response) => response.url().endsWith("/completion")), page.evaluate(() => document.getElementById("f").submit())]);
+  assert.equal(answer.status(), 403);
+  const link = await open(`http://127.0.0.1:${attack.address().port}/`);
+  await link.evaluate((target) => (location.href = target), READY);
+  await link.waitForSelector("#send:enabled");
+  attack.close();
+});
+
+check("a name that somebody made resolve to this computer is not served", async (_, open) => {
+  const page = await open(`http://evil.example:${PORT}/`);
+  assert.match(await page.textContent("body"), /does not answer to the name/);
+});
