@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from runtime.cli.flags import DEFAULTS, Options
 from runtime.errors import PortInUse
+from runtime.server.key_sources import gather_keys
 from runtime.server.sockets import listen, url
 
 NEXT_PORTS = 20
@@ -25,17 +26,9 @@ def open_port(options: Options) -> Port:
 
     Raises: UsageError for an unusable key file, ExposedWithoutKey, PortInUse, CannotListen.
     """
-    keys = _keys(options)
+    keys = gather_keys(options.api_key, options.api_key_file, os.environ)
     sockets = _listen(options, has_key=bool(keys))
     return Port(sockets, url(options.host, sockets), keys)
-
-
-def _keys(options: Options) -> tuple[str, ...]:
-    if not (options.api_key or options.api_key_file or os.environ.get("LMFILE_API_KEY")):
-        return ()
-    from runtime.server.keys import gather_keys  # imports aiohttp, which a start without keys postpones
-
-    return gather_keys(options.api_key, options.api_key_file, os.environ)
 
 
 def _listen(options: Options, *, has_key: bool) -> list[socket.socket]:
