@@ -47,8 +47,9 @@ class ImageRecipe:
 
         Raises: UsageError for a target without a portable CPython or engine; BuildFailed.
         """
+        python = cpython.key(self.target)
         packages = wheels.key(self.contents.packages, self.target)
-        parts = [self.target, cpython.key(self.target), packages, engine.Recipe(self.target).hash, self.imports]
+        parts = [self.target, python, packages, engine.Recipe(self.target).hash, self.imports]
         code = [*map(source, DATA), *map(Path(__file__).with_name, CODE)]
         return store.recipe_hash(parts, zstandard.ZSTD_VERSION, *code)
 

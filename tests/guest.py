@@ -7,6 +7,26 @@ from pathlib import Path
 
 from tests.packing import pack
 
+# Prints (name, reason) of each module in the image that cannot be imported.
+EVERY_MODULE = """
+import importlib, os, warnings
+warnings.simplefilter("ignore")
+lib = next(path for path in sys.path if path.endswith("/bin/lib"))
+failed = []
+for folder, _, files in os.walk(lib):
+    for file in files:
+        if not file.endswith((".pyc", ".so")) or file.startswith(("lib", "__init__lmfile")):
+            continue
+        name = os.path.join(folder, file)[len(lib) + 1:].partition(".")[0].removesuffix("/__init__").replace("/", ".")
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            if "win32 only" in str(error):
+                continue  # asyncio's modules for Windows
+            failed.append((name, f"{type(error).__name__}: {error}"))
+print(*sorted(failed), sep="\\n")
+"""
+
 
 def executable(folder: Path, code: str, name: str = "guest") -> Path:
     """An executable (its launcher is a stand-in) whose `runtime.__main__.main` is the body `code`."""

@@ -70,7 +70,11 @@ def test_what_the_index_does_not_have_is_said(wanted: str, capsys: pytest.Captur
 
 
 def test_the_best_wheel_is_one_for_the_platform() -> None:
-    tags = ("cp313-cp313-musllinux_1_2_x86_64", "py3-none-any", "cp311-abi3-manylinux_2_28_x86_64.manylinux_2_17_x86_64")
+    tags = (
+        "cp313-cp313-musllinux_1_2_x86_64",
+        "py3-none-any",
+        "cp311-abi3-manylinux_2_28_x86_64.manylinux_2_17_x86_64",
+    )
     addresses = [f"https://index/thing-1-{tag}.whl#sha256={SHA256}" for tag in tags]
     assert pin.best(addresses, targets.python("linux-x86_64").wheels) == addresses[2]
     assert pin.best(addresses, targets.python("macos-arm64").wheels) == addresses[1]
