@@ -63,7 +63,7 @@ def routes() -> list[web.RouteDef]:
 
 async def _send(request: web.Request) -> web.Response:
     name, content_type = FILES[request.path]
-    asset = _load(name)
+    asset = load(name)
     headers = {"ETag": f'"{asset.tag}"', "Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
     known = request.if_none_match or ()
     if any(tag.value in (asset.tag, "*") for tag in known):
@@ -72,7 +72,8 @@ async def _send(request: web.Request) -> web.Response:
 
 
 @lru_cache(maxsize=len(FILES))
-def _load(name: str) -> Asset:
+def load(name: str) -> Asset:
+    """Return a file of the page. Raises: Problem when this build has none."""
     path = Path(__file__).parents[2] / "webui" / name
     loader = __spec__.loader if __spec__ else None
     try:

@@ -147,9 +147,7 @@ class Live:
         assert not self._thread.is_alive(), "the server did not end"
         assert not self.leaked, self.leaked
 
-    def request(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    def request(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """Send one request on a connection of its own; a body that is not bytes is sent as JSON."""
         connection = self.connect()
         try:

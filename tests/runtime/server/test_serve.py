@@ -59,9 +59,7 @@ def test_the_address_for_a_browser(opened: Callable[..., list[socket.socket]], h
 
 
 @pytest.mark.parametrize(("host", "expected"), [("0.0.0.0", "http://127.0.0.1:"), ("::", "http://[::1]:")])
-def test_a_wildcard_is_opened_as_loopback(
-    opened: Callable[..., list[socket.socket]], host: str, expected: str
-) -> None:
+def test_a_wildcard_is_opened_as_loopback(opened: Callable[..., list[socket.socket]], host: str, expected: str) -> None:
     assert url(host, opened(host, has_key=True)).startswith(expected)
 
 

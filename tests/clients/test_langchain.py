@@ -1,0 +1,61 @@
+"""LangChain's `Llamafile`, unmodified from langchain-community, against the executable."""
+
+import asyncio
+
+import pytest
+from langchain_community.llms.llamafile import Llamafile
+from langchain_core.prompts import PromptTemplate
+
+QUESTION = "What is the capital city of France? Answer in one sentence."
+PROMPT = f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
+TIMEOUT_S = 120
+
+
+@pytest.fixture(scope="module")
+def llm(server_url: str) -> Llamafile:
+    return Llamafile(base_url=server_url, temperature=0.0, seed=1, n_predict=40, request_timeout=TIMEOUT_S)
+
+
+def test_complete(llm: Llamafile) -> None:
+    assert "Paris" in llm.invoke(PROMPT)
+
+
+def test_stream_is_the_same_text(llm: Llamafile) -> None:
+    pieces = list(llm.stream(PROMPT))
+    assert len(pieces) > 3
+    assert "".join(pieces) == llm.invoke(PROMPT)
+
+
+def test_streaming_mode(server_url: str) -> None:
+    llm = Llamafile(base_url=server_url, temperature=0.0, n_predict=40, streaming=True, request_timeout=TIMEOUT_S)
+    assert "Paris" in llm.invoke(PROMPT)
+
+
+def test_stop_words(llm: Llamafile) -> None:
+    assert "Paris" not in llm.invoke(PROMPT, stop=["Paris"])
+    assert "Paris" not in "".join(llm.stream(PROMPT, stop=["Paris"]))
+
+
+def test_batch(llm: Llamafile) -> None:
+    answers = llm.batch([PROMPT] * 4)
+    assert len(answers) == 4
+    assert all("Paris" in answer for answer in answers)
+
+
+def test_async(llm: Llamafile) -> None:
+    async def scenario() -> tuple[str, str]:
+        return await llm.ainvoke(PROMPT), "".join([piece async for piece in llm.astream(PROMPT)])
+
+    whole, streamed = asyncio.run(scenario())
+    assert "Paris" in whole
+    assert streamed == whole
+
+
+def test_in_a_chain(llm: Llamafile) -> None:
+    template = PromptTemplate.from_template(PROMPT.replace("France", "{country}"))
+    assert "Paris" in (template | llm).invoke({"country": "France"})
+
+
+def test_with_every_default(server_url: str) -> None:
+    llm = Llamafile(base_url=server_url, request_timeout=TIMEOUT_S)
+    assert isinstance(llm.invoke("Say hi.", stop=["\n", "."]), str)
