@@ -60,7 +60,6 @@ class Options:
     frequency_penalty: float = 0.0
     seed: int = -1
     cache_dir: str | None = None
-    verbose: bool = False
     help: bool = False
     version: bool = False
     verify: bool = False
@@ -143,7 +142,6 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--licenses",), "licenses", "switch", "licence texts of all that is inside"),
         Flag(("--manifest",), "manifest", "switch", "what is inside, as JSON"),
         Flag(("--version",), "version", "switch", "versions of program, engine and model"),
-        Flag(("-v", "--verbose"), "verbose", "switch", "let the engine report what it does"),
         Flag(("-h", "--help"), "help", "switch", "this page"),
     ),
 }
@@ -158,7 +156,7 @@ LEGACY_SWITCHES = frozenset(
     --no-warmup --warmup --log-disable --simple-io --no-display-prompt --no-perf --perf --offline --no-webui --no-ui
     --props --context-shift --no-context-shift --kv-unified -kvu --swa-full --flash-attn-off --interactive
     --no-penalize-nl --special --escape --no-escape -e --recompile --nocompile --fit-off --color -i -cnv -no-cnv
-    --check-tensors --numa-off --silent-prompt --quiet""".split()
+    --check-tensors --numa-off --silent-prompt --quiet --verbose -v""".split()
 )
 LEGACY_WITH_VALUE = frozenset(
     """-b --batch-size -ub --ubatch-size -fa --flash-attn -np --parallel -ctk --cache-type-k -ctv --cache-type-v

@@ -81,7 +81,6 @@ def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
         n_threads=options.threads,
         n_threads_batch=options.threads_batch,
         n_gpu_layers=0 if on_cpu else options.gpu_layers,
-        verbose=options.verbose,
     )
 
 

@@ -43,5 +43,5 @@ def failure(event: Failed) -> LmfileError:
     if event.kind == "invalid":
         return UsageError(f"Reading the prompt: {event.message}; change the request.")
     if event.kind == "died":
-        return EngineDied(f"Answering: {event.message}; start again, with -v to see what the engine reports.")
+        return EngineDied(f"Answering: {event.message}; start again.")
     return EngineFailed(f"Answering: {event.message}; try again.")

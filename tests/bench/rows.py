@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.bench.memory import PeakMemory
 from tests.bench.servers import Server, running
-from tests.models import synthetic_gguf
+from tests.gguf_writer import synthetic_gguf
 
 PAIRS = 7
 PROMPT_TOKENS = 512
