@@ -9,7 +9,7 @@ Does not know: the terminal, the model.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 
 import msgspec
@@ -64,7 +64,7 @@ class DirectClient:
         self._last_id += 1
         return self._last_id
 
-    def generate(self, request: Generate) -> Iterator[Event]:
+    def generate(self, request: Generate) -> Generator[Event, None, None]:
         """Yield `Started`, `Delta`…, then one `Finished` or `Failed`; closing it cancels the request.
 
         Raises: EngineRefused when the model cannot be loaded, EngineDied when the worker ends.
