@@ -76,7 +76,7 @@ def read(path: Path) -> Elf:
     """
     try:
         return _Reader(path).elf()
-    except (struct.error, ValueError, LookupError) as error:
+    except (struct.error, ValueError, LookupError, OverflowError) as error:
         raise BuildFailed("an image", f"`{path}` is not a sound 64-bit ELF file ({error})") from error
 
 

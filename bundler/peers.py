@@ -45,9 +45,8 @@ def peers(progress: fetch.Progress = fetch.quiet) -> Path:
     return store.once("peers", key, make)
 
 
-def place(target: Path, progress: fetch.Progress = fetch.quiet) -> None:
+def copy(built: Path, target: Path) -> None:
     """Put the programs at `target`, by hard links where the file system allows it."""
-    built = peers(progress)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(built, target, symlinks=True, copy_function=_link_or_copy)
 
@@ -57,7 +56,7 @@ def main() -> int:
     console = Console()
     target = store.project_dir() / "dist" / "peers"
     try:
-        place(target, console.progress)
+        copy(peers(console.progress), target)
     except LmfileError as error:
         console.error(str(error))
         return error.exit_code
