@@ -47,7 +47,7 @@ class Console:
         self._err.flush()
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Redraw the bar of `what`, in bytes; at most ten times a second and once at the end."""
+        """Redraw the bar of `what`, in bytes or (below a million) in steps; at most ten times a second and at the end."""
         if self._quiet or not self._live:
             return
         now = time.monotonic()
@@ -57,7 +57,8 @@ class Console:
         share = min(1.0, done / total) if total else 1.0
         full = round(BAR_WIDTH * share)
         bar = "█" * full + "░" * (BAR_WIDTH - full)
-        self._drawn = f"{what[:40]:<40} {bar} {share:4.0%} of {total / 1e6:,.0f} MB"
+        amount = f"{total / 1e6:,.0f} MB" if total >= 1e6 else f"{total:,}"
+        self._drawn = f"{what[:40]:<40} {bar} {share:4.0%} of {amount}"
         self._err.write("\r\x1b[K" + self._drawn)
         if done >= total:
             self._clear()
