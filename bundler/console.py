@@ -47,7 +47,7 @@ class Console:
         self._err.flush()
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Redraw the bar of `what`, in bytes or (below a million) in steps; at most ten times a second and at the end."""
+        """Redraw the bar of `what`, in bytes or (below a million) steps; at most ten times a second and at the end."""
         if self._quiet or not self._live:
             return
         now = time.monotonic()
