@@ -11,8 +11,9 @@ from pathlib import Path
 import zstandard
 
 LEVEL = 19
-WINDOW_LOG = 27
-"""128 MiB, the most that a decoder accepts unasked: one window over the whole image."""
+WINDOW_LOG = 23
+"""8 MiB. A window over the whole image saves 1.3 % of the file, but a first start then decodes into 60 MB of
+fresh memory: 345 ms in all instead of 136, measured on a virtual machine."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ class PythonTarget:
 
 
 def names() -> list[str]:
-    """All targets that have a file in build/targets/."""
-    return sorted(path.stem for path in (store.build_dir() / "targets").glob("*.toml"))
+    """All targets whose file in build/targets/ has a `[python]` table; one with a launcher alone is none yet."""
+    files = (store.build_dir() / "targets").glob("*.toml")
+    return sorted(path.stem for path in files if "python" in tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 def python(target: str) -> PythonTarget:
@@ -38,6 +39,6 @@ def python(target: str) -> PythonTarget:
     Raises: UsageError when there is no such target.
     """
     path = store.build_dir() / "targets" / f"{target}.toml"
-    if not path.is_file():
+    if target not in names():
         raise UsageError(f"Building for `{target}`: there is no such target; choose one of {', '.join(names())}.")
     return PythonTarget(**tomllib.loads(path.read_text(encoding="utf-8"))["python"])
