@@ -77,6 +77,7 @@ class Server:
         """Stop accepting, let running answers finish within the grace, end the rest."""
         for task in self._accepting:
             task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         for sock in self._sockets:
             sock.close()
         drained = asyncio.create_task(self._inflight.drained())

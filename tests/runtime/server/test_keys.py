@@ -88,14 +88,15 @@ def test_keys_from_all_sources(tmp_path: Path) -> None:
     assert gather_keys("", None, {"LMFILE_API_KEY": " "}) == ()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o777])
-def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
-    file = tmp_path / "keys"
-    file.write_text("secret")
-    file.chmod(mode)
-    with pytest.raises(UsageError, match="chmod 600"):
-        gather_keys(None, str(file), {})
+if os.name == "posix":  # Windows has no such modes.
+
+    @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o777])
+    def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+        file = tmp_path / "keys"
+        file.write_text("secret")
+        file.chmod(mode)
+        with pytest.raises(UsageError, match="chmod 600"):
+            gather_keys(None, str(file), {})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -256,21 +257,22 @@ def test_sixty_four_clients_at_once(server: Live) -> None:
     assert all(reply.body.endswith(b"[DONE]\n\n") and len(reply.events()) == 22 for reply in replies)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-def test_signals_ask_to_stop() -> None:
-    async def scenario(number: signal.Signals) -> signal.Signals | None:
-        stop = Stop()
-        with stop.on_signals():
-            signal.raise_signal(number)
-            await asyncio.wait_for(stop.asked(), 5)
-            signal.raise_signal(number)
-            await asyncio.wait_for(stop.now(), 5)
-        return stop.signal
+if os.name == "posix":
 
-    before = signal.getsignal(signal.SIGTERM)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        assert asyncio.run(scenario(number)) == number
-    assert signal.getsignal(signal.SIGTERM) == before
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_signals_ask_to_stop(number: signal.Signals) -> None:
+        async def scenario() -> signal.Signals | None:
+            stop = Stop()
+            with stop.on_signals():
+                signal.raise_signal(number)
+                await asyncio.wait_for(stop.asked(), 5)
+                signal.raise_signal(number)
+                await asyncio.wait_for(stop.now(), 5)
+            return stop.signal
+
+        before = signal.getsignal(number)
+        assert asyncio.run(scenario()) == number
+        assert signal.getsignal(number) == before
 
 
 def test_the_early_modules_are_light() -> None:
