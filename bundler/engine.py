@@ -43,7 +43,10 @@ class Recipe:
         self._recipe = _table(self._folder / "recipe.toml")
         self._table = _target_table(target)
         self._zig_version = metadata.version("ziglang")
+        self._toolchain = self._folder / self._table.get("toolchain", "zig.cmake")
         ingredients = [self._folder / name for name in ("recipe.toml", "zig.cmake", "hidden.map")]
+        if self._toolchain not in ingredients:
+            ingredients.append(self._toolchain)
         self.hash = store.recipe_hash(
             fetch.pins()[llama_source.PIN].sha256,
             self._zig_version,
@@ -69,7 +72,7 @@ class Recipe:
     def compile(self, source: Path, targets: list[str], progress: fetch.Progress = fetch.quiet) -> Path:
         """Compile some of llama.cpp's CMake targets from `source`; return the build directory."""
         zig = {
-            "CMAKE_TOOLCHAIN_FILE": str(self._folder / "zig.cmake"),
+            "CMAKE_TOOLCHAIN_FILE": str(self._toolchain),
             "ZIG": str(cmake.zig()),
             "ZIG_TARGET": self._table["triple"],
             "ZIG_SYSTEM": self._table["system"],
