@@ -10,6 +10,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -35,6 +36,7 @@ def build(source: Path, options: Options, targets: Sequence[str], log: Path, wha
     define = [f"-D{name}={_cmake_value(value)}" for name, value in sorted(options.items())]
     run([cmake(), "-G", "Ninja", "-S", source, "-B", folder, f"-DCMAKE_MAKE_PROGRAM={ninja()}", *define], log, what)
     run([ninja(), "-C", folder, *targets], log, what, progress)
+    log.unlink()
     return folder
 
 
@@ -42,6 +44,12 @@ def zig() -> Path:
     """The zig executable of the package `ziglang`."""
     folder = Path(str(_package("ziglang").__file__)).parent
     return folder / ("zig.exe" if os.name == "nt" else "zig")
+
+
+def zig_version() -> str:
+    """The version of zig, which decides every compiled byte."""
+    _package("ziglang")
+    return metadata.version("ziglang")
 
 
 def cmake() -> Path:

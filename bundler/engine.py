@@ -15,7 +15,6 @@ import json
 import re
 import shutil
 import tomllib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ class Recipe:
         self._folder = store.build_dir() / "engine"
         self._recipe = _table(self._folder / "recipe.toml")
         self._table = _target_table(target)
-        self._zig_version = metadata.version("ziglang")
+        self._zig_version = cmake.zig_version()
         self._toolchain = self._folder / self._table.get("toolchain", "zig.cmake")
         ingredients = [self._folder / name for name in ("recipe.toml", "zig.cmake", "hidden.map")]
         if self._toolchain not in ingredients:
