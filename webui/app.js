@@ -54,7 +54,8 @@ function change(action, follow = false) {
 
 /** What stands below an answer. */
 function* ending(text, error, figures) {
-  if (error) yield element("p", { class: "problem" }, error.message);
+  const told = error?.message.replace(/^Loading model$/, "The model is being loaded again. Try in a moment.");
+  if (error) yield element("p", { class: "problem" }, told);
   const speed = figures?.predicted_per_second ? `${Math.round(figures.predicted_per_second)} tokens/s` : "";
   const again = button(error ? "Try again" : "Regenerate", regenerate, "again");
   yield element("div", { class: "actions" }, text && copyButton(() => text), again, element("span", {}, speed));

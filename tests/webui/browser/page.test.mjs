@@ -196,6 +196,16 @@ check("failures are told in words, and the chat goes on", async (ready) => {
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
 });
 
+check("a question that meets a model being loaded again is told so", async (ready) => {
+  const page = await ready();
+  const error = { code: 503, message: "Loading model", type: "unavailable_error" };
+  await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 503, json: { error } }), { times: 1 });
+  await ask(page, "Hi");
+  assert.equal(await page.textContent(".problem"), "The model is being loaded again. Try in a moment.");
+  await page.click("text=Try again");
+  await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
+});
+
 check("while the model loads, the page says so and a message can be written", async (_, open) => {
   const page = await open(process.env.LMFILE_LOADING);
   assert.equal(await page.textContent("#greeting"), "Loading the model…");
