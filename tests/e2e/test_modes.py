@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.questions import CALM, SEEN
-from tests.running import command_line, eventually, run, sentence, started
+from tests.running import eventually, run, sentence, started
 from tests.serving import Server, address, listens, serving
 from tests.terminal import Terminal
 
@@ -17,18 +17,13 @@ MESSAGES = [{"role": "user", "content": "What do you see?"}]
 
 
 def fake_browser(folder: Path) -> tuple[dict[str, str], Path]:
-    """Variables of a desktop whose browser notes each address in a file; -> and that file."""
+    """Variables of a desktop whose browser notes each address in a file, and its process in another; -> and that file."""
     folder.mkdir()
     opened = folder / "opened"
     opener = folder / "xdg-open"
-    opener.write_text(f'#!/bin/sh\necho "$@" >> {opened}\nwhile sleep 1; do :; done\n')
+    opener.write_text(f'#!/bin/sh\necho $$ > {opened}.pid\necho "$@" >> {opened}\nexec sleep 600\n')
     opener.chmod(0o755)
     return {"DISPLAY": ":77", "PATH": f"{folder}:{os.defpath}"}, opened
-
-
-def named(program: str) -> list[int]:
-    """The processes that run `program`."""
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if program in command_line(int(entry.name))]
 
 
 def test_it_serves_the_page_and_answers(server: Server) -> None:
@@ -93,12 +88,11 @@ def test_the_default_opens_the_browser_once(tiny: Path, env: dict[str, str], tmp
     with serving(tiny, env=env | desktop, mode=()) as server:
         assert eventually(opened.exists)
         assert eventually(lambda: opened.read_text() == f"{server.url}\n")
-        [browser] = named(str(tmp_path / "desktop" / "xdg-open"))
         server.running.send(signal.SIGTERM)
         assert server.running.wait().status == 0
         # the browser is the user's: it stays open, and is asked nothing more
         assert opened.read_text() == f"{server.url}\n"
-        os.kill(browser, signal.SIGKILL)
+        os.kill(int(opened.with_name("opened.pid").read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("mode", [["--nobrowser"], ["--server"], ["--server", "--nobrowser"]], ids=" ".join)

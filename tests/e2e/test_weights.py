@@ -59,7 +59,7 @@ def test_serving_writes_no_file(server: Server, cache: Path) -> None:
     assert files(cache) == before
     for pid in server.running.family():
         for link in Path(f"/proc/{pid}/fd").iterdir():
-            target = os.readlink(link)
+            target = str(link.readlink())
             flags = int(Path(f"/proc/{pid}/fdinfo/{link.name}").read_text().split("flags:")[1].split()[0], 8)
             if target.startswith("/") and not target.startswith(("/dev/", "/memfd:", "/tmp/#")):
                 assert flags & os.O_ACCMODE == os.O_RDONLY, f"{target} is open for writing"
