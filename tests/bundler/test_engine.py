@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ TARGET = "linux-x86_64"
 PROBES = Path(__file__).resolve().parent.parent / "engine"
 LIMIT_S = 120
 MIB = 1 << 20
+ROUNDS = 20
 
 USUAL_CACHE = os.environ.get("LMFILE_CACHE")
 
@@ -117,12 +118,12 @@ def test_a_model_inside_a_large_file_costs_what_it_costs_alone(built: Path, mode
     shutil.copyfile(model, small)  # the original may be in use, and then stays in the page cache
     offset = embed(model, large)
     alone, inside = [], []
-    for _ in range(5):
+    for _ in range(ROUNDS):  # others use this machine, so the best of several counts
         alone.append(cold_load(built, small, 0))
         inside.append(cold_load(built, large, offset))
-    for cost, slack in (("load_s", 0.01), ("peak_bytes", MIB), ("pss_bytes", MIB), ("read_bytes", MIB)):
-        least = [min(run[cost] for run in runs) for runs in (alone, inside)]
-        assert least[1] <= 1.1 * least[0] + slack, cost
+        if not (excess := costs_above(1.1, alone, inside)):
+            break
+    assert not excess
     assert inside[0]["tokens"] == alone[0]["tokens"]
 
 
@@ -189,6 +190,13 @@ def embed(model: Path, large: Path) -> int:
         file.flush()
         os.fsync(file.fileno())
     return offset
+
+
+def costs_above(factor: float, alone: Sequence[Mapping[str, Any]], inside: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The costs that are more than `factor` times as high inside, each at its best."""
+    slack = {"load_s": 0.005, "peak_bytes": MIB, "pss_bytes": MIB, "read_bytes": MIB}
+    best = {cost: [min(run[cost] for run in runs) for runs in (alone, inside)] for cost in slack}
+    return [f"{cost} {best[cost]}" for cost in slack if best[cost][1] > factor * best[cost][0] + slack[cost]]
 
 
 def cold_load(built: Path, file: Path, offset: int) -> Mapping[str, Any]:
