@@ -1,0 +1,134 @@
+"""The flow of `lmfile build`: what goes in, what is said, and what is refused before anything is written.
+
+Launcher, image and compiled code are stand-ins here; tests/e2e builds the real thing.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from bundler import build as flow
+from bundler import cli
+from bundler.container import Part
+from bundler.runtime_image import RuntimeImage
+from runtime.payload import Payload
+from tests.gguf_writer import ARRAY, STRING, TINY, gguf
+
+
+@pytest.fixture(autouse=True)
+def _stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher, image = tmp_path / "launcher", tmp_path / "image"
+    launcher.write_bytes(b"\x7fELF" + bytes(1000))
+    (image / "LICENSES").mkdir(parents=True)
+    (image / "LICENSES" / "CPython.txt").write_text("PSF")
+    (image / "runtime.tar.zst").write_bytes(b"zstd" * 1000)
+    made = RuntimeImage(
+        root=image, target="linux-x86_64", sha256="0" * 64, size_bytes=4000, unpacked_bytes=9, python="3.13.17",
+        glibc="2.17", engine={"llama_cpp_python": "0.3.36", "recipe": "abc"}, packages={"aiohttp": "3.14.5"},
+    )  # fmt: skip
+    monkeypatch.setattr(flow, "launcher", lambda _target, _progress: launcher)
+    monkeypatch.setattr(flow, "runtime_image", lambda _target, _progress: made)
+    monkeypatch.setattr(flow.app, "parts", lambda _progress: [Part("app/runtime/__init__.pyc", "app", b"code")])
+
+
+def build(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = cli.main(["build", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return code, out, err
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "My Modèl: v2?.gguf"
+    path.write_bytes(gguf())
+    return path
+
+
+def test_an_executable_of_a_file(capsys: pytest.CaptureFixture[str], model: Path, output: Path) -> None:
+    code, out, err = build(capsys, model, "-o", output)
+    assert (code, err) == (0, "")
+    size = output.stat().st_size
+    assert (
+        out
+        == f"{output}: {size / 1e6:.1f} MB = 0.0 MB weights + {(size - 1664) / 1e6:.1f} MB engine, runtime and page\n"
+    )
+    payload = Payload.open(output)
+    assert payload.verify(lambda _what, _done, _total: None) == []
+    manifest = payload.manifest
+    assert (manifest.name, manifest.target, manifest.created) == ("My Modèl: v2?", "linux-x86_64", 0)
+    (packed,) = manifest.models
+    assert packed.path == "models/My Modèl_ v2_.gguf"
+    assert (packed.role, packed.architecture, packed.name, packed.parameters) == ("chat", "llama", "Tiny", 136)
+    assert (packed.context_length, packed.file_type, packed.license) == (64, "F32", "mit")
+    assert manifest.runtime["engine"]["llama_cpp_python"] == "0.3.36"
+    assert manifest.runtime["sha256"] == "0" * 64
+    licenses = {member.path: payload.read(member) for member in payload.by_role("license")}
+    assert set(licenses) == {"LICENSES/CPython.txt", "LICENSES/lmfile.txt", "LICENSES/model.txt"}
+    assert b"Apache License" in licenses["LICENSES/lmfile.txt"]
+    assert b"mit" in licenses["LICENSES/model.txt"]
+
+
+def test_a_name_and_a_known_model(
+    capsys: pytest.CaptureFixture[str], output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LMFILE_CACHE")
+    code, out, _ = build(capsys, "smollm2", "-o", output, "--name", "Ada", "--target", "linux-x86_64")
+    assert code == 0
+    assert "98.4 MB weights" in out
+    payload = Payload.open(output)
+    assert payload.manifest.name == "Ada"
+    assert payload.manifest.models[0].license == "apache-2.0"
+    notice = payload.member("LICENSES/model.txt")
+    assert notice is not None
+    assert b"lmfile.txt" in payload.read(notice)
+
+
+REFUSED = {
+    "not a GGUF": (b"not a model", 21, "not a GGUF file"),
+    "truncated": (gguf()[:-10], 21, "beyond the file's end"),
+    "false sizes": (gguf(offsets=[0, 2**60, 512]), 21, "instead of 256"),
+    "unknown architecture": (gguf({**TINY, "general.architecture": (STRING, "hal")}), 22, "`hal` is unknown"),
+    "token twice": (gguf({**TINY, "tokenizer.ggml.tokens": (ARRAY, (STRING, ["a"] * 8))}), 21, "stands twice"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_false_model_is_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, output: Path, name: str
+) -> None:
+    data, expected, reason = REFUSED[name]
+    (tmp_path / "model.gguf").write_bytes(data)
+    code, out, err = build(capsys, tmp_path / "model.gguf", "-o", output)
+    assert (code, out, err.count("\n")) == (expected, "", 1)
+    assert reason in err
+    assert list(output.parent.iterdir()) == []
+
+
+def test_what_is_no_model(capsys: pytest.CaptureFixture[str], tmp_path: Path, output: Path) -> None:
+    assert build(capsys, tmp_path / "none.gguf", "-o", output)[0] == 20
+    code, _, err = build(capsys, tmp_path, "-o", output)
+    assert (code, "directory" in err) == (20, True)
+    code, _, err = build(capsys, "smollm", "-o", output)
+    assert (code, "`smollm2`" in err) == (20, True)
+    assert list(output.parent.iterdir()) == []
+
+
+def test_only_an_lmfile_is_replaced(capsys: pytest.CaptureFixture[str], model: Path, output: Path) -> None:
+    output.write_text("my thesis")
+    code, _, err = build(capsys, model, "-o", output)
+    assert (code, "--force" in err) == (10, True)
+    assert output.read_text() == "my thesis"
+    assert build(capsys, model, "-o", output, "--force")[0] == 0
+    assert build(capsys, model, "-o", output)[0] == 0
+    code, _, err = build(capsys, model, "-o", output.parent)
+    assert (code, "it is a directory" in err) == (10, True)
+    code, _, err = build(capsys, model, "-o", model)
+    assert (code, model.read_bytes() == gguf()) == (10, True)
+
+
+def test_two_builds_are_identical(capsys: pytest.CaptureFixture[str], model: Path, output: Path) -> None:
+    build(capsys, model, "-o", output)
+    first = output.read_bytes()
+    build(capsys, model, "-o", output)
+    assert output.read_bytes() == first
