@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler import cpython, fetch, store, wheels
+from bundler import cmake, cpython, fetch, store, wheels
 from runtime.errors import BuildFailed
 
 TIMEOUT_S = 600
-WHAT = "the list of the image's modules"
+WHAT = "the image's Python modules"
 IN_A_FILE = ("SourceModule", "CompiledModule", "Package", "Extension", "ExtensionPackage")
 """The kinds of modules that stand in a file of their own."""
 
@@ -61,12 +61,8 @@ def run(python: cpython.Portable, script: Path, job: object, path: Sequence[Path
     Raises: BuildFailed when it fails or takes too long.
     """
     log = store.cache_dir("logs") / f"{script.stem}.txt"
-    environment = {
-        "PYTHONPATH": os.pathsep.join(map(str, path)),
-        "PYINSTALLER_CONFIG_DIR": str(folder),
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(folder),
-    }
+    environment = {name: os.environ[name] for name in cmake.KEPT_VARIABLES if name in os.environ}
+    environment |= {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYINSTALLER_CONFIG_DIR": str(folder)}
     try:
         with log.open("w", encoding="utf-8") as out:
             subprocess.run(

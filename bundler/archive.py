@@ -10,6 +10,8 @@ from pathlib import Path
 
 import zstandard
 
+from bundler import fetch
+
 LEVEL = 19
 WINDOW_LOG = 23
 """8 MiB. A window over the whole image saves 1.3 % of the file, but a first start then decodes into 60 MB of
@@ -25,9 +27,11 @@ class Archive:
     unpacked_bytes: int
 
 
-def write(tree: Path, target: Path) -> Archive:
+def write(tree: Path, target: Path, progress: fetch.Progress = fetch.quiet) -> Archive:
     """Archive every file under `tree` into `target`; symbolic links are not expected there."""
     files = sorted((path for path in tree.rglob("*") if path.is_file()), key=lambda path: path.relative_to(tree).parts)
+    unpacked_bytes = sum(path.stat().st_size for path in files)
+    done_bytes = 0
     with (
         target.open("wb") as raw,
         _compressor().stream_writer(raw) as compressed,
@@ -36,9 +40,11 @@ def write(tree: Path, target: Path) -> Archive:
         for path in files:
             with path.open("rb") as content:
                 tar.addfile(_member(path, tree), content)
+            done_bytes += path.stat().st_size
+            progress(target.name, done_bytes, unpacked_bytes)
     with target.open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-    return Archive(sha256, target.stat().st_size, sum(path.stat().st_size for path in files))
+    return Archive(sha256, target.stat().st_size, unpacked_bytes)
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -91,7 +91,7 @@ class _Build:
                 trim.trim(path)
         shutil.copytree(self._engine / "llama_cpp" / "lib", self._lib / "llama_cpp" / "lib")
         elf.gate(self._tree, self._target.glibc, self._target.machine)
-        written = archive.write(self._tree, self._staging / ARCHIVE)
+        written = archive.write(self._tree, self._staging / ARCHIVE, self._progress)
         shutil.rmtree(self._tree)
         self._add_licenses(self._staging / LICENSES)
         self._describe(written)
