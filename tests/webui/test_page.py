@@ -1,25 +1,28 @@
-"""Runs the page's JavaScript tests: its modules in Node, and the page in Chromium against real servers."""
+"""Runs the page's JavaScript tests: its modules in Node, and the page in Chromium against real servers.
+
+Node and playwright-core both come out of the pinned `playwright` wheel; the browser is the system's.
+"""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import playwright
 import pytest
 
 from tests.runtime.server.live import Live
 from tests.webui.serve import start, start_loading
 
 HERE = Path(__file__).parent
+DRIVER = Path(playwright.__file__).parent / "driver"
 UNIT_TIMEOUT_S = 120
 BROWSER_TIMEOUT_S = 280
-INSTALL_TIMEOUT_S = 120
 
 
 def node(*arguments: str, timeout_s: float, env: dict[str, str] | None = None) -> None:
     """Run node's test runner and fail with what it says."""
-    command = ["node", "--test", "--test-reporter=spec", *arguments]
+    command = [str(DRIVER / "node"), "--test", "--test-reporter=spec", *arguments]
     whole = {**os.environ, **(env or {})}
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=timeout_s, check=False, env=whole)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -30,15 +33,12 @@ def test_modules() -> None:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> None:
-    """The locked packages, installed once."""
-    lock = HERE / "package-lock.json"
-    installed = HERE / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        npm = shutil.which("npm")
-        assert npm, "npm is needed for the browser test"
-        arguments = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(arguments, cwd=HERE, timeout=INSTALL_TIMEOUT_S, check=True, capture_output=True)
+def playwright_core() -> None:
+    """The package where Node looks for it."""
+    link = HERE / "node_modules" / "playwright-core"
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(DRIVER / "package", target_is_directory=True)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def servers() -> Iterator[dict[str, Live]]:
         server.close()
 
 
-@pytest.mark.usefixtures("playwright")
+@pytest.mark.usefixtures("playwright_core")
 def test_browser(servers: dict[str, Live]) -> None:
     addresses = {name: f"http://127.0.0.1:{server.port}" for name, server in servers.items()}
     node(str(HERE / "browser" / "page.test.mjs"), timeout_s=BROWSER_TIMEOUT_S, env=addresses)
