@@ -16,6 +16,7 @@ class WorkerConfig(NamedTuple):
     n_ctx: tokens; 0: what the model was trained for, or less if memory is short.
     n_threads, n_threads_batch, n_gpu_layers: -1: chosen from the machine.
     chat_template: used in place of the model's own when not empty.
+    backend: fake is for tests; it answers every prompt with `model_path`.
     poll: how long ggml's threads spin before they sleep, 0 to 100.
     """
 

@@ -29,7 +29,7 @@ MAX_TEMPLATE_CHARACTERS = 1 << 20
 PROBE = "probe-5f3a"
 
 Message = dict[str, Any]
-RUNTIME_FAILURES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+RUNTIME_FAILURES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, SyntaxError)
 """What a template's own code can raise besides Jinja's errors."""
 
 
@@ -78,8 +78,6 @@ class ChatTemplate:
         values: dict[str, object] = {
             "messages": turns,
             "add_generation_prompt": add_generation_prompt,
-            "tools": None,
-            "documents": None,
             "enable_thinking": True,
             **self._special,
         }
@@ -94,8 +92,7 @@ class ChatTemplate:
         if self._template is None:
             if len(self._source) > MAX_TEMPLATE_CHARACTERS:
                 raise InvalidRequest(f"the model's chat template has {len(self._source)} characters")
-            environment = self._environment = BoundedEnvironment()
-            environment.filters["tojson"] = _tojson
+            environment = self._environment = BoundedEnvironment({"tojson": _tojson})
             environment.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
             try:
                 self._template = environment.from_string(self._source)
@@ -112,7 +109,7 @@ class ChatTemplate:
     def _shows(self, template: Template, turn: Message) -> bool:
         try:
             return PROBE in self._generate(template, [turn], add_generation_prompt=True)
-        except (TemplateError, InvalidRequest):
+        except TemplateError:
             return False
 
     def _stripped(self, text: str) -> str:

@@ -1,9 +1,10 @@
 """A Jinja sandbox that bounds work as well as reach.
 
-Covered: loops and macros (a second of processor time, checked at every turn of every
-loop), ranges, growing texts by `+`, `~`, `*`, `%`, `**`, by filters and by methods, the
-size of the output. Not covered: one single call whose cost grows with the square of its
-input, such as sorting a long list by a long attribute; the sizes above keep it in seconds.
+Covered: loops, macros and calls (a second of processor time, looked at whenever one turns
+or begins), and every operation whose result can outgrow what went in: ranges, the
+operators, the filters and methods left here, the output. Filters and methods that chat
+templates have no use for are not there. Not covered: what one single allowed operation
+costs, such as a sort; the sizes below keep it to seconds and 300 MB.
 
 Does not know: chat.
 """
@@ -21,15 +22,22 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 MAX_WORK_S = 1.0
-MAX_SIZE = 1 << 24
-"""Of a text (characters), a list (items), or the whole output."""
+MAX_SIZE = 1 << 23
+"""Characters of a text, or of the texts in a list, each item counting at least one."""
 
-MAX_NUMBER = 1 << 53
 MAX_ARGUMENT = 100_000
-"""Of a whole number given to a filter or a function: a width, a count, an indent."""
+"""Of a whole number given to a filter or a function: a count, a width, an indent."""
 
-GROWS = ("*", "**", "%", "+")
-LARGE_WIDTH = re.compile(r"%[^a-zA-Z%]*(?:\d{5}|\*)")
+MAX_BITS = 256
+WIDE = re.compile(r"%[-+ #0-9.]*(?:\d{5}|\*)|\{[^{}]*\d{5}")
+"""In a format of either kind: a width of 10,000 or more, or one given as an argument."""
+
+FILTERS = frozenset(
+    "abs attr capitalize count d default dictsort e escape first float format groupby indent int items join last "
+    "length list lower map max min reject rejectattr replace reverse round safe select selectattr sort string sum "
+    "title tojson trim unique upper".split()
+)
+METHODS_LEFT_OUT = frozenset({"expandtabs", "translate", "maketrans"})
 
 
 class TooMuchWork(Exception):
@@ -47,17 +55,19 @@ class GenerationTag(Extension):
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox with its bounds; `run` renders within them."""
+    """The sandbox with its bounds; `run` renders within them. `filters` are further ones."""
 
-    intercepted_binops = frozenset(GROWS)
+    intercepted_binops = frozenset({"*", "**", "%", "+"})
 
-    def __init__(self) -> None:
-        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, GenerationTag])
+    def __init__(self, filters: dict[str, Callable[..., Any]]) -> None:
+        super().__init__(
+            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, GenerationTag], finalize=_checked
+        )
         self._deadline_s = 0.0
         self.globals["range"] = _bounded_range
         del self.globals["lipsum"]
-        for name, function in self.filters.items():
-            self.filters[name] = _bounded(function)
+        all_filters = {**self.filters, **filters}
+        self.filters = {name: _bounded(all_filters[name]) for name in FILTERS}
 
     def run(self, template: Template, values: dict[str, object]) -> str:
         """Return the output. Raises: TooMuchWork, TemplateError, and what the template's code raises."""
@@ -71,59 +81,58 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             pieces.append(piece)
         return "".join(pieces)
 
-    def tick(self) -> str:
-        """Called at every turn of a loop."""
+    def tick(self) -> None:
+        """Called at every turn of a loop and at every call."""
         if time.thread_time() > self._deadline_s:
             raise TooMuchWork(f"it runs for more than {MAX_WORK_S:g} s")
-        return ""
 
-    def concat(self, *values: object) -> str:
+    def joined(self, *values: object) -> str:
         """The operator `~`."""
-        texts = [str(value) for value in values]
-        _check_size(sum(map(len, texts)))
-        return "".join(texts)
+        _check_size(sum(map(_size, values)))
+        return "".join(map(str, values))
 
     def call(self, context: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
         self.tick()
-        _check_arguments(function, args, kwargs)
+        method = getattr(function, "__wrapped__", function)  # the sandbox wraps `format`
+        named = [value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")]
+        _check_call(method, [getattr(method, "__self__", None), *args, *named])
         return _checked(super().call(context, function, *args, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        _check_growth(operator, left, right)
+        _check_operation(operator, left, right)
         return super().call_binop(context, operator, left, right)
 
     def is_safe_attribute(self, owner: Any, attribute: str, value: Any) -> bool:
-        return attribute != "tick" and super().is_safe_attribute(owner, attribute, value)
+        return attribute not in METHODS_LEFT_OUT and super().is_safe_attribute(owner, attribute, value)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        checked = _AddChecks().visit(tree)
-        return checked if isinstance(checked, nodes.Template) else tree
+        _AddChecks().visit(tree)
+        return tree
 
 
 class _AddChecks(NodeTransformer):
-    """Rewrites a template's tree: each loop begins its turns with `tick`, each `~` calls `concat`."""
+    """Rewrites a template's tree: each turn of a loop begins with `tick`, each `~` calls `joined`."""
 
     def visit_For(self, node: nodes.For) -> nodes.For:
         self.generic_visit(node)
-        call = _call("tick", [], node.lineno)
-        node.body.insert(0, nodes.ExprStmt(call, lineno=node.lineno))
+        node.body.insert(0, nodes.ExprStmt(_method("tick", [], node.lineno), lineno=node.lineno))
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Call:
         self.generic_visit(node)
-        return _call("concat", list(node.nodes), node.lineno)
+        return _method("joined", list(node.nodes), node.lineno)
 
 
-def _call(method: str, arguments: list[nodes.Expr], lineno: int) -> nodes.Call:
-    function = nodes.EnvironmentAttribute(method, lineno=lineno)
+def _method(name: str, arguments: list[nodes.Expr], lineno: int) -> nodes.Call:
+    function = nodes.EnvironmentAttribute(name, lineno=lineno)
     return nodes.Call(function, arguments, [], None, None, lineno=lineno)
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        _check_arguments(function, args, kwargs)
+        _check_call(function, [*args, *kwargs.values()])
         return _checked(function(*args, **kwargs))
 
     return checked
@@ -131,57 +140,74 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _bounded_range(*args: int) -> range:
     numbers = range(*args)
-    if len(numbers) > MAX_ARGUMENT:
-        raise TooMuchWork(f"it counts to {len(numbers)}")
+    if max(map(abs, (numbers.start, numbers.stop, numbers.step))) > MAX_ARGUMENT:
+        raise TooMuchWork(f"it counts beyond {MAX_ARGUMENT}")
     return numbers
 
 
-def _check_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Refuse what makes the result of one call huge: a large count, or a long text put in many places."""
-    values = [*args, *kwargs.values()]
+def _check_call(function: Any, values: list[Any]) -> None:
+    """Refuse a call that would make much out of little; the object of a method is among `values`."""
+    _check_size(sum(map(_size, values)))
     if any(isinstance(value, int) and abs(value) > MAX_ARGUMENT for value in values):
-        raise TooMuchWork(f"a call has an argument above {MAX_ARGUMENT}")
-    owner = getattr(function, "__self__", None)
-    texts = [value for value in (owner, *values) if isinstance(value, str)]
-    if getattr(function, "__name__", "") in ("replace", "do_replace", "join", "do_join", "sync_do_join"):
-        places = max(map(_length, (owner, *values)), default=0)
-        inserted = max((len(text) for text in texts[-1:]), default=0)
-        _check_size(places * max(1, inserted))
-    if any("%" in text and LARGE_WIDTH.search(text) for text in texts):
+        raise TooMuchWork(f"it uses a number above {MAX_ARGUMENT}")
+    name = getattr(function, "__name__", "").removeprefix("sync_").removeprefix("do_")
+    texts = [value for value in values if isinstance(value, str)]
+    if name == "replace" and len(texts) == 3:
+        _check_size(texts[0].count(texts[1]) * len(texts[2]))
+    elif name == "join":
+        _check_size(_n_items(values, texts) * min(map(len, texts), default=0))
+    elif name == "indent" and texts:
+        widths = [value for value in values if isinstance(value, int)] + [len(text) for text in texts[1:]]
+        _check_size((texts[0].count("\n") + 1) * max(widths, default=0))
+    elif name in ("format", "format_map") and texts and WIDE.search(texts[0]):
         raise TooMuchWork("it formats with a huge width")
 
 
-def _check_growth(operator: str, left: Any, right: Any) -> None:
-    if operator == "+":
-        _check_size(_length(left) + _length(right))
-    elif operator == "*":
-        _check_size(max(_length(left) * _count(right), _length(right) * _count(left)))
-        _check_number(left, right)
-    elif operator == "**":
-        if isinstance(left, int) and isinstance(right, int) and left.bit_length() * abs(right) > 1024:
+def _n_items(values: list[Any], texts: list[str]) -> int:
+    """Return how many items a join has: of a list, of a text, or at most of what cannot be counted."""
+    lengths = [len(value) for value in values if isinstance(value, list | tuple | dict)]
+    if not lengths and len(texts) > 1:
+        lengths = [len(text) for text in texts]
+    return max(lengths, default=MAX_ARGUMENT)
+
+
+def _check_operation(operator: str, left: Any, right: Any) -> None:
+    if isinstance(left, int) and isinstance(right, int):
+        bits = left.bit_length() * (abs(right) if operator == "**" else 1) + right.bit_length()
+        if bits > MAX_BITS:
             raise TooMuchWork("it computes with huge numbers")
-    elif isinstance(left, str) and LARGE_WIDTH.search(left):
-        raise TooMuchWork("it formats with a huge width")
-
-
-def _check_number(left: Any, right: Any) -> None:
-    if isinstance(left, int) and isinstance(right, int) and abs(left * right) > MAX_NUMBER**2:
-        raise TooMuchWork("it computes with huge numbers")
+    elif operator == "+":
+        _check_size(_size(left) + _size(right))
+    elif operator == "*":
+        _check_size(_size(left) * right if isinstance(right, int) else _size(right) * left)
+    elif operator == "%" and isinstance(left, str):
+        _check_size(len(left) + _size(right))
+        if WIDE.search(left):
+            raise TooMuchWork("it formats with a huge width")
 
 
 def _checked(value: Any) -> Any:
-    _check_size(_length(value))
+    if not isinstance(value, str) or len(value) > MAX_SIZE:
+        _check_size(_size(value))
     return value
 
 
 def _check_size(size: int) -> None:
     if size > MAX_SIZE:
-        raise TooMuchWork(f"it makes a value of {size} items or characters")
+        raise TooMuchWork(f"it makes a value of more than {MAX_SIZE} characters")
 
 
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, str | list | tuple | dict | bytes) else 0
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+def _size(value: Any) -> int:
+    """Return about how long `value` is as text; stops counting when it is too much."""
+    if isinstance(value, str | bytes | range):
+        return len(value)
+    if isinstance(value, dict):
+        return _size([*value.keys(), *value.values()])
+    if not isinstance(value, list | tuple):
+        return 1
+    total = 0
+    for item in value:
+        total += max(1, _size(item))
+        if total > MAX_SIZE:
+            break
+    return total

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from runtime.engine.scheduler import Scheduler
     from runtime.engine.template import ChatTemplate
 
+FAKE_N_CTX = 4096
+FAKE_STEP_S = 0.001
 STANDARD_INPUT = 0
 LOG_FILE = 2
 
@@ -95,7 +97,7 @@ def _load(config: WorkerConfig, opening: _Opening) -> Backend:
     if config.backend == "fake":
         from runtime.engine.backends.fake import FakeBackend
 
-        return FakeBackend(n_ctx=config.n_ctx or 4096)
+        return FakeBackend(answer=config.model_path, n_ctx=config.n_ctx or FAKE_N_CTX, step_s=FAKE_STEP_S)
     from runtime.engine.backends import llama_model
 
     model = llama_model.load(config, opening.progress)

@@ -1,0 +1,145 @@
+"""Hostile templates: nothing is reached, and no work is unbounded."""
+
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from runtime.engine.backend import InvalidRequest
+from runtime.engine.template import ChatTemplate
+
+HI = [{"role": "user", "content": "Hi"}]
+
+ESCAPES = [
+    "{{ ''.__class__ }}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ ''|attr('__class__') }}",
+    "{{ messages.__class__.__base__ }}",
+    "{{ raise_exception.__globals__ }}",
+    "{{ raise_exception.__globals__['datetime'] }}",
+    "{{ strftime_now.__globals__ }}",
+    "{{ range.__globals__ }}",
+    "{{ self.__init__.__globals__ }}",
+    "{{ self._TemplateReference__context }}",
+    "{{ cycler.__init__.__globals__.os.popen('touch CANARY').read() }}",
+    "{{ joiner.__init__.__globals__['os'].system('touch CANARY') }}",
+    "{{ namespace.__init__.__globals__.os.system('touch CANARY') }}",
+    "{{ lipsum.__globals__['os'].popen('touch CANARY').read() }}",
+    "{{ '{0.__class__.__init__.__globals__}'.format(raise_exception) }}",
+    "{{ '{m.__class__}'.format_map({'m': 1}) }}",
+    "{{ ('%s' | format(messages.__class__)) }}",
+    "{{ messages.append({'role': 'x'}) }}",
+    "{{ messages.pop() }}",
+    "{{ messages[0].update({'content': 'x'}) }}",
+    "{% set x = messages[0].setdefault('a', 1) %}{{ x }}",
+    "{% include '/etc/passwd' %}",
+    "{% import 'os' as os %}{{ os }}",
+    "{% extends 'x' %}",
+    "{{ open('/etc/passwd').read() }}",
+    "{{ __import__('os').system('touch CANARY') }}",
+    "{{ environment }}{{ environment.tick }}",
+    "{{ (messages|map(attribute='__class__')|list) }}",
+    "{{ (messages|groupby('__class__')|list) }}",
+    "{{ (messages|sort(attribute='__class__.__name__')|list) }}",
+    "{{ ([raise_exception]|map('attr', '__globals__')|list) }}",
+    "{{ ([1]|map('int.__class__')|list) }}",
+    "{{ (1).__class__.__bases__[0].__subclasses__() }}",
+    "{{ (messages|first).items.__func__ }}",
+    "{% set f = messages[0].get %}{{ f.__self__.__class__ }}",
+    "{{ {}.fromkeys.__self__.mro() }}",
+    "{{ dict.__subclasses__() }}",
+    "{{ dict(a=1).__class__.mro() }}",
+    "{{ namespace().__class__ }}",
+    "{{ loop }}{% for m in messages %}{{ loop.__class__.__init__.__globals__ }}{% endfor %}",
+]
+
+BOMBS = [
+    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "{% set r = range(50000) %}{% for a in r %}{% for b in r %}{% for c in r %}{% endfor %}{% endfor %}{% endfor %}",
+    "{% for a in range(10**12) %}{% endfor %}",
+    "{{ range(99999)|list|length }}{% for a in range(99999) %}{{ range(99999)|list|length }}{% endfor %}",
+    "{{ 'x' * 500000000 }}",
+    "{{ 500000000 * 'x' }}",
+    "{{ [0] * 500000000 }}",
+    "{{ ['x' * 100000] * 100000 }}",
+    "{{ ('x' * 16000000) ~ ('x' * 16000000) }}",
+    "{% set ns = namespace(x='x') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x|length }}",
+    "{% set ns = namespace(x='x') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x|length }}",
+    "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x|length }}",
+    "{% set ns = namespace(x='xx') %}{% for i in range(60) %}{% set ns.x = ns.x|replace('x', 'xxxx') %}{% endfor %}",
+    "{% set ns = namespace(x='xx') %}{% for i in range(60) %}{% set ns.x = ns.x.replace('x', 'xxxx') %}{% endfor %}",
+    "{% set ns = namespace(x='xx') %}{% for i in range(60) %}{% set ns.x = ns.x.join(ns.x) %}{% endfor %}",
+    "{% set ns = namespace(x=3) %}{% for i in range(60) %}{% set ns.x = ns.x * ns.x %}{% endfor %}{{ ns.x }}",
+    "{{ 10 ** (10 ** 9) }}",
+    "{{ 'x'.center(500000000) }}",
+    "{{ 'x'.ljust(500000000) }}",
+    "{{ 'x'.zfill(500000000) }}",
+    "{{ '\t'.expandtabs(500000000) }}",
+    "{{ 'x'|center(500000000) }}",
+    "{{ 'x'|indent(500000000, true) }}",
+    "{{ 'x'|indent('y' * 10000000)|length }}{{ ('x\n' * 100000)|indent('y' * 10000, true)|length }}",
+    "{{ ('x\n' * 1000000)|indent(100000)|length }}",
+    "{{ range(99999)|map('string')|join('y' * 1000000)|length }}",
+    "{{ ('y' * 1000000).join(range(9999)|map('string'))|length }}",
+    "{{ 'x'.translate({120: 'y' * 5000000}) }}",
+    "{{ ['x' * 8000000, 'x' * 8000000] }}",
+    "{{ ['x' * 8000000, 'x' * 8000000]|string }}",
+    "{{ ['x' * 8000000, 'x' * 8000000]|tojson }}",
+    "{{ 'a' ~ ['x' * 8000000, 'x' * 8000000] }}",
+    "{{ '%s' % ['x' * 8000000, 'x' * 8000000] }}",
+    "{{ messages|tojson(indent=500000000) }}",
+    "{{ '%500000000d' % 1 }}",
+    "{{ '%*d' % (500000000, 1) }}",
+    "{{ '%500000000d'|format(1) }}",
+    "{{ '{:500000000d}'.format(1) }}",
+    "{% macro a() %}{{ a() }}{{ a() }}{% endmacro %}{{ a() }}",
+    "{% macro a(n) %}{% if n > 0 %}{{ a(n - 1) }}{{ a(n - 1) }}{% endif %}{% endmacro %}{{ a(60) }}",
+    "{% for i in range(99999) %}{{ 'x' * 10000 }}{% endfor %}",
+    "{% for i in [[1]] recursive %}{{ loop([[[1]]]) }}{% endfor %}",
+    "{% set r = range(3000) %}{% for a in r %}{{ r|sum }}{{ r|map('string')|join|length }}{% endfor %}{% for a in r %}{% for b in r %}{{ r|sum }}{% endfor %}{% endfor %}",
+]
+
+
+@pytest.mark.parametrize("template", ESCAPES)
+def test_escapes_reach_nothing(template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    messages = [{"role": "user", "content": "Hi"}]
+    try:
+        shown = ChatTemplate(template, "", "").render(messages)
+    except InvalidRequest:
+        shown = ""
+    assert messages == HI
+    assert list(tmp_path.iterdir()) == []
+    for secret in ("class '", "built-in function", "subprocess", "root:", "popen", "0x"):
+        assert secret not in shown, shown
+
+
+@pytest.mark.parametrize("template", BOMBS)
+def test_bombs_are_bounded(template: str) -> None:
+    tracemalloc.start()
+    before = time.thread_time()
+    with pytest.raises(InvalidRequest):
+        ChatTemplate(template, "", "").render(HI)
+    spent_s, peak = time.thread_time() - before, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert spent_s < 6, "a second, and what tracing the memory costs"
+    assert peak < 300 << 20
+
+
+def test_ordinary_work_is_not_bounded() -> None:
+    many = [{"role": ("user", "assistant")[turn % 2], "content": "word " * 200} for turn in range(1000)]
+    assert len(ChatTemplate("", "", "").render(many)) > 1_000_000
+
+
+@pytest.mark.parametrize("source", ["{{ " + "(" * 50_000, "{% if 1 %}" * 3000, "{{ 1" + " + 1" * 5000 + " }}", "{" * 9999])
+def test_deep_templates_are_refused_or_run(source: str) -> None:
+    try:
+        ChatTemplate(source, "", "").render(HI)
+    except InvalidRequest as refusal:
+        assert "chat template" in str(refusal)
+
+
+def test_a_huge_template_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="characters"):
+        ChatTemplate("x" * 2_000_000, "", "").render(HI)
