@@ -12,7 +12,8 @@ from runtime.cli.source import ModelSource, find_model, own_payload
 from runtime.console import Console
 from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import launch
-from runtime.errors import LmfileError
+from runtime.errors import EngineDied, EngineRefused, LmfileError, OutOfMemory, PayloadDamaged
+from runtime.payload import Payload
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
@@ -52,6 +53,16 @@ def _run(arguments: list[str], console: Console) -> int:
     model = find_model(options, payload)
     if model.foreign:
         console.note(f"Using `{model.path}`, which is not part of this executable.")
+    try:
+        return _start(options, model, console)
+    except (EngineRefused, EngineDied) as error:
+        if payload and not model.foreign and error.exit_code != OutOfMemory.exit_code:
+            _check_weights(payload, error)
+        raise
+
+
+def _start(options: Options, model: ModelSource, console: Console) -> int:
+    """Start the worker and run the mode that was asked for; return the exit code."""
     if options.prompt is None and not options.chat:
         from runtime.cli.port import open_port
 
@@ -68,6 +79,15 @@ def _run(arguments: list[str], console: Console) -> int:
     from runtime.cli.terminal import chat
 
     return chat(options, worker, console)
+
+
+def _check_weights(payload: Payload, failure: LmfileError) -> None:
+    """The packed model was sound when it was packed; a start does not read it all, so look now if it still is.
+
+    Raises: PayloadDamaged.
+    """
+    for part, offset, _ in payload.verify(lambda part, done, total: None):
+        raise PayloadDamaged(payload.path, f"the bytes of `{part}` (from {offset}) were changed") from failure
 
 
 def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
