@@ -80,7 +80,7 @@ def staging_file(target: Path) -> Iterator[Path]:
     part = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         yield part
-        os.replace(part, target)
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -112,7 +112,7 @@ def _cache_root() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "lmfile"
     xdg = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache") / "lmfile"
+    return (Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache") / "lmfile"
 
 
 def _canonical(value: object) -> bytes:

@@ -1,5 +1,6 @@
 """The main flow of the executable: flags, model, worker, mode; and from every failure to its exit code."""
 
+import gc
 import os
 import signal
 import sys
@@ -38,6 +39,9 @@ def main(arguments: list[str]) -> int:
         return EXIT_INTERRUPTED
     except Terminated:
         return EXIT_TERMINATED
+    except MemoryError:
+        console.error("Starting: the system gave no memory; close other programs and try again.")
+        return OutOfMemory.exit_code
     except Exception as error:
         console.error(f"This is a bug in lmfile: {type(error).__name__}: {error} ({_where(error)}); please report it.")
         return EXIT_BUG
@@ -64,13 +68,7 @@ def _run(arguments: list[str], console: Console) -> int:
 def _start(options: Options, model: ModelSource, console: Console) -> int:
     """Start the worker and run the mode that was asked for; return the exit code."""
     if options.prompt is None and not options.chat:
-        from runtime.cli.port import open_port
-
-        port = open_port(options)
-        worker = launch(_worker_config(options, model))
-        from runtime.cli.serve import serve  # aiohttp, while the worker loads the model
-
-        return serve(options, model, worker, port, console)
+        return _serve(options, model, console)
     worker = launch(_worker_config(options, model))
     if options.prompt is not None:
         from runtime.cli.ask import ask
@@ -88,6 +86,20 @@ def _check_weights(payload: Payload, failure: LmfileError) -> None:
     """
     for part, offset, _ in payload.verify(lambda part, done, total: None):
         raise PayloadDamaged(payload.path, f"the bytes of `{part}` (from {offset}) were changed") from failure
+
+
+def _serve(options: Options, model: ModelSource, console: Console) -> int:
+    """Take the port, start the worker, and import the server while it loads the model."""
+    from runtime.cli.port import open_port
+
+    port = open_port(options)
+    worker = launch(_worker_config(options, model))
+    gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
+    from runtime.cli.serve import serve
+
+    gc.freeze()
+    gc.enable()
+    return serve(options, model, worker, port, console)
 
 
 def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
