@@ -48,21 +48,14 @@ def launcher(target: str, progress: fetch.Progress = fetch.quiet) -> Path:
 
     Raises: UsageError for an unknown target; DownloadFailed; BuildFailed.
     """
-    recipe = _recipe(target)
-    pin = fetch.pins()["zstandard-source"]
-    sources = recipe.sources()
-    names = [source.name for source in sources]
-    zig = importlib.metadata.version("ziglang")
-    settings = [FLAGS, recipe.zig_target, recipe.flags, pin.sha256, ZSTD_MARK, ZSTD_CUTS, zig, names]
-
-    def make(staging: Path) -> None:
-        _unpack_zstd(fetch.fetch(pin, progress), staging)
-        _compile(target, recipe, staging)
-
-    return store.once("launcher", store.recipe_hash(settings, *sources), make) / "launcher"
+    return build(recipe(target), progress)
 
 
-def _recipe(target: str) -> Recipe:
+def recipe(target: str) -> Recipe:
+    """The recipe of a target's launcher.
+
+    Raises: UsageError when there is none.
+    """
     files = (store.build_dir() / "targets").glob("*.toml")
     tables = {file.stem: tomllib.loads(file.read_text(encoding="utf-8")).get("launcher") for file in files}
     if table := tables.get(target):
@@ -71,14 +64,32 @@ def _recipe(target: str) -> Recipe:
     raise UsageError(f"Building the launcher for `{target}`: there is no such target; choose one of {known}.")
 
 
-def _compile(target: str, recipe: Recipe, staging: Path) -> None:
+def build(recipe: Recipe, progress: fetch.Progress = fetch.quiet) -> Path:
+    """Return the launcher of `recipe` from the cache, or make it.
+
+    Raises: DownloadFailed, BuildFailed.
+    """
+    pin = fetch.pins()["zstandard-source"]
+    sources = recipe.sources()
+    names = [source.name for source in sources]
+    zig = importlib.metadata.version("ziglang")
+    settings = [FLAGS, recipe.zig_target, recipe.flags, pin.sha256, ZSTD_MARK, ZSTD_CUTS, zig, names]
+
+    def make(staging: Path) -> None:
+        _unpack_zstd(fetch.fetch(pin, progress), staging)
+        _compile(recipe, staging)
+
+    return store.once("launcher", store.recipe_hash(settings, *sources), make) / "launcher"
+
+
+def _compile(recipe: Recipe, staging: Path) -> None:
     sources = [path for path in recipe.sources() if path.suffix == ".c"]
     places = [f"-ffile-prefix-map={directory}=." for directory in (sources[0].parent, staging)]
     command: list[str | Path] = [cmake.zig(), "cc", "-target", recipe.zig_target, *FLAGS, *recipe.flags, *places]
-    log = store.cache_dir("logs") / f"launcher-{target}.log"
+    log = store.cache_dir("logs") / f"launcher-{recipe.zig_target}.log"
     log.unlink(missing_ok=True)
     command += ["-isystem", staging, *sources, "-o", staging / "launcher"]
-    cmake.run(command, log, f"the launcher for {target}", timeout_s=TIMEOUT_S)
+    cmake.run(command, log, f"the launcher for {recipe.zig_target}", timeout_s=TIMEOUT_S)
     for leftover in staging.iterdir():
         if leftover.name != "launcher":
             leftover.unlink()

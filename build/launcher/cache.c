@@ -96,25 +96,19 @@ struct runtime cache_find(char **argv, const char *hex)
 
 /* ---- claiming ---- */
 
-int cache_claim(const struct runtime *runtime)
+const char *cache_claim(const struct runtime *runtime)
 {
     char *marker = join(runtime->directory, "/" MARKER_NAME, NULL);
     fs_file file = fs_open_in_use(marker);
     free(marker);
     if (file == FS_NONE)
-        return 0;
+        return "";
     const char *changed = marker_check(runtime->directory, runtime->hex, file);
-    if (changed) {
-        if (!runtime->writable)
-            fail(EXIT_CACHE_UNUSABLE, "Checking `", runtime->directory, "`: `", changed,
-                 "` was changed, and the directory cannot be written; name another with --cache-dir DIR.", NULL);
-        note("`", runtime->directory, "/", changed, "` was changed or removed; unpacking the runtime again.", NULL);
+    if (changed)
         fs_close(file);
-        return 0;
-    }
-    if (fs_age_s(file) > DAY_S)
+    else if (fs_age_s(file) > DAY_S)
         fs_touch(file); /* the date of the marker is the date of last use */
-    return 1;
+    return changed;
 }
 
 /* ---- filling ---- */
@@ -172,18 +166,25 @@ static void extract(const struct runtime *runtime, const struct payload *payload
     interrupt_release();
 }
 
-void cache_fill(const struct runtime *runtime, const struct payload *payload)
+void cache_fill(const struct runtime *runtime, const struct payload *payload, const char *missing)
 {
     char digits[DECIMAL_SIZE];
+    if (!runtime->writable)
+        fail(EXIT_CACHE_UNUSABLE, "Checking `", runtime->directory, "`: `", *missing ? missing : MARKER_NAME,
+             "` was changed or removed, and nothing can be written there; name another directory with --cache-dir DIR.",
+             NULL);
     char *stage = join(runtime->runtimes, "/.", runtime->hex, ".", decimal(sys_process_id(), digits), NULL);
     if (fs_make_dir(runtime->runtimes))
         fail_write(runtime->runtimes);
     fs_file lock = lock_wait(join(runtime->directory, ".lock", NULL));
-    if (!cache_claim(runtime)) {
+    const char *changed = cache_claim(runtime);
+    if (changed) {
+        if (*changed)
+            note("`", runtime->directory, "/", changed, "` was changed or removed; unpacking the runtime again.", NULL);
         sweep_leftovers(runtime, stage);
         require_space(runtime, payload->unpacked);
         extract(runtime, payload, stage);
-        if (!cache_claim(runtime))
+        if (cache_claim(runtime))
             fail(EXIT_CACHE_UNUSABLE, "Unpacking the runtime to `", runtime->directory,
                  "`: it does not keep what is written there; name another with --cache-dir DIR.", NULL);
         prune(runtime->runtimes);

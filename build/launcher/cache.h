@@ -21,12 +21,13 @@ struct runtime {
 struct runtime cache_find(char **argv, const char *hex);
 
 /*
- * Whether the runtime is complete and unchanged; if so, it is in use from now on: a lock
- * shared by this process and whatever it becomes keeps cache_prune() of any lmfile off it.
+ * NULL if the runtime is complete and unchanged. It is in use from then on: a lock shared by this
+ * process and whatever it becomes keeps every launcher's prune() off it. Else the name of
+ * the file that was changed or is missing, "" if there is no such runtime.
  */
-int cache_claim(const struct runtime *runtime);
+const char *cache_claim(const struct runtime *runtime);
 
-/* Extracts the runtime unless another process just did; it is claimed afterwards. */
-void cache_fill(const struct runtime *runtime, const struct payload *payload);
+/* Extracts the runtime, after a claim that told what was `missing`, unless another process just did. Claims it. */
+void cache_fill(const struct runtime *runtime, const struct payload *payload, const char *missing);
 
 #endif

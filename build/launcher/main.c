@@ -22,8 +22,9 @@ int main(int argc, char **argv)
     payload_open(&payload, sys_self_path());
     struct runtime runtime = cache_find(argv, payload.hex);
     for (int tries = 0; tries < MAX_TRIES; tries++) {
-        if (!cache_claim(&runtime))
-            cache_fill(&runtime, &payload);
+        const char *missing = cache_claim(&runtime);
+        if (missing)
+            cache_fill(&runtime, &payload, missing);
         start(runtime.program, payload.path, runtime.root, argv);
     }
     fail(EXIT_CACHE_UNUSABLE, "Starting `", runtime.program, "`: it is not there; download the file again.", NULL);

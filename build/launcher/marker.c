@@ -62,8 +62,18 @@ static char *read_marker(fs_file marker, size_t *length)
 struct entry {
     char kind;
     uint64_t size;
-    int64_t mtime_s;
+    uint64_t mtime_s;
 };
+
+/* A space and a number; NULL if that is not what stands there. */
+static const char *take_number(const char *at, uint64_t *number)
+{
+    if (*at++ != ' ' || *at < '0' || *at > '9')
+        return NULL;
+    for (*number = 0; *at >= '0' && *at <= '9'; at++)
+        *number = *number * 10 + (uint64_t)(*at - '0');
+    return at;
+}
 
 /*
  * Takes a line off the listing and puts its path behind the first `root_length` letters of `path`.
@@ -71,14 +81,11 @@ struct entry {
  */
 static int take_line(const char **listing, const char *end, struct entry *entry, struct text *path, size_t root_length)
 {
-    const char *line = *listing, *line_end = memchr(line, '\n', (size_t)(end - line));
-    if (!line_end || line_end - line < 7)
+    const char *at = *listing, *line_end = memchr(at, '\n', (size_t)(end - at));
+    if (!line_end)
         return 0;
-    char *at;
-    entry->kind = line[0];
-    entry->size = strtoull(line + 1, &at, 10);
-    entry->mtime_s = strtoll(at, &at, 10);
-    if (at >= line_end || *at != ' ')
+    entry->kind = *at;
+    if (!(at = take_number(at + 1, &entry->size)) || !(at = take_number(at, &entry->mtime_s)) || *at != ' ')
         return 0;
     path->length = root_length;
     text_add_bytes(path, at + 1, (size_t)(line_end - at - 1));
@@ -91,7 +98,7 @@ static int entry_holds(const struct entry *entry, const char *path)
     struct fs_info info;
     fs_info(path, &info);
     if (entry->kind == 'f')
-        return info.kind == FS_FILE && info.size == entry->size && info.mtime_s == entry->mtime_s;
+        return info.kind == FS_FILE && info.size == entry->size && info.mtime_s == (int64_t)entry->mtime_s;
     return entry->kind == 'l' && info.kind == FS_LINK && info.size == entry->size;
 }
 

@@ -6,6 +6,7 @@
 
 #include "fs.h"
 #include "say.h"
+#include "sys.h"
 #include "text.h"
 
 extern char **environ;
@@ -29,10 +30,11 @@ static char **runtime_environment(const char *self, const char *root)
 
 void start(const char *program, const char *self, const char *root, char **argv)
 {
+    sys_restore();
     argv[0] = (char *)program; /* by which the interpreter finds its modules; LMFILE_EXECUTABLE names us */
     execve(program, argv, runtime_environment(self, root));
-    struct fs_info info;
     int reason = errno;
+    struct fs_info info;
     fs_info(program, &info);
     if (info.kind == FS_MISSING)
         return;

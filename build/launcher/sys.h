@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void sys_prepare(void);            /* first of all: sound standard streams, no borrowed rights */
+void sys_prepare(void);            /* first of all: sound standard streams, no borrowed rights, own file modes */
+void sys_restore(void);            /* the file modes, for the runtime */
 char **sys_arguments(char **argv); /* in UTF-8 */
 char *sys_self_path(void);         /* absolute path of this executable; ends the program if there is none */
 const char *sys_environment(const char *name); /* NULL if unset or empty */

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -37,10 +38,18 @@ static void refuse_borrowed_rights(void)
              "another user's files; remove that with chmod ug-s.", NULL);
 }
 
+static mode_t mask_before;
+
 void sys_prepare(void)
 {
     open_standard_streams();
     refuse_borrowed_rights();
+    mask_before = umask(077);
+}
+
+void sys_restore(void)
+{
+    umask(mask_before);
 }
 
 char **sys_arguments(char **argv)

@@ -14,6 +14,10 @@ void sys_prepare(void)
     /* Nothing to do: closed standard streams do not hand on their handles, and there is no set-user-id. */
 }
 
+void sys_restore(void)
+{
+}
+
 char **sys_arguments(char **argv)
 {
     (void)argv; /* in the code page of the system, which lacks most letters */

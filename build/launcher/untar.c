@@ -209,7 +209,7 @@ static const char *begin_member(struct untar *tar, char *name, const char *targe
         return "a name in its archive is not allowed";
     if (read_octal(tar->header + AT_MODE, 8, &mode) || read_octal(tar->header + AT_MTIME, 12, &mtime))
         return "a number in its archive is malformed";
-    if (type != '0' && type != 0 && tar->data_left)
+    if ((type == '2' || type == '5') && tar->data_left)
         return "its archive gives bytes to something that is no file";
     tar->mtime_s = (int64_t)mtime;
     text_clear(&tar->path);
