@@ -113,4 +113,4 @@ def test_every_request_ends_once() -> None:
                 assert event.id not in ends
                 ends[event.id] = event.reason if isinstance(event, Finished) else event.kind
         assert set(ends.values()) <= {"stop", "busy"}
-        assert list(ends.values()).count("stop") >= 3
+        assert list(ends.values()).count("stop") >= 2  # the queue; a third where one was taken out in time
