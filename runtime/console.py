@@ -9,6 +9,8 @@ import os
 import sys
 from typing import TextIO
 
+from runtime.errors import CannotWrite
+
 
 class Console:
     """Writes answers, notes, warnings and errors; one instance per process."""
@@ -26,9 +28,10 @@ class Console:
         return self._live
 
     def answer(self, text: str) -> None:
-        """A piece of the answer, at once and without a line break."""
+        """A piece of the answer, at once and without a line break. Raises: CannotWrite when it would be lost."""
         self._clear()
-        _write(self._out, text)
+        if reason := _write(self._out, text):
+            raise CannotWrite("stdout", reason)
 
     def note(self, text: str) -> None:
         """One line about what happens."""
@@ -59,15 +62,20 @@ class Console:
             self._status = False
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> str:
+    """Write and flush; return why it could not be done, empty if all is well or the reader wants no more."""
     if stream is None:
-        return
+        return ""
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
         # The reader has left: the rest has nowhere to go, and the exit code stays ours.
         _silence(stream)
+    except OSError as error:
+        _silence(stream)
+        return (error.strerror or str(error)).lower()
+    return ""
 
 
 def _silence(stream: TextIO) -> None:

@@ -12,6 +12,7 @@ import os
 import sys
 
 EXIT_DAMAGED = 30
+EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 FOOTER_BYTES = 128
 MAGIC = b"lmfile footer v1"
@@ -70,6 +71,12 @@ def _run_interruptibly(main) -> int:  # type: ignore[no-untyped-def]
             _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception as error:  # our code catches its own; this comes from the runtime around it, or no memory
+        cache = os.environ.get("LMFILE_CACHE_DIR", "")
+        happened = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        sentence = f"error: Starting lmfile: {happened}; free some memory, or remove `{cache}` and start again.\n"
+        os.write(2, sentence.encode(errors="replace"))
+        return EXIT_BUG
 
 
 def _check_once(executable: str) -> None:
