@@ -27,12 +27,16 @@ class Server:
         with self._asked("GET", path) as response:
             return response.status, response.read()
 
+    def ask(self, path: str, body: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Status and body."""
+        with self._asked("POST", path, body) as response:
+            return response.status, response.read()
+
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON of a good answer."""
-        with self._asked("POST", path, body) as response:
-            answer = response.read()
-            assert response.status == 200, answer
-            return json.loads(answer)
+        status, answer = self.ask(path, body)
+        assert status == 200, answer
+        return json.loads(answer)
 
     def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
         """The JSON of each event of a stream, as it comes."""

@@ -28,7 +28,7 @@ def test_smollm2_answers(executable: Path, libc: Path, tmp_path: Path) -> None:
 
 
 def test_it_serves(tiny: Path, libc: Path, tmp_path: Path) -> None:
-    with started(bare(tmp_path, tiny, libc, ["/program", "--server", "--port", "0"])) as running:
+    with started(bare(tmp_path, tiny, libc, ["/program", "--server", "--port", "0", "-t", "1"])) as running:
         server = address(running)
         server.wait_ready()
         answer = server.post("/v1/chat/completions", {"messages": [{"role": "user", "content": "What do you see?"}]})

@@ -17,7 +17,7 @@ MESSAGES = [{"role": "user", "content": "What do you see?"}]
 
 
 def fake_browser(folder: Path) -> tuple[dict[str, str], Path]:
-    """Variables of a desktop whose browser notes each address in a file, and its process in another; -> and that file."""
+    """Variables of a desktop whose browser notes each address in a file, beside it its process; -> and that file."""
     folder.mkdir()
     opened = folder / "opened"
     opener = folder / "xdg-open"
@@ -98,7 +98,7 @@ def test_the_default_opens_the_browser_once(tiny: Path, env: dict[str, str], tmp
 @pytest.mark.parametrize("mode", [["--nobrowser"], ["--server"], ["--server", "--nobrowser"]], ids=" ".join)
 def test_no_browser_is_opened_unless_wanted(mode: list[str], tiny: Path, env: dict[str, str], tmp_path: Path) -> None:
     desktop, opened = fake_browser(tmp_path / "desktop")
-    with serving(tiny, env=env | desktop, mode=mode) as server:
+    with serving(tiny, "-t", "1", env=env | desktop, mode=mode) as server:
         server.post("/v1/chat/completions", {"messages": MESSAGES})
         assert not opened.exists()
 
