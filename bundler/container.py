@@ -1,6 +1,6 @@
 """Writes the container: launcher, members, manifest, central directory, footer.
 
-    [launcher | zip: members in the order of their names, manifest.json | central directory | end record + footer]
+    [launcher | zip: licences, program, models, runtime.tar.zst, manifest.json | central directory | end record + footer]
 
 Sizes are known before the first byte is written, so every offset is computed first and each
 byte is written once, in order. Models lie at multiples of 64 KiB, zeros in front of them:
@@ -31,6 +31,7 @@ from runtime.payload.records import END_MAGIC, Entry, end_records
 
 ALIGNED_ROLES = frozenset({"model"})
 ALIGNMENT = 1 << 16
+ROLE_ORDER = {"license": 0, "app": 1, "model": 2, "runtime": 3}
 FILE_MODE, EXECUTABLE_MODE = 0o644, 0o755
 SPARE_BYTES = 1 << 20  # manifest and directory, whose sizes are not known beforehand
 
@@ -111,13 +112,28 @@ def _plan(contents: Contents) -> tuple[list[_Place], int]:
         raise BuildFailed(f"`{contents.name}`", "its members' names are not safe, unique and few enough")
     position = contents.launcher.stat().st_size
     places = []
-    for part in sorted(contents.parts, key=lambda part: part.path):
+    for part in _in_order(contents):
         entry = _entry(part.path, part.size, position, contents.created)
         if part.role in ALIGNED_ROLES:
             entry = entry._replace(offset=position + -entry.data_offset() % ALIGNMENT)
         places.append(_Place(part, entry))
         position = entry.data_offset() + entry.size
     return places, position
+
+
+def _in_order(contents: Contents) -> list[Part]:
+    """Small members first, then models as the manifest lists them, the runtime last; otherwise by name.
+
+    Behind the launcher the kernel reads ahead whatever comes next, up to 16 MB: that should be
+    the beginning of the first model, which is needed at every start, and not that of another.
+    """
+    models = [model.path for model in contents.models]
+
+    def place(part: Part) -> tuple[int, int, str]:
+        rank = models.index(part.path) if part.path in models else len(models)
+        return ROLE_ORDER.get(part.role, ROLE_ORDER["model"]), rank, part.path
+
+    return sorted(contents.parts, key=place)
 
 
 def _entry(path: str, size: int, offset: int, seconds: int) -> Entry:

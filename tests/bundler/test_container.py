@@ -33,6 +33,14 @@ def sparse(path: Path, size: int) -> Path:
     return path
 
 
+def test_the_model_of_every_start_stands_before_other_models(tmp_path: Path, output: Path) -> None:
+    pack(tmp_path, output, extra=[Part("models/0.gguf", "model", b"other"), Part("notes", "other", b"more")])
+    with zipfile.ZipFile(output) as archive:
+        names = [name for name in archive.namelist() if not name.startswith("app/")]
+    last = ["runtime.tar.zst", "manifest.json"]
+    assert names == ["LICENSES/model.txt", "models/tiny model.gguf", "models/0.gguf", "notes", *last]
+
+
 def test_zip_tools_read_it(tmp_path: Path, output: Path) -> None:
     pack(tmp_path, output)
     with zipfile.ZipFile(output) as archive:
