@@ -47,27 +47,25 @@ static void read_or_fail(const struct payload *payload, void *bytes, size_t coun
         payload_damaged(payload, "it changed while it was read", "");
 }
 
-#ifdef _WIN32
 /*
  * Authenticode appends the certificates after up to 7 bytes of padding, so the footer of a
- * signed executable lies right before the certificate table that the PE header points to.
+ * signed Windows executable lies right before the certificate table that its PE header points to.
  * Returns where the certificates begin, or 0 if there are none.
  */
 static uint64_t certificates_offset(const struct payload *payload, uint64_t file_size)
 {
-    uint8_t dos[64], pe[168];
-    if (file_size < sizeof dos + sizeof pe)
+    enum { AT_HEADER = 60, AT_CERTIFICATES = 24 + 112 + 4 * 8 }; /* PE32+, the fifth data directory */
+    uint8_t dos[AT_HEADER + 4], pe[AT_CERTIFICATES + 8];
+    if (file_size < sizeof dos)
         return 0;
     read_or_fail(payload, dos, sizeof dos, 0);
-    uint64_t header = little_endian(dos + 60, 4);
-    if (!inside(header, sizeof pe, file_size))
+    uint64_t header = little_endian(dos + AT_HEADER, 4);
+    if (memcmp(dos, "MZ", 2) != 0 || !inside(header, sizeof pe, file_size))
         return 0;
     read_or_fail(payload, pe, sizeof pe, header);
-    uint64_t offset = little_endian(pe + 24 + 112 + 4 * 8, 4); /* PE32+, fifth data directory */
-    uint64_t size = little_endian(pe + 24 + 112 + 4 * 8 + 4, 4);
-    return inside(offset, size, file_size) ? offset : 0;
+    uint64_t offset = little_endian(pe + AT_CERTIFICATES, 4), size = little_endian(pe + AT_CERTIFICATES + 4, 4);
+    return memcmp(pe, "PE\0\0", 4) == 0 && inside(offset, size, file_size) ? offset : 0;
 }
-#endif
 
 /* Puts the footer into `footer` and returns where in the file it begins. */
 static uint64_t find_footer(const struct payload *payload, uint64_t file_size, uint8_t footer[FOOTER_SIZE])
@@ -77,14 +75,12 @@ static uint64_t find_footer(const struct payload *payload, uint64_t file_size, u
         if (has_magic(footer))
             return file_size - FOOTER_SIZE;
     }
-#ifdef _WIN32
     uint64_t end = certificates_offset(payload, file_size);
     for (unsigned padding = 0; padding <= MAX_PADDING && end >= FOOTER_SIZE + padding; padding++) {
         read_or_fail(payload, footer, FOOTER_SIZE, end - padding - FOOTER_SIZE);
         if (has_magic(footer))
             return end - padding - FOOTER_SIZE;
     }
-#endif
     payload_damaged(payload, "it does not end in an lmfile footer, so it was cut short or something was appended", "");
 }
 

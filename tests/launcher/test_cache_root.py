@@ -52,6 +52,10 @@ def test_order_of_the_places(small: Sample, tmp_path: Path) -> None:
     assert root_of(start(small, HOME=f"{home}//")) == str(home / ".cache" / "lmfile")
 
 
+ROOT = 0
+"""Who a program is in a system of its own (tests/namespaces.py), unless it runs as another user there."""
+
+
 def elsewhere(small: Sample, shell: str, command: list[str], **env: str) -> Done:
     """Run where /mnt, /var/tmp, /tmp and /dev/shm are empty, after more shell commands; the lmfile is /mnt/it."""
     base = [tmpfs("/mnt", "mode=0755"), f"cp '{small.path}' /mnt/it"]
@@ -60,7 +64,7 @@ def elsewhere(small: Sample, shell: str, command: list[str], **env: str) -> Done
 
 
 def test_home_of_the_password_file(small: Sample) -> None:
-    shell = f"echo 'me:x:{os.geteuid()}:0::/mnt/me:/bin/sh' > /mnt/passwd; mkdir /mnt/me\n"
+    shell = f"echo 'me:x:{ROOT}:0::/mnt/me:/bin/sh' > /mnt/passwd; mkdir /mnt/me\n"
     shell += "mount --bind /mnt/passwd /etc/passwd"
     done = elsewhere(small, shell, ["/mnt/it"])
     assert root_of(done) == "/mnt/me/.cache/lmfile"
@@ -68,7 +72,7 @@ def test_home_of_the_password_file(small: Sample) -> None:
 
 def test_a_home_that_is_not_there_is_not_made(small: Sample) -> None:
     done = elsewhere(small, "", ["sh", "-c", "/mnt/it; ls /mnt >&2"], HOME="/mnt/no/home")
-    assert root_of(done) == f"/var/tmp/lmfile-{os.geteuid()}"
+    assert root_of(done) == f"/var/tmp/lmfile-{ROOT}"
     assert done.err == "it\n"
 
 
@@ -151,26 +155,28 @@ def test_a_parent_that_is_a_link_is_resolved(small: Sample, cache: Path, tmp_pat
 
 
 def test_a_directory_of_somebody_else(small: Sample) -> None:
-    """Another user was first in the shared directories, with a runtime of theirs: nothing of it is run."""
-    user = NOBODY if os.geteuid() == 0 else os.geteuid()
-    shell, reason = "", "belongs to another user" if os.geteuid() == 0 else "can be written by other users"
-    for shared in ("/var/tmp", "/tmp", "/dev/shm"):
-        place = f"{shared}/lmfile-{user}"
-        shell += f"mkdir -p {place}/runtimes/{small.digest}/bin\nchmod 777 {place}\n"
-        shell += f"chmod 755 {place}; chown -R {user + 1} {place}\n" if os.geteuid() == 0 else ""
-    done = elsewhere(small, shell, as_user(["/mnt/it"]) if os.geteuid() == 0 else ["/mnt/it"], HOME="/mnt/none")
-    assert sentence(done, 31).count(reason) == 3
+    """Another user was first in the shared directories, with a runtime of theirs: nothing of it is run.
+
+    Without root there is no other user; what others may write to stands in.
+    """
+    foreign = os.geteuid() == ROOT
+    mark, reason = (
+        (f"chown -R {NOBODY}", "belongs to another user") if foreign else ("chmod 777", "can be written by other users")
+    )
+    places = [f"{shared}/lmfile-{ROOT}" for shared in ("/var/tmp", "/tmp", "/dev/shm")]
+    shell = "\n".join(f"mkdir -p {place}/runtimes/{small.digest}/bin\n{mark} {place}" for place in places)
+    assert sentence(elsewhere(small, shell, ["/mnt/it"], HOME="/mnt/none"), 31).count(reason) == 3
 
 
 def test_places_that_allow_no_programs(small: Sample) -> None:
-    shell = "\n".join(f"mount -o remount,noexec {place}" for place in ("/var/tmp", "/tmp"))
-    assert root_of(elsewhere(small, shell, ["/mnt/it"], HOME="/mnt/none")) == f"/dev/shm/lmfile-{os.geteuid()}"
+    shell = "\n".join(f"mount -o remount,bind,noexec {place}" for place in ("/var/tmp", "/tmp"))
+    assert root_of(elsewhere(small, shell, ["/mnt/it"], HOME="/mnt/none")) == f"/dev/shm/lmfile-{ROOT}"
     done = elsewhere(small, shell, ["/mnt/it"], LMFILE_CACHE="/tmp/named")
     assert "`/tmp/named` is on a file system that lets no programs run (noexec)" in sentence(done, 31)
 
 
 def test_read_only_places(small: Sample) -> None:
-    shell = "\n".join(f"mount -o remount,ro {place}" for place in ("/var/tmp", "/tmp", "/dev/shm"))
+    shell = "\n".join(f"mount -o remount,bind,ro {place}" for place in ("/var/tmp", "/tmp", "/dev/shm"))
     said = sentence(elsewhere(small, shell, ["/mnt/it"], HOME="/mnt/home"), 31)
     assert said.count("cannot be created: Read-only file system") == 3
     assert "`/mnt/home/.cache/lmfile` cannot be created: No such file or directory" in said
@@ -178,14 +184,11 @@ def test_read_only_places(small: Sample) -> None:
 
 def test_a_runtime_on_a_disk_that_became_read_only(small: Sample) -> None:
     """A container image with a warm cache: it is used, not copied."""
-    shell = (
-        "mkdir /mnt/c && mount -t tmpfs none /mnt/c && chmod 700 /mnt/c\n/mnt/it >/dev/null\nmount -o remount,ro /mnt/c"
-    )
+    close = "mount -o remount,bind,ro /mnt/c"
+    shell = f"mkdir /mnt/c\n{tmpfs('/mnt/c', 'mode=0700')}\n/mnt/it >/dev/null\n{close}"
     done = elsewhere(small, shell, ["/mnt/it"], LMFILE_CACHE="/mnt/c")
     assert root_of(done) == "/mnt/c"
-    damaged = shell.replace(
-        "mount -o remount,ro", f"echo > /mnt/c/runtimes/{small.digest}/lib/a.pyc; mount -o remount,ro"
-    )
+    damaged = shell.replace(close, f"echo > /mnt/c/runtimes/{small.digest}/lib/a.pyc\n{close}")
     said = sentence(elsewhere(small, damaged, ["/mnt/it"], LMFILE_CACHE="/mnt/c"), 31)
     assert "`lib/a.pyc` was changed or removed, and nothing can be written there" in said
 

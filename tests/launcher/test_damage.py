@@ -120,6 +120,6 @@ def test_another_size_than_announced(small: Sample, tmp_path: Path) -> None:
 
 def test_an_unreadable_file(small: Sample, tmp_path: Path) -> None:
     """One that may be run but not read: the launcher cannot see what it carries."""
-    shell = f"{tmpfs(tmp_path, 'mode=0755')}\ncp {small.path} {tmp_path}/it\nchmod 0711 {tmp_path}/it"
+    shell = f"{tmpfs(tmp_path, 'mode=0755')}\ncp {small.path} {tmp_path}/it\nchmod 0111 {tmp_path}/it"
     done = run(mounted(shell, as_user([tmp_path / "it"])))
     assert "it cannot be opened: Permission denied" in sentence(done, 30)
