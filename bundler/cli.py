@@ -50,10 +50,11 @@ class Terminated(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; a failure is one sentence on stderr."""
-    console = Console()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    console = Console(quiet=not {"-q", "--quiet"}.isdisjoint(arguments))  # one, so that an error clears the bar
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
+        return _run(arguments, console)
     except LmfileError as error:
         console.error(str(error))
         return error.exit_code
@@ -78,16 +79,16 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], console: Console) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        Console().result(HELP)
+        console.result(HELP)
         return 0
     if arguments[0] in ("-V", "--version"):
-        Console().result(f"lmfile {VERSION}")
+        console.result(f"lmfile {VERSION}")
         return 0
     options = _parse(arguments)
     run: Callable[[argparse.Namespace, Console], int] = options.run
-    return run(options, Console(quiet=options.quiet))
+    return run(options, console)
 
 
 class _Parser(argparse.ArgumentParser):
