@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line; return the exit code. Never raises."""
     _speak_utf8()
     console = Console()
-    signal.signal(signal.SIGTERM, _terminate)
+    signals = _Signals()
     try:
         return _run(arguments, console)
     except LmfileError as error:
@@ -43,6 +43,8 @@ def main(arguments: list[str]) -> int:
         console.error("Starting: the system gave no memory; close other programs and try again.")
         return OutOfMemory.exit_code
     except Exception as error:
+        if isinstance(error, ImportError) and signals.status:
+            return signals.status
         console.error(f"This is a bug in lmfile: {type(error).__name__}: {error} ({_where(error)}); please report it.")
         return EXIT_BUG
 
@@ -116,8 +118,25 @@ def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
     )
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+class _Signals:
+    """Raises KeyboardInterrupt and Terminated, and remembers the exit code that they mean.
+
+    An extension module that is being imported when they arrive makes an ImportError of them.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        signal.signal(signal.SIGTERM, self._terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody protects us from it
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        self.status = EXIT_INTERRUPTED
+        raise KeyboardInterrupt
+
+    def _terminate(self, _signal: int, _frame: FrameType | None) -> None:
+        self.status = EXIT_TERMINATED
+        raise Terminated
 
 
 def _speak_utf8() -> None:
