@@ -162,7 +162,8 @@ def _check_vocabulary(gguf: Gguf) -> int:
         raise gguf.invalid(f"the key `{key}` is missing or empty", 0)
     at = gguf.values[key].offset
     texts = gguf.strings(tokens)
-    named = [text for text in texts if text]
+    seen = [text.partition(b"\0")[0] for text in texts]  # as the engine does, which takes them for C strings
+    named = [text for text in seen if text]  # it gives each empty one a name of its own
     if len(set(named)) != len(named):
         raise gguf.invalid("a token stands twice in the vocabulary", at)
     embedding = gguf.tensors.get("token_embd.weight")

@@ -134,6 +134,7 @@ FALSE_FILES = {
     "no tokens": (changed_file(tokenizer__ggml__tokens=None), "missing or empty"),
     "tokens of numbers": (changed_file(tokenizer__ggml__tokens=(ARRAY, (U32, [1] * 8))), "not an array of the right"),
     "token twice": (changed_file(tokenizer__ggml__tokens=(ARRAY, (STRING, [*"abcdefga"]))), "a token stands twice"),
+    "token twice up to NUL": (changed_file(tokenizer__ggml__tokens=(ARRAY, (STRING, [*"abcdefg", "a\0h"]))), "twice"),
     "too few tokens": (changed_file(tokenizer__ggml__tokens=(ARRAY, (STRING, [*"abcdefg"]))), "7 tokens stand"),
     "too few scores": (changed_file(tokenizer__ggml__scores=(ARRAY, (F32, [0.0] * 7))), "has 7 elements for 8 tokens"),
     "too few types": (changed_file(tokenizer__ggml__token_type=(ARRAY, (I32, [1]))), "has 1 elements for 8 tokens"),
