@@ -11,7 +11,16 @@ from typing import NamedTuple
 from runtime.errors import ModelUnsupported
 from runtime.gguf.cursor import FLOAT32, INT32, STRING
 from runtime.gguf.reader import INTEGERS, Array, Gguf
-from runtime.gguf.tables import ARCHITECTURES, FILE_TYPES, MAX_EXPERTS, MAX_LAYERS, NOT_FOR_CHAT, ROPE_SCALINGS
+from runtime.gguf.tables import (
+    ARCHITECTURES,
+    FILE_TYPES,
+    LOOKUP_TABLES,
+    MAX_EXPERTS,
+    MAX_LAYERS,
+    NOT_FOR_CHAT,
+    NOT_FOR_WEIGHTS,
+    ROPE_SCALINGS,
+)
 
 MAX_CONTEXT = 2**31 - 1
 MAX_WIDTH = 1 << 20  # of an embedding; the largest published models have 16,384
@@ -49,6 +58,7 @@ def facts(gguf: Gguf) -> Facts:
     layers = _within(gguf, f"{architecture}.block_count", 1, MAX_LAYERS)
     context_length = _within(gguf, f"{architecture}.context_length", 1, MAX_CONTEXT)
     embedding_length = _within(gguf, f"{architecture}.embedding_length", 1, MAX_WIDTH)
+    _check_types(gguf)
     _check_blocks(gguf, architecture, layers)
     _check_heads(gguf, architecture, layers)
     _check_experts(gguf, architecture, layers)
@@ -96,6 +106,12 @@ def _within(gguf: Gguf, key: str, low: int, high: int) -> int:
     if not low <= number <= high:
         raise gguf.invalid(f"`{key}` is {number}, not {low} to {high}", gguf.values[key].offset)
     return number
+
+
+def _check_types(gguf: Gguf) -> None:
+    for tensor in gguf.tensors.values():
+        if tensor.type.name in NOT_FOR_WEIGHTS and not any(part in tensor.name for part in LOOKUP_TABLES):
+            raise gguf.invalid(f"weights cannot be of type {tensor.type.name}, as `{tensor.name}` is", tensor.at)
 
 
 def _check_blocks(gguf: Gguf, architecture: str, layers: int) -> None:

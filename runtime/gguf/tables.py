@@ -53,6 +53,12 @@ TENSOR_TYPES = {
     42: TensorType("Q2_0", 64, 18),
 }
 
+NOT_FOR_WEIGHTS = frozenset({"Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"})
+"""The engine computes with these types on the way, or keeps lookup tables in them; as weights they end it."""
+
+LOOKUP_TABLES = ("tid2eid", "d2t")
+"""What the names of lookup tables contain."""
+
 FILE_TYPES = {
     0: "F32",
     1: "F16",
@@ -107,7 +113,7 @@ ARCHITECTURES = frozenset(
     qwen qwen2 qwen2moe qwen2vl qwen3 qwen35 qwen35moe qwen3moe qwen3next qwen3tts qwen3vl qwen3vlmoe qwen4exp
     refact rnd1 rwkv6 rwkv6qwen2 rwkv7 seed_oss smallthinker smollm3 spark2_5 stablelm starcoder starcoder2
     step35 t5 t5encoder talkie wavtokenizer-dec xverse
-    """.split()  # noqa: SIM905 - 150 words are easier to compare than 150 quoted strings
+    """.split()
 )
 
 _EMBEDDING = "is an embedding model, which cannot chat"

@@ -131,6 +131,7 @@ FALSE_FILES = {
     "experts unused": (changed_file(llama__expert_count=(U32, 8)), "is 0 of 8 experts"),
     "experts overused": (changed_file(llama__expert_count=(U32, 8), llama__expert_used_count=(U32, 9)), "is 9 of 8"),
     "rope scaling": (changed_file(llama__rope__scaling__type=(STRING, "magic")), "the unknown `magic`"),
+    "whole numbers": (written(tensors=[(name, shape, 26) for name, shape, _ in TENSORS]), "cannot be of type I32"),
     "no tokens": (changed_file(tokenizer__ggml__tokens=None), "missing or empty"),
     "tokens of numbers": (changed_file(tokenizer__ggml__tokens=(ARRAY, (U32, [1] * 8))), "not an array of the right"),
     "token twice": (changed_file(tokenizer__ggml__tokens=(ARRAY, (STRING, [*"abcdefga"]))), "a token stands twice"),
