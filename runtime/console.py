@@ -29,13 +29,13 @@ class Console:
 
     def answer(self, text: str) -> None:
         """A piece of the answer, at once and without a line break. Raises: CannotWrite when it would be lost."""
-        self._clear()
+        self.clear()
         if reason := _write(self._out, text):
             raise CannotWrite("stdout", reason)
 
     def note(self, text: str) -> None:
         """One line about what happens."""
-        self._clear()
+        self.clear()
         _write(self._err, text + "\n")
 
     def warning(self, text: str) -> None:
@@ -52,14 +52,15 @@ class Console:
             _write(self._err, "\r\x1b[K" + text)
             self._status = True
 
-    def paint(self, code: str, text: str) -> str:
-        """`text` in the ANSI colour `code` where colours are wanted."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
-
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Remove the status line, if one is shown."""
         if self._status:
             _write(self._err, "\r\x1b[K")
             self._status = False
+
+    def paint(self, code: str, text: str) -> str:
+        """`text` in the ANSI colour `code` where colours are wanted."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
 
 def _write(stream: TextIO | None, text: str) -> str:

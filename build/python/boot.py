@@ -40,7 +40,7 @@ def run(_main: str) -> None:
         reason = str(error) if isinstance(error, Damaged) else f"it cannot be run ({type(error).__name__}: {error})"
         os.write(2, f"error: Reading `{executable}`: {reason}; download the file again.\n".encode(errors="replace"))
         os._exit(EXIT_DAMAGED)
-    sys.exit(_run_interruptibly(main))
+    sys.exit(_run_main(main))
 
 
 def _set_signals() -> None:
@@ -58,14 +58,12 @@ def _set_signals() -> None:
             _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
 
 
-def _run_interruptibly(main) -> int:  # type: ignore[no-untyped-def]
-    """Run `main` with Ctrl-C as KeyboardInterrupt; before and after it nobody would catch one."""
+def _run_main(main) -> int:  # type: ignore[no-untyped-def]
+    """Run `main`, which decides about Ctrl-C once it is there; after it nobody would catch a KeyboardInterrupt."""
     import _signal
 
     try:
         try:
-            if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
-                _signal.signal(_signal.SIGINT, _signal.default_int_handler)
             return main()  # type: ignore[no-any-return]
         finally:
             _signal.signal(_signal.SIGINT, _signal.SIG_IGN)

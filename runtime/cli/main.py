@@ -2,11 +2,9 @@
 
 import gc
 import os
-import signal
 import sys
-from types import FrameType
 
-from runtime.cli import about
+from runtime.cli import about, signals
 from runtime.cli.flags import Options
 from runtime.cli.parse import parse
 from runtime.cli.source import ModelSource, find_model, own_payload
@@ -21,15 +19,11 @@ EXIT_TERMINATED = 143
 EXIT_BUG = 70
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived outside the server, which has its own handler."""
-
-
 def main(arguments: list[str]) -> int:
     """Run the command line; return the exit code. Never raises."""
     _speak_utf8()
     console = Console()
-    signals = _Signals()
+    signals.end_at_once(console.clear)
     try:
         return _run(arguments, console)
     except LmfileError as error:
@@ -37,14 +31,12 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except Terminated:
+    except signals.Terminated:
         return EXIT_TERMINATED
     except MemoryError:
         console.error("Starting: the system gave no memory; close other programs and try again.")
         return OutOfMemory.exit_code
     except Exception as error:
-        if isinstance(error, ImportError) and signals.status:
-            return signals.status
         console.error(f"This is a bug in lmfile: {type(error).__name__}: {error} ({_where(error)}); please report it.")
         return EXIT_BUG
 
@@ -116,27 +108,6 @@ def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
         n_threads_batch=options.threads_batch,
         n_gpu_layers=0 if on_cpu else options.gpu_layers,
     )
-
-
-class _Signals:
-    """Raises KeyboardInterrupt and Terminated, and remembers the exit code that they mean.
-
-    An extension module that is being imported when they arrive makes an ImportError of them.
-    """
-
-    def __init__(self) -> None:
-        self.status = 0
-        signal.signal(signal.SIGTERM, self._terminate)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody protects us from it
-            signal.signal(signal.SIGINT, self._interrupt)
-
-    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        self.status = EXIT_INTERRUPTED
-        raise KeyboardInterrupt
-
-    def _terminate(self, _signal: int, _frame: FrameType | None) -> None:
-        self.status = EXIT_TERMINATED
-        raise Terminated
 
 
 def _speak_utf8() -> None:

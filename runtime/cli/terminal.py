@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 
 from runtime.cli.flags import Options
 from runtime.cli.requests import failure, generate_request
+from runtime.cli.signals import raise_them
 from runtime.console import Console
 from runtime.engine.direct import DirectClient
 from runtime.engine.launch import Worker
@@ -22,6 +23,7 @@ def chat(options: Options, worker: Worker, console: Console) -> int:
     client = DirectClient(worker, lambda share: console.status(f"loading the model: {share:.0%}"))
     try:
         facts = client.wait_ready()
+        raise_them()
         interactive = sys.stdin.isatty()
         if interactive:
             _remember_lines()
