@@ -52,22 +52,21 @@ static struct runtime runtime_at(const struct root *root, const char *hex)
         .hex = hex,
         .directory = directory,
         .program = join(directory, PROGRAM, NULL),
-        .writable = root->writable,
+        .in_use = FS_NONE,
     };
 }
 
-/* NULL if the root will do: nobody else can change it, and the runtime is there or can be put there. */
+/* NULL if the root will do: nobody else can change it, and the runtime can be put there or is there. */
 static const char *try_root(struct root *root, const char *hex, struct runtime *runtime)
 {
     const char *reason = root_check(root);
     if (reason)
         return reason;
     *runtime = runtime_at(root, hex);
-    if (root->writable)
-        return NULL;
-    struct fs_info info;
-    fs_info(runtime->directory, &info);
-    return info.kind == FS_DIRECTORY ? NULL : "cannot be written";
+    const char *changed = root->writable ? NULL : cache_claim(runtime);
+    if (changed && *changed)
+        return join("cannot be written, and `", changed, "` of the runtime in it was changed or removed", NULL);
+    return changed ? "cannot be written" : NULL;
 }
 
 struct runtime cache_find(char **argv, const char *hex)
@@ -96,18 +95,26 @@ struct runtime cache_find(char **argv, const char *hex)
 
 /* ---- claiming ---- */
 
-const char *cache_claim(const struct runtime *runtime)
+static void unclaim(struct runtime *runtime)
+{
+    if (runtime->in_use != FS_NONE)
+        fs_close(runtime->in_use);
+    runtime->in_use = FS_NONE;
+}
+
+const char *cache_claim(struct runtime *runtime)
 {
     char *marker = join(runtime->directory, "/" MARKER_NAME, NULL);
-    fs_file file = fs_open_in_use(marker);
+    unclaim(runtime);
+    runtime->in_use = lock_in_use(marker);
     free(marker);
-    if (file == FS_NONE)
+    if (runtime->in_use == FS_NONE)
         return "";
-    const char *changed = marker_check(runtime->directory, runtime->hex, file);
+    const char *changed = marker_check(runtime->directory, runtime->hex, runtime->in_use);
     if (changed)
-        fs_close(file);
-    else if (fs_age_s(file) > DAY_S)
-        fs_touch(file); /* the date of the marker is the date of last use */
+        unclaim(runtime);
+    else if (fs_age_s(runtime->in_use) > DAY_S)
+        fs_touch(runtime->in_use); /* the date of the marker is the date of last use */
     return changed;
 }
 
@@ -166,13 +173,9 @@ static void extract(const struct runtime *runtime, const struct payload *payload
     interrupt_release();
 }
 
-void cache_fill(const struct runtime *runtime, const struct payload *payload, const char *missing)
+void cache_fill(struct runtime *runtime, const struct payload *payload)
 {
     char digits[DECIMAL_SIZE];
-    if (!runtime->writable)
-        fail(EXIT_CACHE_UNUSABLE, "Checking `", runtime->directory, "`: `", *missing ? missing : MARKER_NAME,
-             "` was changed or removed, and nothing can be written there; name another directory with --cache-dir DIR.",
-             NULL);
     char *stage = join(runtime->runtimes, "/.", runtime->hex, ".", decimal(sys_process_id(), digits), NULL);
     if (fs_make_dir(runtime->runtimes))
         fail_write(runtime->runtimes);
@@ -189,5 +192,5 @@ void cache_fill(const struct runtime *runtime, const struct payload *payload, co
                  "`: it does not keep what is written there; name another with --cache-dir DIR.", NULL);
         prune(runtime->runtimes);
     }
-    fs_unlock(lock);
+    lock_release(lock);
 }

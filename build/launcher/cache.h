@@ -14,10 +14,10 @@ struct runtime {
     const char *hex;       /* sha256 of the image */
     const char *directory; /* <root>/runtimes/<hex> */
     const char *program;   /* what to start in it */
-    int writable;          /* the root can be written */
+    fs_file in_use;        /* its marker, locked, once it is claimed */
 };
 
-/* Chooses the root: the first that holds this runtime already or can take it. */
+/* Chooses the root: the first that can take this runtime, or holds it complete and cannot be written. */
 struct runtime cache_find(char **argv, const char *hex);
 
 /*
@@ -25,9 +25,9 @@ struct runtime cache_find(char **argv, const char *hex);
  * process and whatever it becomes keeps every launcher's prune() off it. Else the name of
  * the file that was changed or is missing, "" if there is no such runtime.
  */
-const char *cache_claim(const struct runtime *runtime);
+const char *cache_claim(struct runtime *runtime);
 
-/* Extracts the runtime, after a claim that told what was `missing`, unless another process just did. Claims it. */
-void cache_fill(const struct runtime *runtime, const struct payload *payload, const char *missing);
+/* Extracts the runtime unless another process just did; it is claimed afterwards. */
+void cache_fill(struct runtime *runtime, const struct payload *payload);
 
 #endif

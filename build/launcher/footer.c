@@ -91,7 +91,8 @@ void payload_open(struct payload *payload, const char *path)
     payload->path = path;
     payload->file = fs_open(path);
     if (payload->file == FS_NONE || fs_size(payload->file, &file_size))
-        payload_damaged(payload, "it cannot be opened: ", fs_error());
+        fail(EXIT_PAYLOAD_DAMAGED, "Opening `", path, "`: ", fs_error(),
+             "; the program starts from its own file, so make that readable.", NULL);
 
     uint64_t footer_offset = find_footer(payload, file_size, footer);
     if (little_endian(footer + 108, 4) != crc32(footer, 108))

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef intptr_t fs_file; /* a descriptor or a HANDLE; never inherited, except fs_open_in_use() */
+typedef intptr_t fs_file; /* a descriptor or a HANDLE; never inherited, except lock_in_use() */
 #define FS_NONE ((fs_file) - 1)
 
 fs_file fs_open(const char *path); /* for reading */
@@ -41,20 +41,10 @@ void fs_info(const char *path, struct fs_info *info); /* of a link itself */
 
 int fs_each(const char *directory, void (*visit)(void *context, const char *name), void *context);
 
-/* Locks. A holder that dies, however, loses its lock. */
-fs_file fs_lock(const char *path);        /* exclusive, created if needed; FS_NONE: see fs_error_is_busy() */
-void fs_unlock(fs_file lock);
-void fs_lock_sign(fs_file lock);          /* writes the number of this process into a lock it holds */
-uint64_t fs_lock_owner(const char *path); /* that number, or 0 */
-
-/* The marker of an extracted runtime, kept open for as long as the runtime runs. */
-fs_file fs_open_in_use(const char *marker);
-fs_file fs_claim_unused(const char *marker); /* FS_NONE while any process has it in use */
-int64_t fs_age_s(fs_file file);              /* since the last change; negative if that lies ahead */
-void fs_touch(fs_file file);
+int64_t fs_age_s(fs_file file); /* since its last change; negative if that lies ahead */
+void fs_touch(fs_file file);    /* dates it now, if that is allowed */
 
 const char *fs_error(void);
 int fs_error_is_full(void);
-int fs_error_is_busy(void);
 
 #endif

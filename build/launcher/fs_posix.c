@@ -6,7 +6,6 @@
 #include <stdio.h> /* rename() */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -218,78 +217,6 @@ int fs_each(const char *directory, void (*visit)(void *context, const char *name
     return closedir(entries);
 }
 
-/* ---- locks: flock() belongs to the open file, so the kernel drops it with the last holder ---- */
-
-/* Between open() and flock() the file may have been removed by prune.c: then the lock would guard nothing. */
-static int is_still_named(int file, const char *path)
-{
-    struct stat opened, named;
-    return fstat(file, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
-           opened.st_dev == named.st_dev;
-}
-
-fs_file fs_lock(const char *path)
-{
-    for (;;) {
-        int file = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (file < 0)
-            return FS_NONE;
-        if (flock(file, LOCK_EX | LOCK_NB)) {
-            int reason = errno;
-            close(file);
-            errno = reason;
-            return FS_NONE;
-        }
-        if (is_still_named(file, path))
-            return file;
-        close(file);
-    }
-}
-
-void fs_unlock(fs_file lock)
-{
-    close((int)lock);
-}
-
-void fs_lock_sign(fs_file lock)
-{
-    char digits[DECIMAL_SIZE];
-    decimal((uint64_t)getpid(), digits);
-    if (ftruncate((int)lock, 0) == 0)
-        fs_write(lock, digits, strlen(digits));
-}
-
-uint64_t fs_lock_owner(const char *path)
-{
-    char digits[DECIMAL_SIZE] = {0};
-    fs_file file = fs_open(path);
-    if (file == FS_NONE)
-        return 0;
-    fs_read_at(file, digits, sizeof digits - 1, 0);
-    fs_close(file);
-    return strtoull(digits, NULL, 10);
-}
-
-fs_file fs_open_in_use(const char *marker)
-{
-    int file = open(marker, O_RDONLY | O_NOFOLLOW); /* no O_CLOEXEC: the lock is to outlive exec */
-    if (file >= 0 && flock(file, LOCK_SH | LOCK_NB) == 0 && is_still_named(file, marker))
-        return file;
-    if (file >= 0)
-        close(file);
-    return FS_NONE;
-}
-
-fs_file fs_claim_unused(const char *marker)
-{
-    int file = open(marker, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
-        return file;
-    if (file >= 0)
-        close(file);
-    return FS_NONE;
-}
-
 int64_t fs_age_s(fs_file file)
 {
     struct stat info;
@@ -313,9 +240,4 @@ const char *fs_error(void)
 int fs_error_is_full(void)
 {
     return errno == ENOSPC || errno == EDQUOT;
-}
-
-int fs_error_is_busy(void)
-{
-    return errno == EWOULDBLOCK;
 }

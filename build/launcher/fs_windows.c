@@ -16,16 +16,6 @@ static uint64_t ticks(FILETIME time)
     return (uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime;
 }
 
-static fs_file open_file(const char *path, DWORD access, DWORD sharing, DWORD disposition)
-{
-    wchar_t *name = wide_path(path);
-    /* OPEN_REPARSE_POINT: a link is opened as itself, never followed. */
-    DWORD flags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT;
-    HANDLE file = CreateFileW(name, access, sharing, NULL, disposition, flags, NULL);
-    free(name);
-    return (fs_file)file;
-}
-
 /* ---- reading ---- */
 
 fs_file fs_open(const char *path)
@@ -73,7 +63,7 @@ void fs_close(fs_file file)
 fs_file fs_create(const char *path, int executable)
 {
     (void)executable; /* the name decides */
-    return open_file(path, GENERIC_WRITE | FILE_WRITE_ATTRIBUTES, 0, CREATE_NEW);
+    return wide_open(path, GENERIC_WRITE | FILE_WRITE_ATTRIBUTES, 0, CREATE_NEW);
 }
 
 int fs_write(fs_file file, const void *bytes, size_t count)
@@ -103,7 +93,7 @@ int fs_sync(const char *path)
     fs_info(path, &info);
     if (info.kind == FS_DIRECTORY)
         return 0; /* NTFS keeps its directories in a journal and has no call for this */
-    fs_file file = open_file(path, GENERIC_WRITE, FILE_SHARE_READ, OPEN_EXISTING);
+    fs_file file = wide_open(path, GENERIC_WRITE, FILE_SHARE_READ, OPEN_EXISTING);
     if (file == FS_NONE)
         return -1;
     BOOL done = FlushFileBuffers((HANDLE)file);
@@ -246,48 +236,6 @@ int fs_each(const char *directory, void (*visit)(void *context, const char *name
     return 0;
 }
 
-/* ---- locks: a file opened without sharing; the system closes it with its process ---- */
-
-fs_file fs_lock(const char *path)
-{
-    return open_file(path, GENERIC_WRITE, FILE_SHARE_READ, OPEN_ALWAYS);
-}
-
-void fs_unlock(fs_file lock)
-{
-    fs_close(lock);
-}
-
-void fs_lock_sign(fs_file lock)
-{
-    char digits[DECIMAL_SIZE];
-    decimal(sys_process_id(), digits);
-    SetEndOfFile((HANDLE)lock);
-    fs_write(lock, digits, strlen(digits));
-}
-
-uint64_t fs_lock_owner(const char *path)
-{
-    char digits[DECIMAL_SIZE] = {0};
-    fs_file file = fs_open(path);
-    if (file == FS_NONE)
-        return 0;
-    fs_read_at(file, digits, sizeof digits - 1, 0);
-    fs_close(file);
-    return strtoull(digits, NULL, 10);
-}
-
-/* Held by this process, which stays as the parent of the runtime. */
-fs_file fs_open_in_use(const char *marker)
-{
-    return open_file(marker, GENERIC_READ | FILE_WRITE_ATTRIBUTES, FILE_SHARE_READ | FILE_SHARE_WRITE, OPEN_EXISTING);
-}
-
-fs_file fs_claim_unused(const char *marker)
-{
-    return open_file(marker, GENERIC_READ, 0, OPEN_EXISTING);
-}
-
 int64_t fs_age_s(fs_file file)
 {
     FILETIME now, changed;
@@ -322,10 +270,4 @@ int fs_error_is_full(void)
 {
     DWORD code = GetLastError();
     return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == ERROR_DISK_QUOTA_EXCEEDED;
-}
-
-int fs_error_is_busy(void)
-{
-    DWORD code = GetLastError();
-    return code == ERROR_SHARING_VIOLATION || code == ERROR_ACCESS_DENIED;
 }

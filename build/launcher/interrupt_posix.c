@@ -19,7 +19,7 @@ static void note_signal(int signal)
 
 void interrupt_watch(void)
 {
-    struct sigaction action = {.sa_handler = note_signal};
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         sigaction(SIGNALS[i], NULL, &before[i]);
         if (before[i].sa_handler != SIG_IGN) /* nohup must keep protecting */

@@ -1,5 +1,8 @@
 #include "lock.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "say.h"
 #include "sys.h"
 #include "text.h"
@@ -9,10 +12,23 @@ enum { POLL_MS = 20, SILENT_MS = 1000 };
 #define LOCK_LIMIT_MS 60000
 #endif
 
-static char *owner(const char *path)
+/* Tells those who wait whom they wait for. What is left of a longer number stands behind the line end. */
+static void sign(fs_file lock)
 {
     char digits[DECIMAL_SIZE];
-    uint64_t process = fs_lock_owner(path);
+    char *line = join(decimal(sys_process_id(), digits), "\n", NULL);
+    fs_write(lock, line, strlen(line));
+}
+
+static char *owner(const char *path)
+{
+    char digits[DECIMAL_SIZE] = {0};
+    fs_file file = fs_open(path);
+    if (file == FS_NONE)
+        return "another process";
+    fs_read_at(file, digits, sizeof digits - 1, 0);
+    fs_close(file);
+    uint64_t process = strtoull(digits, NULL, 10);
     return process ? join("process ", decimal(process, digits), NULL) : "another process";
 }
 
@@ -20,14 +36,13 @@ fs_file lock_wait(const char *path)
 {
     uint64_t began_ms = sys_clock_ms();
     for (int told = 0;;) {
-        fs_file lock = fs_lock(path);
+        fs_file lock = lock_try(path);
         if (lock != FS_NONE) {
-            fs_lock_sign(lock);
+            sign(lock);
             return lock;
         }
-        if (!fs_error_is_busy())
-            fail(EXIT_CACHE_UNUSABLE, "Locking `", path, "`: ", fs_error(),
-                 "; name another directory with --cache-dir DIR or LMFILE_CACHE.", NULL);
+        if (!lock_is_busy())
+            fail_write(path);
         uint64_t waited_ms = sys_clock_ms() - began_ms;
         if (waited_ms >= LOCK_LIMIT_MS)
             fail(EXIT_CACHE_BUSY, "Unpacking the runtime: ", owner(path),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs.h"
+#include "lock.h"
 #include "marker.h"
 #include "text.h"
 
@@ -16,7 +17,7 @@ enum { UNUSED_S = 30 * 24 * 60 * 60, HEX_DIGITS = 64 };
 static void remove_if_unused(const char *directory, const char *aside)
 {
     char *marker = join(directory, "/" MARKER_NAME, NULL);
-    fs_file claim = fs_claim_unused(marker);
+    fs_file claim = lock_if_unused(marker);
     free(marker);
     if (claim == FS_NONE)
         return;
@@ -52,7 +53,7 @@ static void prune_entry(void *context, const char *name)
     char *entry = join(runtimes, "/", name, NULL);
     char *lock_path = join(directory.data, ".lock", NULL);
 
-    fs_file lock = fs_lock(lock_path);
+    fs_file lock = lock_try(lock_path);
     if (lock == FS_NONE)
         return;
     struct fs_info info;
@@ -62,8 +63,9 @@ static void prune_entry(void *context, const char *name)
         remove_if_unused(directory.data, join(runtimes, "/.", name, ".unused", NULL));
     fs_info(directory.data, &info);
     if (info.kind == FS_MISSING)
-        fs_remove_file(lock_path);
-    fs_unlock(lock);
+        lock_remove(lock, lock_path);
+    else
+        lock_release(lock);
 }
 
 void prune(const char *runtimes)

@@ -96,6 +96,13 @@ static const char *cannot(const char *what)
     return join("cannot be ", what, ": ", fs_error(), NULL);
 }
 
+static const char *cannot_be_made(const struct root *root)
+{
+    if (root->named && fs_error_is_full())
+        fail_write(root->path);
+    return cannot("created");
+}
+
 /*
  * Whoever can write to a directory above the root can exchange the root between check and use.
  * Sticky directories (/tmp) are fine: there only an entry's owner can exchange it.
@@ -154,7 +161,7 @@ static const char *resolve_parents(struct root *root)
     char *parent = real_parent(root->path);
     if (!parent && errno == ENOENT) {
         if (make_parents(root))
-            return cannot("created");
+            return cannot_be_made(root);
         parent = real_parent(root->path);
     }
     if (!parent)
@@ -208,7 +215,7 @@ const char *root_check(struct root *root)
         return reason;
     struct stat info;
     if (lstat(root->path, &info) && mkdir(root->path, 0700) && errno != EEXIST)
-        return cannot("created");
+        return cannot_be_made(root);
     /* A directory that the user names may have other uses: its mode is left alone. */
     if ((reason = check_own(root->path, !root->named)))
         return reason;

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -125,9 +125,12 @@ void sys_sleep_ms(unsigned milliseconds)
     nanosleep(&time, NULL);
 }
 
+/* A reader that has left is no reason to end, nor to leave a stage behind. */
 void sys_write_stderr(const char *text, size_t length)
 {
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
     fs_write(2, text, length);
+    signal(SIGPIPE, before);
 }
 
 int sys_stderr_is_terminal(void)

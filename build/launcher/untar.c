@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "marker.h"
+#include "names.h"
 #include "say.h"
 
 enum {
     BLOCK = 512,
     MAX_PAX_BYTES = 1 << 16,
-    MAX_COMPONENT = 255,
     /* Offsets and lengths of the fields in a ustar header. */
     AT_NAME = 0,
     AT_MODE = 100,
@@ -23,47 +23,6 @@ enum {
     NAME_SIZE = 100,
     PREFIX_SIZE = 155,
 };
-
-/* ---- names ---- */
-
-/* Control characters would break the listing; backslash and colon mean something on Windows. */
-static int component_ok(const char *from, size_t length)
-{
-    if (length == 0 || length > MAX_COMPONENT || (length <= 2 && memcmp(from, "..", length) == 0))
-        return 0;
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)from[i] < 32 || from[i] == 127 || from[i] == '\\' || from[i] == ':')
-            return 0;
-    return 1;
-}
-
-static int name_ok(const char *name)
-{
-    for (;;) {
-        size_t length = strcspn(name, "/");
-        if (!component_ok(name, length))
-            return 0;
-        if (!name[length])
-            return 1;
-        name += length + 1;
-    }
-}
-
-/*
- * A link may climb only with leading "..", no higher than its own depth, and then name something.
- * Members are never written through links, so the climb goes up real directories, and what follows
- * may pass other links that keep the same rule: nothing leads out.
- */
-static int target_ok(const char *name, const char *target)
-{
-    size_t depth = 0;
-    for (const char *at = name; *at; at++)
-        depth += *at == '/';
-    for (; starts_with(target, "../"); target += 3)
-        if (depth-- == 0)
-            return 0;
-    return name_ok(target);
-}
 
 /* ---- fields ---- */
 
@@ -189,7 +148,7 @@ static const char *begin_file(struct untar *tar, const char *name, int executabl
 
 static const char *make_link(struct untar *tar, const char *name, const char *target)
 {
-    if (!target_ok(name, target))
+    if (!names_target_ok(name, target))
         return "a link in its archive leads outside";
     make_parents(tar);
     if (fs_make_link(target, tar->path.data))
@@ -205,7 +164,7 @@ static const char *begin_member(struct untar *tar, char *name, const char *targe
     size_t length = strlen(name);
     if (type == '5' && length && name[length - 1] == '/')
         name[length - 1] = 0;
-    if (!name_ok(name))
+    if (!names_ok(name))
         return "a name in its archive is not allowed";
     if (read_octal(tar->header + AT_MODE, 8, &mode) || read_octal(tar->header + AT_MTIME, 12, &mtime))
         return "a number in its archive is malformed";

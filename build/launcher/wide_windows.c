@@ -54,3 +54,12 @@ char *narrow(const wchar_t *text)
     WideCharToMultiByte(CP_UTF8, 0, text, -1, result, length, NULL, NULL);
     return result;
 }
+
+intptr_t wide_open(const char *path, unsigned long access, unsigned long sharing, unsigned long disposition)
+{
+    wchar_t *name = wide_path(path);
+    DWORD flags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT;
+    HANDLE file = CreateFileW(name, access, sharing, NULL, disposition, flags, NULL);
+    free(name);
+    return (intptr_t)file;
+}

@@ -199,7 +199,7 @@ def test_gnu_extensions_are_refused(lmfile, cache: Path) -> None:
 def test_random_bytes_never_crash_the_reader(tmp_path: Path, stub: Path, probe: Path) -> None:
     """10,000 mutated archives through the reader alone, built with the compiler's checks for undefined behaviour."""
     here, source = Path(__file__).resolve().parent, Path(__file__).resolve().parents[2] / "build" / "launcher"
-    parts = [here / "untar_fuzz.c", *(source / name for name in ("untar.c", "text.c"))]
+    parts = [here / "untar_fuzz.c", *(source / name for name in ("untar.c", "names.c", "text.c"))]
     flags = ["-I", source, "-D_GNU_SOURCE", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
     program = compiled(tmp_path, parts, "x86_64-linux-musl", "-static", *flags)
     seed = tmp_path / "seed.tar"

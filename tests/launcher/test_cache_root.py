@@ -190,7 +190,9 @@ def test_a_runtime_on_a_disk_that_became_read_only(small: Sample) -> None:
     assert root_of(done) == "/mnt/c"
     damaged = shell.replace(close, f"echo > /mnt/c/runtimes/{small.digest}/lib/a.pyc\n{close}")
     said = sentence(elsewhere(small, damaged, ["/mnt/it"], LMFILE_CACHE="/mnt/c"), 31)
-    assert "`lib/a.pyc` was changed or removed, and nothing can be written there" in said
+    assert "`/mnt/c` cannot be written, and `lib/a.pyc` of the runtime in it was changed or removed" in said
+    home = elsewhere(small, damaged.replace("/mnt/it", "LMFILE_CACHE=/mnt/c /mnt/it"), ["/mnt/it"], HOME="/mnt/none")
+    assert root_of(home) == f"/var/tmp/lmfile-{ROOT}"
 
 
 def test_cache_of_another_user_is_never_shared(small: Sample, shelf: Path) -> None:

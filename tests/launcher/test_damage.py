@@ -122,4 +122,4 @@ def test_an_unreadable_file(small: Sample, tmp_path: Path) -> None:
     """One that may be run but not read: the launcher cannot see what it carries."""
     shell = f"{tmpfs(tmp_path, 'mode=0755')}\ncp {small.path} {tmp_path}/it\nchmod 0111 {tmp_path}/it"
     done = run(mounted(shell, as_user([tmp_path / "it"])))
-    assert "it cannot be opened: Permission denied" in sentence(done, 30)
+    assert f"Opening `{tmp_path}/it`: Permission denied; " in sentence(done, 30)

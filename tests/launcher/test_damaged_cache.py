@@ -48,11 +48,13 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "replaced by a directory": ("lib/a.pyc", replace_by_directory),
     "directory removed": ("lib", shutil.rmtree),
     "everything but the marker removed": ("", lambda path: [shutil.rmtree(path / name) for name in ("bin", "lib")]),
+    "replaced by a pipe": ("lib/a.pyc", lambda path: (path.unlink(), os.mkfifo(path))),
     "marker emptied": (".complete", lambda path: os.truncate(path, 0)),
     "marker cut": (".complete", lambda path: os.truncate(path, path.stat().st_size - 5)),
     "marker without its last line": (".complete", lambda path: path.write_text(path.read_text().rsplit("f ", 1)[0])),
     "marker of another runtime": (".complete", lambda path: path.write_text("lmfile runtime 1 " + "0" * 64 + " 0\n")),
     "marker of noise": (".complete", lambda path: path.write_bytes(bytes(range(256)) * 20)),
+    "marker replaced by a pipe": (".complete", lambda path: (path.unlink(), os.mkfifo(path))),
     "marker with lines of noise": (".complete", lambda path: path.write_text(path.read_text().replace("f ", "f x"))),
 }
 

@@ -249,6 +249,17 @@ def test_an_interrupted_bar_is_wiped(large: Sample, cache: Path) -> None:
     assert shown.endswith("\r")
 
 
+def test_a_reader_of_stderr_that_left_stops_nothing(large: Sample, cache: Path) -> None:
+    reading, writing = os.pipe()
+    with halted(large, cache, writing) as running:
+        os.close(reading)
+        time.sleep(1.2)  # so that there is something to say
+        running.send(signal.SIGCONT)
+        assert running.wait().status == 0
+    os.close(writing)
+    assert intact(large, cache)
+
+
 def test_locks_left_by_dead_processes_do_not_count(small: Sample, cache: Path) -> None:
     runtimes = cache / "runtimes"
     runtimes.mkdir(parents=True)

@@ -51,6 +51,7 @@ def test_environment(small: Sample, cache: Path) -> None:
         "DYLD_INSERT_LIBRARIES": "/evil.dylib",
         "LMFILE_EXECUTABLE": "/evil",
         "LMFILE_CACHE_DIR": "/evil",
+        "LMFILE_CHECKED": "1 2 3 4",
     }
     kept = {"HOME": "/nowhere", "LD_BIND_NOW": "1", "NOPYTHON": "1", "LANG": "C", "EMPTY": ""}
     told = facts(start(small, cache=cache, **hostile, **kept), "variable")
@@ -143,7 +144,7 @@ def test_a_missing_loader_is_named(stub: Path, shelf: Path, tmp_path: Path, cach
 
 def test_an_image_without_a_program(stub: Path, tmp_path: Path, cache: Path) -> None:
     lmfile = pack(tmp_path / "it", stub, squeeze(tar([member("lib/a", b"a")])), 1)
-    assert "it is not there" in sentence(start(lmfile, cache=cache), 31)
+    assert "its runtime image has no program to start" in sentence(start(lmfile, cache=cache), 30)
 
 
 def test_a_program_that_is_not_one(stub: Path, tmp_path: Path, cache: Path) -> None:
