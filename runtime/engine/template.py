@@ -29,7 +29,16 @@ MAX_TEMPLATE_CHARACTERS = 1 << 20
 PROBE = "probe-5f3a"
 
 Message = dict[str, Any]
-RUNTIME_FAILURES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, SyntaxError)
+RUNTIME_FAILURES = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    SyntaxError,
+)
 """What a template's own code can raise besides Jinja's errors."""
 
 

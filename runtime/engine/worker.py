@@ -8,7 +8,6 @@ code's clean-up is worth its time or its accidents.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from threading import Thread
 from typing import TYPE_CHECKING, NoReturn
@@ -17,6 +16,8 @@ from runtime.engine.config import WorkerConfig, from_arguments
 from runtime.engine.process import settle
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from runtime.engine.backend import Backend
     from runtime.engine.link import Link
     from runtime.engine.scheduler import Scheduler
@@ -144,8 +145,10 @@ def _template(backend: Backend) -> ChatTemplate:
     )
 
 
-def _connection() -> socket.socket:
+def _connection() -> socket:
     """Return the worker's end of the socket, which came as its standard input."""
+    import socket
+
     if sys.platform == "win32":
         return socket.fromshare(sys.stdin.buffer.read())
     return socket.socket(fileno=STANDARD_INPUT)

@@ -81,7 +81,7 @@ class LlamaBackend:
         if work.position != self._n_held:
             raise EngineFailed(f"Computing from token {work.position}: the model's memory holds {self._n_held}.")
         batch = self._batch.fill(work.tokens, work.position)
-        status = self._native.llama_decode(self._context.handle, batch)
+        status = self._decode(batch)
         if status:
             self._cut(work.slot)
             if status == ABORTED:
@@ -89,6 +89,16 @@ class LlamaBackend:
             raise EngineFailed(f"Computing {len(work.tokens)} tokens: llama.cpp refused them (status {status}).")
         self._n_held += len(work.tokens)
         return self._draw(work.sampler, len(work.tokens) - 1) if work.sampler else None
+
+    def _decode(self, batch: Batch) -> int:
+        threads = self._context.threads
+        if threads is None:
+            status: int = self._native.llama_decode(self._context.handle, batch)
+            return status
+        threads.begin()
+        status = self._native.llama_decode(self._context.handle, batch)
+        threads.end()
+        return status
 
     def _draw(self, sampler: Sampler, row: int) -> Drawn:
         if not isinstance(sampler, LlamaSampler) or not sampler.handle:

@@ -7,10 +7,10 @@ fits, else the most that does. A size that was asked for and does not fit is ref
 import ctypes
 import sys
 from ctypes import c_void_p
-from typing import Any
 
 from runtime.engine.backends.llama_model import LoadedModel, load_failure
 from runtime.engine.backends.llama_native import FLASH_ATTENTION, MAX_THREADS, Native, ThreadpoolParams
+from runtime.engine.backends.llama_threads import ThreadControl
 from runtime.engine.config import WorkerConfig
 from runtime.errors import OutOfMemory
 from runtime.hardware import cpu
@@ -68,21 +68,45 @@ class Context:
         self.n_ctx: int = native.llama_n_ctx(self.handle)
         self.n_chunk: int = params.n_ubatch
         self.memory: int = native.llama_get_memory(self.handle)
-        self._attach_threads(native, config.poll)
+        self._pools = _Pools(native, self.handle, config.poll)
+        self.threads: ThreadControl | None = None
+        if config.n_threads < 0 and config.n_threads_batch < 0 and self.n_threads > 1:
+            self.threads = ThreadControl(self._pools.use, self.brake.pull, self.n_threads)
+            self.threads.watch()
+        else:
+            self._pools.use(self.n_threads, self.n_threads_batch)
 
-    def _attach_threads(self, native: Native, poll: int) -> None:
-        """Keep the threads from one computation to the next; without this ggml starts new ones for each."""
+
+class _Pools:
+    """ggml's threads, kept from one computation to the next: without a pool it starts new ones for each.
+
+    A pool has to be of exactly the size that is used. The one that is not in use sleeps.
+    """
+
+    def __init__(self, native: Native, context: int, poll: int) -> None:
+        self._native = native
+        self._context = context
+        self._poll = max(0, min(100, poll))
+        self._made: dict[int, int | None] = {}
         register = native.ggml_backend_dev_backend_reg(native.cpu())
-        create = native.ggml_backend_reg_get_proc_address(register, b"ggml_threadpool_new")
-        if not create:
-            return
-        new = ctypes.CFUNCTYPE(c_void_p, ctypes.POINTER(ThreadpoolParams))(create)
-        pool = new(_threadpool_params(native, self.n_threads, poll))
-        batch_pool = None
-        if self.n_threads_batch != self.n_threads:
-            batch_pool = new(_threadpool_params(native, self.n_threads_batch, poll))
-        if pool:
-            native.llama_attach_threadpool(self.handle, pool, batch_pool)
+        address = native.ggml_backend_reg_get_proc_address(register, b"ggml_threadpool_new")
+        self._new = ctypes.CFUNCTYPE(c_void_p, ctypes.POINTER(ThreadpoolParams))(address) if address else None
+
+    def use(self, n_threads: int, n_threads_batch: int | None = None) -> None:
+        """Compute with so many threads from now on."""
+        n_batch = n_threads_batch or n_threads
+        self._native.llama_set_n_threads(self._context, n_threads, n_batch)
+        pool, batch_pool = self._pool(n_threads), self._pool(n_batch)
+        if pool and batch_pool:
+            self._native.llama_attach_threadpool(self._context, pool, batch_pool)
+
+    def _pool(self, n_threads: int) -> int | None:
+        if n_threads not in self._made and self._new:
+            params = ThreadpoolParams()
+            self._native.ggml_threadpool_params_init(ctypes.byref(params), n_threads)
+            params.poll = self._poll
+            self._made[n_threads] = self._new(ctypes.byref(params))
+        return self._made.get(n_threads)
 
 
 def threads(config: WorkerConfig) -> tuple[int, int]:
@@ -96,16 +120,18 @@ def fitting_n_ctx(model: LoadedModel) -> int:
     """Return the tokens of context to make room for. Raises: OutOfMemory."""
     native, config = model.native, model.config
     trained: int = native.llama_model_n_ctx_train(model.handle)
-    wanted = config.n_ctx or trained or MIN_N_CTX
+    asked = max(0, config.n_ctx)
+    wanted = asked or trained or MIN_N_CTX
     # Weights that are mapped belong in memory too, though no process is charged for them.
     weights_bytes = max(0, native.llama_model_size(model.handle) - private_bytes())
     room_bytes = memory().available - weights_bytes - MARGIN_BYTES
     token_bytes = _token_bytes(model)
     fits: int = max(0, room_bytes // token_bytes) // N_CTX_STEP * N_CTX_STEP
-    if wanted > fits and (config.n_ctx or fits < MIN_N_CTX):
+    if wanted > fits and (asked or fits < MIN_N_CTX):
+        advice = f"use -c {fits} or less" if fits >= MIN_N_CTX else "close other programs or use a smaller model"
         raise OutOfMemory(
             f"Making room for a context of {wanted} tokens: they take {wanted * token_bytes / 1e9:.1f} GB and "
-            f"{max(0, room_bytes) / 1e9:.1f} GB of memory are left; use -c {fits} or less."
+            f"{max(0, room_bytes) / 1e9:.1f} GB of memory are left; {advice}."
         )
     return min(wanted, fits, trained or fits)
 
@@ -133,10 +159,3 @@ def _token_bytes(model: LoadedModel) -> int:
 def _number(model: LoadedModel, key: str, otherwise: int) -> int:
     text = model.meta(key)
     return int(text) if text.isdecimal() else otherwise
-
-
-def _threadpool_params(native: Native, n_threads: int, poll: int) -> Any:
-    params = ThreadpoolParams()
-    native.ggml_threadpool_params_init(ctypes.byref(params), n_threads)
-    params.poll = max(0, min(100, poll))
-    return ctypes.byref(params)

@@ -188,6 +188,7 @@ LLAMA: dict[str, Signature] = {
     "llama_model_load_from_file_ptr": (c_void_p, (c_void_p, ModelParams)),
     "llama_init_from_model": (c_void_p, (c_void_p, ContextParams)),
     "llama_attach_threadpool": (None, (c_void_p, c_void_p, c_void_p)),
+    "llama_set_n_threads": (None, (c_void_p, c_int32, c_int32)),
     "llama_n_ctx": (c_uint32, (c_void_p,)),
     "llama_get_memory": (c_void_p, (c_void_p,)),
     "llama_model_get_vocab": (c_void_p, (c_void_p,)),
