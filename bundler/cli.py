@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; a failure is one sentence on stderr."""
     arguments = sys.argv[1:] if arguments is None else arguments
     console = Console(quiet=not {"-q", "--quiet"}.isdisjoint(arguments))  # one, so that an error clears the bar
-    before = signal.signal(signal.SIGTERM, _terminate)
+    signals = _Signals()
     try:
         return _run(arguments, console)
     except LmfileError as error:
@@ -67,16 +67,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails again
         return PIPE_CLOSED
     except Exception as error:
+        if signals.status:  # somebody's clean-up made another error of it
+            return signals.status
         if "LMFILE_DEBUG" in os.environ:
             raise
         console.error(f"Running lmfile: unexpected {type(error).__name__}: {error}; LMFILE_DEBUG=1 shows where.")
         return UNEXPECTED
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signals.restore()
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+class _Signals:
+    """Raises KeyboardInterrupt and Terminated, and remembers the exit code that they mean; 0 as long as none came."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        signal.signal(signal.SIGTERM, self._terminate)
+        if self._before[signal.SIGINT] is not signal.SIG_IGN:  # else somebody protects us from it
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        self.status = INTERRUPTED
+        raise KeyboardInterrupt
+
+    def _terminate(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        self.status = TERMINATED
+        raise Terminated
 
 
 def _run(arguments: Sequence[str], console: Console) -> int:
