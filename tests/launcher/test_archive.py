@@ -4,6 +4,7 @@ import hashlib
 import io
 import stat
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from tests.launcher.sample import MTIME_S, Sample, compiled, member, nothing_ext
 from tests.running import run, sentence
 
 Member = tuple[tarfile.TarInfo, bytes]
+Make = Callable[..., Sample]
 
 
 @pytest.fixture
-def lmfile(stub: Path, probe: Path, tmp_path: Path):
+def lmfile(stub: Path, probe: Path, tmp_path: Path) -> Make:
     """Packs an lmfile with further members, or with an image given as it is."""
     program = member("bin/lmfile", probe.read_bytes(), 0o755)
 
@@ -30,7 +32,7 @@ def lmfile(stub: Path, probe: Path, tmp_path: Path):
     return make
 
 
-def test_names_sizes_dates_and_modes(lmfile, cache: Path) -> None:
+def test_names_sizes_dates_and_modes(lmfile: Make, cache: Path) -> None:
     long_name = "/".join(["directory-with-a-long-name"] * 12) + "/file"
     it = lmfile(
         member("lib/a", b"x" * 512),
@@ -53,7 +55,7 @@ def test_names_sizes_dates_and_modes(lmfile, cache: Path) -> None:
         assert stat.S_IMODE(status.st_mode) == (0o700 if name in ("bin/lmfile", "lib/dir/d") else 0o600)
 
 
-def test_ustar_without_pax(lmfile, cache: Path) -> None:
+def test_ustar_without_pax(lmfile: Make, cache: Path) -> None:
     it = lmfile(member("p" * 150 + "/" + "n" * 99, b"split"), form=tarfile.USTAR_FORMAT)
     assert start(it, cache=cache).status == 0
     assert (it.directory(cache) / ("p" * 150) / ("n" * 99)).read_bytes() == b"split"
@@ -63,7 +65,7 @@ def link(name: str, target: str) -> Member:
     return member(name, type=tarfile.SYMTYPE, linkname=target)
 
 
-def test_links_inside(lmfile, cache: Path) -> None:
+def test_links_inside(lmfile: Make, cache: Path) -> None:
     long_target = "d" * 120 + "/lib.so.1.2.3"
     it = lmfile(
         member(long_target, b"library"),
@@ -120,7 +122,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused_members(case: str, lmfile, cache: Path, tmp_path: Path) -> None:
+def test_refused_members(case: str, lmfile: Make, cache: Path, tmp_path: Path) -> None:
     bad, reason = REFUSED[case]
     it = lmfile(bad)
     before = sorted(tmp_path.rglob("*"))
@@ -131,7 +133,7 @@ def test_refused_members(case: str, lmfile, cache: Path, tmp_path: Path) -> None
     assert sorted(outside) == before
 
 
-def test_a_file_through_a_link(lmfile, cache: Path) -> None:
+def test_a_file_through_a_link(lmfile: Make, cache: Path) -> None:
     it = lmfile(member("real/a", b"a"), link("l", "real"), member("l/b", b"b"))
     said = sentence(start(it, cache=cache), 31)
     assert "/l`: Not a directory" in said
@@ -139,13 +141,13 @@ def test_a_file_through_a_link(lmfile, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("second", [member("lib/a", b"2"), link("lib/a", "b"), member("lib/a/b", b"2")])
-def test_a_name_twice(second: Member, lmfile, cache: Path) -> None:
+def test_a_name_twice(second: Member, lmfile: Make, cache: Path) -> None:
     it = lmfile(member("lib/a", b"1"), second)
     assert "lib/a" in sentence(start(it, cache=cache), 31)
     assert nothing_extracted(cache)
 
 
-def broken(lmfile, cache: Path, image: bytes) -> str:
+def broken(lmfile: Make, cache: Path, image: bytes) -> str:
     it = lmfile(image=image)
     said = sentence(start(it, cache=cache), 30)
     assert nothing_extracted(cache)
@@ -156,7 +158,7 @@ def plain(probe: Path, *members: Member) -> bytes:
     return tar([member("bin/lmfile", probe.read_bytes(), 0o755), *members])
 
 
-def test_images_that_are_cut_though_their_checksum_is_right(lmfile, cache: Path, probe: Path) -> None:
+def test_images_that_are_cut_though_their_checksum_is_right(lmfile: Make, cache: Path, probe: Path) -> None:
     image = squeeze(plain(probe))
     assert broken(lmfile, cache, image[:-1]) == "its runtime image ends in the middle"
     assert broken(lmfile, cache, image[: len(image) // 2]) == "its runtime image ends in the middle"
@@ -165,7 +167,7 @@ def test_images_that_are_cut_though_their_checksum_is_right(lmfile, cache: Path,
     assert broken(lmfile, cache, squeeze(b"")) == "its archive ends in the middle"
 
 
-def test_images_that_are_none(lmfile, cache: Path, probe: Path) -> None:
+def test_images_that_are_none(lmfile: Make, cache: Path, probe: Path) -> None:
     assert "Unknown frame descriptor" in broken(lmfile, cache, b"not compressed at all")
     assert broken(lmfile, cache, squeeze(b"x" * 1024)) == "its archive has a damaged header"
     data = bytearray(plain(probe))
@@ -173,7 +175,7 @@ def test_images_that_are_none(lmfile, cache: Path, probe: Path) -> None:
     assert broken(lmfile, cache, squeeze(bytes(data))) == "its archive has a damaged header"
 
 
-def test_a_window_beyond_128_mib(lmfile, cache: Path) -> None:
+def test_a_window_beyond_128_mib(lmfile: Make, cache: Path) -> None:
     parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=28)
     buffer = io.BytesIO()
     with zstandard.ZstdCompressor(compression_params=parameters).stream_writer(buffer, closefd=False) as out:
@@ -184,14 +186,14 @@ def test_a_window_beyond_128_mib(lmfile, cache: Path) -> None:
 @pytest.mark.parametrize(
     "record", [b"", b"9 path=\n", b"99 path=a\n", b"xx path=a\n", b"8 patha\n", b"0 path=a\n", b"12 size=-x-\n"]
 )
-def test_damaged_pax_records(record: bytes, lmfile, cache: Path, probe: Path) -> None:
+def test_damaged_pax_records(record: bytes, lmfile: Make, cache: Path, probe: Path) -> None:
     extended = member("PaxHeader", record, type=tarfile.XHDTYPE)
     image = squeeze(plain(probe, extended, member("a", b"")))
     said = broken(lmfile, cache, image)
     assert "is malformed" in said or said == NAME
 
 
-def test_gnu_extensions_are_refused(lmfile, cache: Path) -> None:
+def test_gnu_extensions_are_refused(lmfile: Make, cache: Path) -> None:
     it = lmfile(member("n/" * 100 + "a", b"x"), form=tarfile.GNU_FORMAT)
     assert "its archive has a damaged header" in sentence(start(it, cache=cache), 30)
 
