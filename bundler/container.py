@@ -1,6 +1,6 @@
 """Writes the container: launcher, members, manifest, central directory, footer.
 
-    [launcher | zip: licences, program, models, runtime.tar.zst, manifest.json | central directory | end record + footer]
+    [launcher | zip: licences, app, models, runtime.tar.zst, manifest.json | central directory | end record + footer]
 
 Sizes are known before the first byte is written, so every offset is computed first and each
 byte is written once, in order. Models lie at multiples of 64 KiB, zeros in front of them:

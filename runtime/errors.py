@@ -65,8 +65,7 @@ class ModelInvalid(LmfileError):
         self.reason = reason
         self.offset = offset
         super().__init__(
-            f"Reading the model `{path}`: {reason} (at byte {offset}); "
-            f"download it again or convert it anew."
+            f"Reading the model `{path}`: {reason} (at byte {offset}); download it again or convert it anew."
         )
 
 

@@ -245,7 +245,9 @@ def slow(source, offset, size, target, known, advance):
     time.sleep(30 if source.name == "model.gguf" else 0)
     return real(source, offset, size, target, known, advance)
 copying.copy = slow
-cli._run = lambda arguments, _console: pack(Path(arguments[0]), Path(arguments[1]), model=Path(arguments[0]) / "model.gguf")
+def run(arguments, _console):
+    pack(Path(arguments[0]), Path(arguments[1]), model=Path(arguments[0]) / "model.gguf")
+cli._run = run
 sys.exit(cli.main(sys.argv[1:]))
 """
 
