@@ -36,11 +36,13 @@ def forgotten(backend: LlamaBackend) -> Iterator[None]:
 
 
 def load(path: Path, **settings: object) -> LlamaBackend:
-    config = WorkerConfig(model_path=str(path), n_ctx=1024, **settings)  # type: ignore[arg-type]
+    config = WorkerConfig(model_path=str(path), n_ctx=1024, n_threads=1, **settings)  # type: ignore[arg-type]
     return LlamaBackend(llama_model.load(config, lambda _: None))
 
 
-def say(backend: LlamaBackend, prompt: list[int], n_tokens: int, sampling: Sampling = GREEDY, n_past: int = 0) -> list[int]:
+def say(
+    backend: LlamaBackend, prompt: list[int], n_tokens: int, sampling: Sampling = GREEDY, n_past: int = 0
+) -> list[int]:
     """Continue `prompt`, whose first `n_past` tokens are in memory."""
     sampler = backend.sampler(sampling, 0, prompt)
     said: list[int] = []
@@ -65,7 +67,8 @@ def by_hand(native: Native, backend: LlamaBackend, prompt: list[int], n_tokens: 
     batch = native.llama_batch_init(len(prompt), 0, 1)
     while len(said) < n_tokens:
         for i, token in enumerate(tokens):
-            batch.token[i], batch.pos[i], batch.n_seq_id[i], batch.logits[i] = token, n_past + i, 1, i == len(tokens) - 1
+            batch.token[i], batch.pos[i], batch.n_seq_id[i] = token, n_past + i, 1
+            batch.logits[i] = i == len(tokens) - 1
             batch.seq_id[i][0] = 0
         batch.n_tokens = len(tokens)
         assert native.llama_decode(context, batch) == 0
@@ -259,7 +262,7 @@ def test_a_model_inside_another_file_says_the_same(backend: LlamaBackend, tmp_pa
     model = smollm2_gguf().read_bytes()
     with path.open("wb") as file:
         file.write(b"\xaa" * 65536 + model + b"\xbb" * 100_000)
-    config = WorkerConfig(model_path=str(path), offset=65536, size=len(model), n_ctx=256)
+    config = WorkerConfig(model_path=str(path), offset=65536, size=len(model), n_ctx=256, n_threads=1)
     inside = LlamaBackend(llama_model.load(config, lambda _: None))
     prompt = backend.tokenize(PROMPT)
     assert say(inside, prompt, 5) == say(backend, prompt, 5)

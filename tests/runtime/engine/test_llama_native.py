@@ -10,7 +10,6 @@ from runtime.engine.backends import llama_native
 from runtime.engine.backends.llama_native import GGML, GGML_BASE, LLAMA, Native
 from runtime.hardware import libraries
 
-
 STRUCTURES = {
     llama_native.ModelParams: "llama_model_params",
     llama_native.ContextParams: "llama_context_params",

@@ -104,7 +104,9 @@ def test_a_long_prompt_is_computed_in_chunks_and_drawn_from_once() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("max_tokens", "text", "reason"), [(-1, "Hello.", "stop"), (3, "Hel", "length"), (0, "", "length")])
+@pytest.mark.parametrize(
+    ("max_tokens", "text", "reason"), [(-1, "Hello.", "stop"), (3, "Hel", "length"), (0, "", "length")]
+)
 def test_the_limit_of_tokens(max_tokens: int, text: str, reason: str) -> None:
     loop = Loop()
     loop.submit(max_tokens=max_tokens)

@@ -38,15 +38,18 @@ LLAMA3 = (
     "    {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}\n{%- endif %}\n"
 )
 PHI3 = (
-    "{% for message in messages %}{% if message['role'] == 'system' %}{{'<|system|>\n' + message['content'] + '<|end|>\n'}}"
+    "{% for message in messages %}{% if message['role'] == 'system' %}"
+    "{{'<|system|>\n' + message['content'] + '<|end|>\n'}}"
     "{% elif message['role'] == 'user' %}{{'<|user|>\n' + message['content'] + '<|end|>\n'}}"
     "{% elif message['role'] == 'assistant' %}{{'<|assistant|>\n' + message['content'] + '<|end|>\n'}}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
 )
 ZEPHYR = (
-    "{% for message in messages %}\n{% if message['role'] == 'user' %}\n{{ '<|user|>\n' + message['content'] + eos_token }}\n"
+    "{% for message in messages %}\n{% if message['role'] == 'user' %}\n"
+    "{{ '<|user|>\n' + message['content'] + eos_token }}\n"
     "{% elif message['role'] == 'system' %}\n{{ '<|system|>\n' + message['content'] + eos_token }}\n"
-    "{% elif message['role'] == 'assistant' %}\n{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n{% endif %}\n"
+    "{% elif message['role'] == 'assistant' %}\n"
+    "{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n{% endif %}\n"
     "{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}"
 )
 ONLY_PARTS = (
@@ -159,7 +162,9 @@ def test_a_refusal_comes_in_the_template_s_own_words() -> None:
         ChatTemplate(LLAMA2, "<s>", "</s>").render([HI, HI])
 
 
-@pytest.mark.parametrize("template", ["{% if %}", "{{ messages[0].content.nope.nope }}", "{{ 1 / 0 }}", "{{ none + 1 }}"])
+@pytest.mark.parametrize(
+    "template", ["{% if %}", "{{ messages[0].content.nope.nope }}", "{{ 1 / 0 }}", "{{ none + 1 }}"]
+)
 def test_a_broken_template_is_told(template: str) -> None:
     with pytest.raises(InvalidRequest, match="chat template"):
         ChatTemplate(template, "", "").render([HI])

@@ -97,7 +97,7 @@ BOMBS = [
     "{% macro a(n) %}{% if n > 0 %}{{ a(n - 1) }}{{ a(n - 1) }}{% endif %}{% endmacro %}{{ a(60) }}",
     "{% for i in range(99999) %}{{ 'x' * 10000 }}{% endfor %}",
     "{% for i in [[1]] recursive %}{{ loop([[[1]]]) }}{% endfor %}",
-    "{% set r = range(3000) %}{% for a in r %}{{ r|sum }}{{ r|map('string')|join|length }}{% endfor %}{% for a in r %}{% for b in r %}{{ r|sum }}{% endfor %}{% endfor %}",
+    "{% set r = range(3000) %}{% for a in r %}{% for b in r %}{{ r|map('string')|join }}{% endfor %}{% endfor %}",
 ]
 
 
@@ -132,7 +132,9 @@ def test_ordinary_work_is_not_bounded() -> None:
     assert len(ChatTemplate("", "", "").render(many)) > 1_000_000
 
 
-@pytest.mark.parametrize("source", ["{{ " + "(" * 50_000, "{% if 1 %}" * 3000, "{{ 1" + " + 1" * 5000 + " }}", "{" * 9999])
+@pytest.mark.parametrize(
+    "source", ["{{ " + "(" * 50_000, "{% if 1 %}" * 3000, "{{ 1" + " + 1" * 5000 + " }}", "{" * 9999]
+)
 def test_deep_templates_are_refused_or_run(source: str) -> None:
     try:
         ChatTemplate(source, "", "").render(HI)

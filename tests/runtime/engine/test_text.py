@@ -1,5 +1,7 @@
 """Text assembly: whole characters, nothing of a stop string, wherever the tokens were cut."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ STOPS = st.lists(st.text(alphabet="abé\n", min_size=1, max_size=4), max_size=3)
 
 def pieces(raw: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted({cut % (len(raw) + 1) for cut in cuts}), len(raw)]
-    return [raw[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [raw[start:end] for start, end in pairwise(edges)]
 
 
 def assembled(parts: list[bytes], stops: list[str]) -> tuple[list[str], str]:

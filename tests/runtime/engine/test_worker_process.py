@@ -53,7 +53,7 @@ def test_it_leaves_no_core_and_goes_first() -> None:
 def test_its_output_goes_to_no_terminal() -> None:
     with started(fake()) as (worker, client):
         client.wait_ready()
-        streams = [os.readlink(f"/proc/{worker.pid}/fd/{number}") for number in (0, 1, 2)]
+        streams = [str(Path(f"/proc/{worker.pid}/fd/{number}").readlink()) for number in (0, 1, 2)]
         assert streams[0].startswith("socket:")
         assert all("lmfile-worker-log" in stream for stream in streams[1:])
 

@@ -1,6 +1,5 @@
 """Workers for tests: real processes, with the model made of arithmetic or a real one."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,4 +72,4 @@ def is_alive(pid: int) -> bool:
 
 
 def n_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))

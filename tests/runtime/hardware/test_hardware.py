@@ -55,10 +55,8 @@ def test_this_computer() -> None:
 
 def test_threads_follow_the_affinity() -> None:
     only_one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from runtime.hardware import cpu; "
-    out = subprocess.run(
-        [sys.executable, "-c", only_one + "raise SystemExit(10 * cpu.usable() + cpu.threads())"], timeout=60, check=False
-    )
-    assert out.returncode == 11
+    code = only_one + "raise SystemExit(10 * cpu.usable() + cpu.threads())"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 11
 
 
 @pytest.mark.parametrize(
