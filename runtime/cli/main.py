@@ -10,7 +10,7 @@ from runtime.cli.parse import parse
 from runtime.cli.source import ModelSource, find_model, own_payload
 from runtime.console import Console
 from runtime.engine.config import WorkerConfig
-from runtime.engine.launch import launch
+from runtime.engine.launch import Worker, launch
 from runtime.errors import EngineDied, EngineRefused, LmfileError, OutOfMemory, PayloadDamaged
 from runtime.payload import Payload
 
@@ -63,7 +63,7 @@ def _start(options: Options, model: ModelSource, console: Console) -> int:
     """Start the worker and run the mode that was asked for; return the exit code."""
     if options.prompt is None and not options.chat:
         return _serve(options, model, console)
-    worker = launch(_worker_config(options, model))
+    worker = _launch(options, model, console)
     if options.prompt is not None:
         from runtime.cli.ask import ask
 
@@ -73,27 +73,25 @@ def _start(options: Options, model: ModelSource, console: Console) -> int:
     return chat(options, worker, console)
 
 
-def _check_weights(payload: Payload, failure: LmfileError) -> None:
-    """The packed model was sound when it was packed; a start does not read it all, so look now if it still is.
-
-    Raises: PayloadDamaged.
-    """
-    for part, offset, _ in payload.verify(lambda part, done, total: None):
-        raise PayloadDamaged(payload.path, f"the bytes of `{part}` (from {offset}) were changed") from failure
-
-
 def _serve(options: Options, model: ModelSource, console: Console) -> int:
     """Take the port, start the worker, and import the server while it loads the model."""
     from runtime.cli.port import open_port
 
     port = open_port(options)
-    worker = launch(_worker_config(options, model))
+    worker = _launch(options, model, console)
     gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
     from runtime.cli.serve import serve
 
     gc.freeze()
     gc.enable()
     return serve(options, model, worker, port, console)
+
+
+def _launch(options: Options, model: ModelSource, console: Console) -> Worker:
+    """Start the worker, which from now on ends with this process."""
+    worker = launch(_worker_config(options, model))
+    signals.end_at_once(console.clear, worker.kill)
+    return worker
 
 
 def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
@@ -108,6 +106,15 @@ def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
         n_threads_batch=options.threads_batch,
         n_gpu_layers=0 if on_cpu else options.gpu_layers,
     )
+
+
+def _check_weights(payload: Payload, failure: LmfileError) -> None:
+    """The packed model was sound when it was packed; a start does not read it all, so look now if it still is.
+
+    Raises: PayloadDamaged.
+    """
+    for part, offset, _ in payload.verify(lambda part, done, total: None):
+        raise PayloadDamaged(payload.path, f"the bytes of `{part}` (from {offset}) were changed") from failure
 
 
 def _speak_utf8() -> None:

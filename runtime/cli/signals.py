@@ -1,8 +1,8 @@
 """What SIGINT and SIGTERM do: end the program at once, unless somebody can do better.
 
 A handler that raises is no way to end: the exception is lost when it comes up in a destructor or
-while an extension module is imported (one start in 500), and the program goes on. The worker ends by itself
-when its front is gone. The server has handlers of its own (runtime/server/stop.py).
+while an extension module is imported (one start in 500), and the program goes on. The server has
+handlers of its own (runtime/server/stop.py).
 """
 
 import os
@@ -17,12 +17,13 @@ class Terminated(BaseException):
     """SIGTERM, for a program that has to put its terminal in order first."""
 
 
-def end_at_once(before: Callable[[], None]) -> None:
-    """From now on, call `before` and end with 130 or 143."""
+def end_at_once(*steps: Callable[[], None]) -> None:
+    """From now on, take these last steps and end with 130 or 143."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         try:
-            before()
+            for step in steps:
+                step()
         finally:
             os._exit(128 + number)
 
