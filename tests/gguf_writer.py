@@ -9,7 +9,7 @@ FORMATS = {U32: "<I", I32: "<i", F32: "<f", BOOL: "<B", U64: "<Q"}
 
 Value = tuple[int, object]
 Tensor = tuple[str, Sequence[int], int]
-"""Name, shape, tensor type (0: F32, 1: F16)."""
+"""Name, shape, tensor type (0: F32, 1: F16, 26: I32)."""
 
 TINY: dict[str, Value] = {
     "general.architecture": (STRING, "llama"),
@@ -76,7 +76,7 @@ def synthetic_gguf(path: Path, size_bytes: int) -> Path:
 
 
 def _bytes(shape: Sequence[int], kind: int) -> int:
-    size = 4 if kind == 0 else 2
+    size = 4 if kind in (0, 26) else 2
     for extent in shape:
         size *= extent
     return size

@@ -20,7 +20,7 @@ BROAD_EXCEPT_ALLOWED = {
     "runtime/engine/worker.py",
     "runtime/server/errors.py",
 }
-STANDARD_LIBRARY_ONLY = ("runtime/payload.py", "runtime/gguf.py", "runtime/errors.py", "runtime/hardware/")
+STANDARD_LIBRARY_ONLY = ("runtime/payload/", "runtime/gguf/", "runtime/errors.py", "runtime/hardware/")
 SHARED_WITH_THE_BUNDLER = {"runtime.errors", "runtime.payload", "runtime.gguf", "runtime.version"}
 
 
