@@ -7,9 +7,9 @@
     async with aclosing(client.generate(request)) as events:
         async for event in events: ...
 
-A dead worker is replaced after 0, 1, 2, then 5 seconds; five deaths within a minute are
-the end: the state is failed, and the front stays to say why. A worker that does not read
-a command for 30 seconds is taken for dead.
+A dead worker is replaced after 0, 1, 2, then 5 seconds; five deaths within a minute, or one
+before the model was ever loaded, are the end: the state is failed, and the front stays to
+say why. A worker that does not read a command for 30 seconds is taken for dead.
 
 Does not know: HTTP, dialects, the model.
 """
@@ -161,6 +161,9 @@ class EngineClient:
         death = self._worker.death()
         self._disconnect()
         self._fail_all(death)
+        if self.facts is None:
+            self._give_up(EngineDied(f"Loading the model: the engine died, {death}; try another model."))
+            return
         if len(self._deaths) == MAX_DEATHS and self._deaths[-1] - self._deaths[0] < DEATHS_WITHIN_S:
             self._give_up(EngineDied(f"Running the engine: it died {MAX_DEATHS} times within a minute, {death}."))
             return

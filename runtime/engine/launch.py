@@ -17,6 +17,7 @@ import time
 from typing import Protocol
 
 from runtime import program
+from runtime.engine import worker_log
 from runtime.engine.config import WorkerConfig
 from runtime.errors import EngineFailed
 
@@ -75,10 +76,7 @@ class Worker:
 
     def log_tail(self) -> str:
         """Return the end of what the worker has written, at most 4 KiB."""
-        if self._log < 0:
-            return ""
-        size = os.fstat(self._log).st_size
-        return _read_at(self._log, max(0, size - LAST_WORDS_BYTES)).decode("utf-8", "replace")
+        return worker_log.tail(self._log, LAST_WORDS_BYTES) if self._log >= 0 else ""
 
     def death(self) -> str:
         """Say how the process ended, for people: by which signal or status, and its last line."""
@@ -97,7 +95,7 @@ class Worker:
 def launch(config: WorkerConfig) -> Worker:
     """Start a worker for `config` and return at once. Raises: EngineFailed."""
     ours, theirs = socket.socketpair()
-    log = _log_file()
+    log = _above_standard(worker_log.create())
     try:
         process = _start([*program.command(), WORKER_FLAG, *config.arguments()], theirs, log)
     except OSError as error:
@@ -114,23 +112,6 @@ def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key not in FORGOTTEN_VARIABLES}
     # Without this, an abort in native code starts a debugger where one is installed: 0.9 s.
     return {**kept, "GGML_NO_BACKTRACE": "1"}
-
-
-def _log_file() -> int:
-    """Open a file that has no name and ends with the last process that holds it."""
-    if hasattr(os, "memfd_create"):
-        return _above_standard(os.memfd_create("lmfile-worker-log"))
-    import tempfile
-
-    with tempfile.TemporaryFile() as file:
-        return _above_standard(os.dup(file.fileno()))
-
-
-def _read_at(file: int, offset: int) -> bytes:
-    if hasattr(os, "pread"):
-        return os.pread(file, LAST_WORDS_BYTES, offset)
-    os.lseek(file, offset, os.SEEK_SET)
-    return os.read(file, LAST_WORDS_BYTES)
 
 
 def _signal_name(number: int) -> str:

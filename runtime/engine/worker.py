@@ -12,6 +12,7 @@ import sys
 from threading import Thread
 from typing import TYPE_CHECKING, NoReturn
 
+from runtime.engine import worker_log
 from runtime.engine.config import WorkerConfig, from_arguments
 from runtime.engine.process import settle
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 FAKE_N_CTX = 4096
 FAKE_STEP_S = 0.001
 STANDARD_INPUT = 0
-LOG_FILE = 2
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -114,7 +114,7 @@ def _serve(link: Link, backend: Backend) -> None:
 
     scheduler = Scheduler(backend, _template(backend), link.inbox, link.send)
     link.is_serving = True
-    _empty_log()
+    worker_log.empty(worker_log.STANDARD_ERROR)
     link.send([Ready(backend.facts)])
     while _step(scheduler):
         pass
@@ -152,14 +152,6 @@ def _connection() -> socket:
     if sys.platform == "win32":
         return socket.fromshare(sys.stdin.buffer.read())
     return socket.socket(fileno=STANDARD_INPUT)
-
-
-def _empty_log() -> None:
-    """Forget the 200 KB that a good load has logged."""
-    try:
-        os.ftruncate(LOG_FILE, 0)
-    except OSError:
-        return  # started by hand, on a terminal
 
 
 def _log_trace() -> None:

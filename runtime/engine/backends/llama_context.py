@@ -1,28 +1,17 @@
-"""Makes the context of a loaded model: its memory for tokens, its threads, its brake.
-
-The size of the memory is fitted to this computer: what the model was trained for if that
-fits, else the most that does. A size that was asked for and does not fit is refused.
-"""
+"""Makes the context of a loaded model: its memory for tokens, its threads, its brake."""
 
 import ctypes
 import sys
 from ctypes import c_void_p
 
+from runtime.engine.backends import llama_devices
+from runtime.engine.backends.llama_fit import fitting_n_ctx
 from runtime.engine.backends.llama_model import LoadedModel, load_failure
 from runtime.engine.backends.llama_native import FLASH_ATTENTION, MAX_THREADS, Native, ThreadpoolParams
 from runtime.engine.backends.llama_threads import ThreadControl
 from runtime.engine.config import WorkerConfig
-from runtime.errors import OutOfMemory
+from runtime.errors import ModelUnsupported
 from runtime.hardware import cpu
-from runtime.hardware.memory import memory, private_bytes
-
-KV_ELEMENT_BYTES = 2
-N_CTX_STEP = 256
-"""llama.cpp rounds the context up to a multiple of this."""
-
-MIN_N_CTX = 512
-MARGIN_BYTES = 256 << 20
-"""For compute buffers beside the attention mask, and for the rest of the computer."""
 
 
 class Brake:
@@ -55,7 +44,8 @@ class Context:
         self.brake = Brake()
         self.n_threads, self.n_threads_batch = threads(config)
         params = native.llama_context_default_params()
-        params.n_ctx = fitting_n_ctx(model)
+        on_cpu = config.n_gpu_layers == 0 or not llama_devices.accelerators(native)
+        params.n_ctx = fitting_n_ctx(model) if on_cpu else max(0, config.n_ctx)
         params.n_batch, params.n_ubatch = config.n_batch, min(config.n_batch, config.n_ubatch)
         params.n_outputs_max = 1  # one sequence: room for one row of logits, not for a whole batch of them
         params.n_threads, params.n_threads_batch = self.n_threads, self.n_threads_batch
@@ -68,9 +58,11 @@ class Context:
         self.n_ctx: int = native.llama_n_ctx(self.handle)
         self.n_chunk: int = params.n_ubatch
         self.memory: int = native.llama_get_memory(self.handle)
+        if not self.memory:
+            raise ModelUnsupported(config.model_path, "it is made for other things than to continue a text")
         self._pools = _Pools(native, self.handle, config.poll)
         self.threads: ThreadControl | None = None
-        if config.n_threads < 0 and config.n_threads_batch < 0 and self.n_threads > 1:
+        if on_cpu and self.n_threads > 1 and config.n_threads < 0 and config.n_threads_batch < 0:
             self.threads = ThreadControl(self._pools.use, self.brake.pull, self.n_threads)
             self.threads.watch()
         else:
@@ -114,48 +106,3 @@ def threads(config: WorkerConfig) -> tuple[int, int]:
     one = config.n_threads if config.n_threads > 0 else cpu.threads()
     many = config.n_threads_batch if config.n_threads_batch > 0 else one
     return min(one, MAX_THREADS), min(many, MAX_THREADS)
-
-
-def fitting_n_ctx(model: LoadedModel) -> int:
-    """Return the tokens of context to make room for. Raises: OutOfMemory."""
-    native, config = model.native, model.config
-    trained: int = native.llama_model_n_ctx_train(model.handle)
-    asked = max(0, config.n_ctx)
-    wanted = asked or trained or MIN_N_CTX
-    # Weights that are mapped belong in memory too, though no process is charged for them.
-    weights_bytes = max(0, native.llama_model_size(model.handle) - private_bytes())
-    room_bytes = memory().available - weights_bytes - MARGIN_BYTES
-    token_bytes = _token_bytes(model)
-    fits: int = max(0, room_bytes // token_bytes) // N_CTX_STEP * N_CTX_STEP
-    if wanted > fits and (asked or fits < MIN_N_CTX):
-        advice = f"use -c {fits} or less" if fits >= MIN_N_CTX else "close other programs or use a smaller model"
-        raise OutOfMemory(
-            f"Making room for a context of {wanted} tokens: they take {wanted * token_bytes / 1e9:.1f} GB and "
-            f"{max(0, room_bytes) / 1e9:.1f} GB of memory are left; {advice}."
-        )
-    return min(wanted, fits, trained or fits)
-
-
-def _token_bytes(model: LoadedModel) -> int:
-    """Return what one token of context takes in the KV cache and in the attention mask.
-
-    Counts every layer as if it remembered everything, so sliding-window models are overestimated.
-    """
-    native, handle = model.native, model.handle
-    prefix = model.meta("general.architecture")
-    default = native.llama_model_n_embd(handle) // max(1, native.llama_model_n_head(handle))
-    head = _number(model, f"{prefix}.attention.key_length", default) + _number(
-        model, f"{prefix}.attention.value_length", default
-    )
-    listed = model.meta(f"{prefix}.attention.head_count_kv")
-    if listed.startswith("["):
-        n_heads = sum(int(count) for count in listed.strip("[]").split(",") if count.strip().isdecimal())
-    else:
-        n_heads = native.llama_model_n_layer(handle) * native.llama_model_n_head_kv(handle)
-    mask_bytes = 4 * min(model.config.n_batch, model.config.n_ubatch)
-    return max(1, int(n_heads * head * KV_ELEMENT_BYTES + mask_bytes))
-
-
-def _number(model: LoadedModel, key: str, otherwise: int) -> int:
-    text = model.meta(key)
-    return int(text) if text.isdecimal() else otherwise

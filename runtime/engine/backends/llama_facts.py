@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 
+from runtime.engine import worker_log
 from runtime.engine.backends import llama_devices
 from runtime.engine.backends.llama_context import Context
-from runtime.engine.backends.llama_model import LoadedModel, log_text
+from runtime.engine.backends.llama_model import LoadedModel
 from runtime.engine.protocol import ModelFacts
 
 DESCRIPTION_BYTES = 256
@@ -16,7 +17,7 @@ FLASH_ATTENTION_NODE = "FLASH_ATTN_EXT"
 def facts(model: LoadedModel, context: Context, special: Callable[[int], str]) -> ModelFacts:
     """Collect them, right after the context was made: two are read from what llama.cpp logged then."""
     native, handle, vocab = model.native, model.handle, model.vocab
-    log = log_text()
+    log = worker_log.tail(worker_log.STANDARD_ERROR)
     accelerators = llama_devices.accelerators(native)
     return ModelFacts(
         name=model.config.name or model.meta("general.name"),

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_int64, c_void_p, c_wchar_p
 from typing import Any
 
+from runtime.engine import worker_log
 from runtime.engine.backends.llama_native import Native, ProgressCallback
 from runtime.engine.config import WorkerConfig
 from runtime.hardware import libraries
@@ -21,8 +22,6 @@ from runtime.hardware import libraries
 LARGE_BYTES = 1 << 30
 """From here on a load takes long enough to check the memory first and to tell the progress."""
 
-LOG_FILE = 2
-LOG_BYTES = 1 << 20
 META_BYTES = 4096
 
 LOAD_MODES = {(False, False): 0, (True, False): -1, (False, True): 2, (True, True): 3}
@@ -76,29 +75,16 @@ def load(config: WorkerConfig, on_progress: Callable[[float], None]) -> LoadedMo
         file.close()
     if not handle:
         raise load_failure(config.model_path)
-    if native.llama_model_has_encoder(handle) and native.llama_model_has_decoder(handle):
-        from runtime.errors import ModelUnsupported
-
-        raise ModelUnsupported(config.model_path, "it is an encoder-decoder model, which cannot chat here")
-    return LoadedModel(native, handle, config)
-
-
-def log_text() -> str:
-    """Return what native code has written so far, its last megabyte."""
-    if not hasattr(os, "pread"):
-        return ""
-    try:
-        size = os.fstat(LOG_FILE).st_size
-        return os.pread(LOG_FILE, LOG_BYTES, max(0, size - LOG_BYTES)).decode("utf-8", "replace")
-    except OSError:
-        return ""  # not the worker's log file but a terminal or a pipe
+    model = LoadedModel(native, handle, config)
+    _check_kind(model)
+    return model
 
 
 def load_failure(path: str) -> Exception:
     """Make an error of what llama.cpp said last."""
     from runtime.errors import EngineFailed, ModelUnsupported, OutOfMemory
 
-    said = [line.strip() for line in log_text().splitlines() if any(word in line.lower() for word in ERRORS)]
+    said = [line.strip() for line in _log().splitlines() if any(word in line.lower() for word in ERRORS)]
     reasons = [line for line in said if "failed to load model" not in line] or said
     reason = (reasons[-1] if reasons else "it gave no reason").split("error loading model: ")[-1].rstrip(".")
     # "llama_model_load: " and the like are the names of functions
@@ -110,6 +96,24 @@ def load_failure(path: str) -> Exception:
     if any(words in lowered for words in NO_MEMORY):
         return OutOfMemory(f"Loading the model `{path}`: {reason}; close other programs or use a smaller model.")
     return EngineFailed(f"Loading the model `{path}`: llama.cpp refused it ({reason}); use another file.")
+
+
+def _check_kind(model: LoadedModel) -> None:
+    """Refuse what loads but cannot continue a text."""
+    native = model.native
+    if not native.llama_vocab_type(model.vocab):
+        why = "it has no tokenizer"
+    elif native.llama_model_has_encoder(model.handle) or not native.llama_model_has_decoder(model.handle):
+        why = "it is made for other things than to continue a text"
+    else:
+        return
+    from runtime.errors import ModelUnsupported
+
+    raise ModelUnsupported(model.config.model_path, why)
+
+
+def _log() -> str:
+    return worker_log.tail(worker_log.STANDARD_ERROR)
 
 
 def _load_engine() -> Native:

@@ -165,6 +165,18 @@ def test_five_deaths_within_a_minute_are_the_end(monkeypatch: pytest.MonkeyPatch
     run(steps())
 
 
+def test_a_death_before_the_model_was_loaded_is_the_end() -> None:
+    async def steps() -> None:
+        client = await opened(fake())
+        os.kill(client._worker.pid, signal.SIGABRT)
+        with pytest.raises(EngineDied, match="SIGABRT"):
+            await client.wait_ready()
+        assert (client.state, client.n_deaths) == ("failed", 1)
+        await client.stop()
+
+    run(steps())
+
+
 def test_a_refused_model_is_the_end() -> None:
     async def steps() -> None:
         client = await opened(WorkerConfig(model_path="/nowhere.gguf"))

@@ -1,0 +1,49 @@
+"""The file that takes what a worker writes: it has no name and ends with the last process that holds it.
+
+Native code says there why it refuses a model, and its last words when it dies. Both the
+front and the worker can read it, at any place and without a second thread.
+"""
+
+import os
+import sys
+
+STANDARD_ERROR = 2
+"""Where the worker holds it."""
+
+TAIL_BYTES = 1 << 20
+
+
+def create() -> int:
+    """Open a new one; what is written goes to its end. Raises: OSError."""
+    if sys.platform == "linux":
+        import fcntl
+
+        file = os.memfd_create("lmfile-worker-log")
+        fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
+        return file
+    import tempfile
+
+    with tempfile.TemporaryFile("a+b") as temporary:
+        return os.dup(temporary.fileno())
+
+
+def tail(file: int, n_bytes: int = TAIL_BYTES) -> str:
+    """Return its last `n_bytes`; nothing when it is a terminal or a pipe instead."""
+    try:
+        start = max(0, os.fstat(file).st_size - n_bytes)
+        if hasattr(os, "pread"):
+            data = os.pread(file, n_bytes, start)
+        else:
+            os.lseek(file, start, os.SEEK_SET)
+            data = os.read(file, n_bytes)
+    except OSError:
+        return ""
+    return data.decode("utf-8", "replace")
+
+
+def empty(file: int) -> None:
+    """Forget what was written so far: a good load leaves 200 KB."""
+    try:
+        os.ftruncate(file, 0)
+    except OSError:
+        return  # a terminal
