@@ -15,7 +15,7 @@ TAIL_BYTES = 1 << 20
 
 def create() -> int:
     """Open a new one; what is written goes to its end. Raises: OSError."""
-    if sys.platform == "linux":
+    if sys.platform == "linux" and hasattr(os, "memfd_create"):  # a portable CPython is built for older systems
         import fcntl
 
         file = os.memfd_create("lmfile-worker-log")
