@@ -6,7 +6,7 @@ states: a waiting one is taken out, the current one is marked and its computatio
 
 from collections import deque
 from collections.abc import Callable
-from threading import Condition
+from threading import Condition, Lock
 
 from runtime.engine.protocol import Generate
 
@@ -16,7 +16,9 @@ class Inbox:
 
     def __init__(self, max_waiting: int) -> None:
         self.max_waiting = max_waiting
-        self._changed = Condition()
+        self.wants_attention = False
+        """Whether `take` has to be asked before the current request may go on; read without the lock."""
+        self._changed = Condition(Lock())
         self._waiting: deque[Generate] = deque()
         self._current: Generate | None = None
         self._is_cancelled = False
@@ -71,9 +73,15 @@ class Inbox:
             if self._current is None:
                 self._current = self._waiting.popleft()
                 self._is_cancelled = False
-            if self._resume and not self._is_cancelled:
-                self._resume()
+            if not self._is_cancelled:
+                self.wants_attention = False
+                if self._resume:
+                    self._resume()
             return self._current
+
+    def interrupted(self) -> None:
+        """A computation was stopped: `take` will say whether to go on."""
+        self.wants_attention = True
 
     @property
     def current(self) -> Generate | None:
@@ -98,5 +106,6 @@ class Inbox:
             return waiting
 
     def _stop_computing(self) -> None:
+        self.wants_attention = True
         if self._interrupt:
             self._interrupt()

@@ -34,6 +34,9 @@ class Scheduler:
 
     def step(self) -> bool:
         """Wait until there is work and do one step of it; False when the inbox was stopped."""
+        if self._sequence and not self._inbox.wants_attention:
+            self._advance(self._sequence)
+            return True
         request = self._inbox.take()
         if request is None:
             self._end_all()
@@ -74,6 +77,7 @@ class Scheduler:
             results = self._backend.run(works)
         except Interrupted:
             sequence.n_computed = self._backend.keep(SLOT, sequence.n_computed)
+            self._inbox.interrupted()
             return
         self._postprocess(sequence, works, results)
 

@@ -30,6 +30,7 @@ class LlamaBackend:
         self._vocab = model.vocab
         self._context = Context(model)
         self._piece_buffer = ctypes.create_string_buffer(PIECE_BYTES)
+        self._known: dict[int, tuple[bytes, bool]] = {}
         self._n_held = 0
         self._n_swa: int = model.native.llama_model_n_swa(model.handle)
         self._batch = _OneSlotBatch(self._context.n_chunk)
@@ -48,11 +49,10 @@ class LlamaBackend:
         return buffer[:n_tokens]
 
     def piece(self, token: int) -> bytes:
-        return self._piece(token, special=False)
+        return self._look_up(token)[0]
 
     def is_end(self, token: int) -> bool:
-        ends: bool = self._native.llama_vocab_is_eog(self._vocab, token)
-        return ends
+        return self._look_up(token)[1]
 
     def sampler(self, sampling: Sampling, n_probs: int, prompt: list[int]) -> LlamaSampler:
         sampler = llama_sampling.build(self._native, self._vocab, sampling, n_probs, self.facts.n_ctx)
@@ -123,6 +123,14 @@ class LlamaBackend:
                 return
         self._native.llama_memory_seq_rm(memory, slot, -1, -1)
         self._n_held = 0
+
+    def _look_up(self, token: int) -> tuple[bytes, bool]:
+        """Return the piece of a token and whether it ends the turn, asked of native code once."""
+        known = self._known.get(token)
+        if known is None:
+            piece = self._piece(token, special=False)
+            known = self._known[token] = piece, self._native.llama_vocab_is_eog(self._vocab, token)
+        return known
 
     def _special(self, token: int) -> str:
         return self._piece(token, special=True).decode("utf-8", "replace") if token != NO_TOKEN else ""
