@@ -33,6 +33,11 @@ class Done:
     err: str
     seconds: float
 
+    @property
+    def complaints(self) -> str:
+        """stderr without the launcher's notes, which a first start on a busy computer has."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if not line.startswith("lmfile: "))
+
 
 class Running:
     """A program that was started; its output goes to files, so that it never waits for a reader."""

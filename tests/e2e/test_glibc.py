@@ -19,12 +19,12 @@ def libc() -> Path:
 
 def test_it_answers(tiny: Path, libc: Path, tmp_path: Path) -> None:
     done = run(bare(tmp_path, tiny, libc, ["/program", *SEE]))
-    assert (done.status, done.out, done.err) == (0, SEEN, "")
+    assert (done.status, done.out, done.complaints) == (0, SEEN, "")
 
 
 def test_smollm2_answers(executable: Path, libc: Path, tmp_path: Path) -> None:
     done = run(bare(tmp_path, executable, libc, ["/program", *CALM, "-p", FRANCE]))
-    assert (done.status, done.out, done.err) == (0, PARIS, "")
+    assert (done.status, done.out, done.complaints) == (0, PARIS, "")
 
 
 def test_it_serves(tiny: Path, libc: Path, tmp_path: Path) -> None:

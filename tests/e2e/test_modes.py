@@ -46,6 +46,14 @@ def test_it_says_on_one_line_what_it_runs_on(server: Server) -> None:
     assert "CUDA" in json.dumps(props), "the report is in /props, too"
 
 
+def test_flags_of_llama_server_reach_the_engine(tiny: Path, env: dict[str, str]) -> None:
+    with serving(tiny, "-c", "512", "-t", "1", "-ngl", "99", "--alias", "painter", env=env) as server:
+        assert json.loads(server.get("/props")[1])["default_generation_settings"]["n_ctx"] == 512
+        assert json.loads(server.get("/v1/models")[1])["data"][0]["id"] == "painter"
+        assert eventually(lambda: "context 512" in server.running.err())
+        assert "1 threads" in server.running.err()
+
+
 def test_the_default_is_port_8080_of_this_computer_only(tiny: Path, env: dict[str, str]) -> None:
     # 8080 may be taken by somebody else here: then it is one of the next, where nobody has asked for a port
     with started([tiny, "--nobrowser"], env=env) as running:

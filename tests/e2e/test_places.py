@@ -74,22 +74,22 @@ def test_any_home(name: str, tiny: Path) -> None:
     command = mounted(with_home(tiny, home, var_tmp, tmp), ["sh", "-c", TOLD, "sh", "/mnt/program", *SEE])
     done = run(command, env={"HOME": HOME})
     answered(done)
-    assert done.err.startswith(place)
-    assert len(done.err.splitlines()) == 1
+    assert done.complaints.startswith(place)
+    assert len(done.complaints.splitlines()) == 1
 
 
 def test_no_home_and_a_user_who_owns_nothing(tiny: Path) -> None:
     command = as_user(["env", "-i", "sh", "-c", TOLD, "sh", "/mnt/program", *SEE])
     done = run(mounted(with_home(tiny, "mode=0700", "", ""), command))
     answered(done)
-    assert done.err.startswith(f"/var/tmp/lmfile-{NOBODY}/")
+    assert done.complaints.startswith(f"/var/tmp/lmfile-{NOBODY}/")
 
 
 def test_a_user_with_a_home(tiny: Path) -> None:
     given = f'{with_home(tiny, "mode=0755", "", "")}\nchown {NOBODY} {HOME} || test "$(id -u)" != 0'
     done = run(mounted(given, as_user(["sh", "-c", TOLD, "sh", "/mnt/program", *SEE])), env={"HOME": HOME})
     answered(done)
-    assert done.err.startswith(f"{HOME}/.cache/lmfile/")
+    assert done.complaints.startswith(f"{HOME}/.cache/lmfile/")
 
 
 def test_a_machine_with_nothing_but_glibc(tiny: Path, tmp_path: Path) -> None:

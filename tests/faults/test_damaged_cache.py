@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.caches import MARKER, content, leftovers, runtimes
-from tests.namespaces import mounted, tmpfs
+from tests.namespaces import mounted
 from tests.questions import SEE, SEEN
 from tests.running import run, sentence, started
 from tests.serving import serving
 
 FILES = ["bin/lmfile", "bin/lib/llama_cpp/lib/libllama.so", "bin/lib/llama_cpp/llama_cpp.pyc", MARKER]
 CACHE_UNUSABLE = 31
-DISK_FULL = 32
 
 
 @pytest.fixture
@@ -134,27 +133,6 @@ def test_a_cache_that_is_none(kind: str, make: Callable[[Path], object], tiny: P
     chosen = tmp_path / ("file/cache" if kind == "below a file" else "cache")
     said = sentence(run([tiny, "--cache-dir", chosen, *SEE], env={}), CACHE_UNUSABLE)
     assert str(chosen) in said
-
-
-@pytest.mark.parametrize("size", ["1m", "20m", "40m"])
-def test_a_full_disk(size: str, tiny: Path, tmp_path: Path) -> None:
-    script = f'status=0; "$@" || status=$?; find "{tmp_path}" -type f >&2; exit $status'
-    small = mounted(tmpfs(tmp_path, f"size={size},mode=0700"), ["sh", "-c", script, "sh", tiny, *SEE])
-    done = run(small, env={"LMFILE_CACHE": str(tmp_path / "cache")})
-    said = sentence(done, DISK_FULL)
-    assert "MB" in said
-    assert str(tmp_path) in said
-    assert [line for line in done.err.splitlines()[1:] if not line.endswith(".lock")] == [], "something was left behind"
-
-
-@pytest.mark.parametrize("inodes", [10, 60, 200])
-def test_a_disk_that_fills_up_meanwhile(inodes: int, tiny: Path, tmp_path: Path) -> None:
-    """The space is there, the room for so many files is not: that shows only when they are written."""
-    script = f'status=0; "$@" || status=$?; find "{tmp_path}" -type f >&2; exit $status'
-    small = mounted(tmpfs(tmp_path, f"nr_inodes={inodes},mode=0700"), ["sh", "-c", script, "sh", tiny, *SEE])
-    done = run(small, env={"LMFILE_CACHE": str(tmp_path / "cache")})
-    assert str(tmp_path) in sentence(done, DISK_FULL)
-    assert [line for line in done.err.splitlines()[1:] if not line.endswith(".lock")] == [], "something was left behind"
 
 
 def test_a_stopped_extraction_is_waited_for(tiny: Path, tmp_path: Path) -> None:
