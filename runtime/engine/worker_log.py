@@ -6,6 +6,7 @@ front and the worker can read it, at any place and without a second thread.
 
 import os
 import sys
+from contextlib import suppress
 
 STANDARD_ERROR = 2
 """Where the worker holds it."""
@@ -15,13 +16,10 @@ TAIL_BYTES = 1 << 20
 
 def create() -> int:
     """Open a new one; what is written goes to its end. Raises: OSError."""
-    if sys.platform == "linux" and hasattr(os, "memfd_create"):  # a portable CPython is built for older systems
-        import fcntl
-
-        file = os.memfd_create("lmfile-worker-log")
-        fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
-        return file
-    import tempfile
+    if sys.platform == "linux":
+        with suppress(OSError):
+            return _in_memory()
+    import tempfile  # 10 ms of a start, where nothing else will do
 
     with tempfile.TemporaryFile("a+b") as temporary:
         return os.dup(temporary.fileno())
@@ -47,3 +45,17 @@ def empty(file: int) -> None:
         os.ftruncate(file, 0)
     except OSError:
         return  # a terminal
+
+
+if sys.platform == "linux":
+
+    def _in_memory() -> int:
+        """A file that never had a name. Raises: OSError where /dev/shm is missing or another kind of file system."""
+        if hasattr(os, "memfd_create"):
+            import fcntl
+
+            file = os.memfd_create("lmfile-worker-log")
+            fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
+            return file
+        # A portable CPython is built for systems that are older than memfd_create.
+        return os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR | os.O_APPEND, 0o600)
