@@ -1,6 +1,6 @@
 """`make bench`: runs every row, prints the table of ratios and writes dist/bench.json.
 
-usage: python -m tests.bench [ROW...]   rows: start first speed overhead packing
+usage: python -m tests.bench [ROW...]   rows: start first large speed overhead packing
 """
 
 import json
@@ -18,6 +18,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 ROWS: dict[str, Callable[[Contest], Row | list[Row]]] = {
     "start": rows.start_to_first_token,
     "first": rows.first_start_ever,
+    "large": rows.among_others,
     "speed": rows.speed_and_memory,
     "overhead": rows.file_overhead,
     "packing": rows.packing,

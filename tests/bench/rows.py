@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench.memory import PeakMemory
 from tests.bench.servers import Server, running
 from tests.gguf_writer import synthetic_gguf
+from tests.repacking import among_gigabytes, cold
 
 PAIRS = 7
 PROMPT_TOKENS = 512
@@ -104,6 +105,20 @@ def file_overhead(contest: Contest) -> Row:
     row = Row("file beyond the weights, against 25 MB", "MB", 1.0, higher=False)
     overhead = contest.executable.stat().st_size - contest.model.stat().st_size
     row.pairs = [(overhead / 1e6, 25.0)]
+    return row
+
+
+def among_others(contest: Contest) -> Row:
+    """A start from the disk to the first token: the model among 6 GB of other members, and the model alone."""
+    row = Row("cold start among 6 GB, against alone", "s", 1.1, higher=False)
+    with tempfile.TemporaryDirectory(dir=contest.executable.parent) as folder:
+        large = among_gigabytes(contest.executable, Path(folder) / "large", Path(folder))
+        for _ in range(PAIRS):
+            times = []
+            for file in (large, contest.executable):
+                cold(large, contest.executable)
+                times.append(_first_token([file, *contest.ours()[1:]]))
+            row.pairs.append((times[0], times[1]))
     return row
 
 
