@@ -39,8 +39,10 @@ def build_dir() -> Path:
 
 def cache_dir(kind: str) -> Path:
     """The cache directory of one kind of artefact, created on demand."""
-    path = _cache_root() / kind
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    root = _cache_root()
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)  # the launcher refuses one that others can write to
+    path = root / kind
+    path.mkdir(exist_ok=True, mode=0o700)
     return path
 
 
