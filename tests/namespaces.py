@@ -50,7 +50,7 @@ def bare(root: Path, executable: Path, libc: Path, command: Sequence[str]) -> li
             f"cp -L {libraries} lib/x86_64-linux-gnu/",
             "for name in null urandom; do touch dev/$name && mount --bind /dev/$name dev/$name; done",
             f"touch program && mount --bind {shlex.quote(os.fspath(executable))} program",
-            "mount -t proc none proc || mount --rbind /proc proc",
+            "mount -t proc none proc 2>/dev/null || mount --rbind /proc proc",
         ]
     )
     return mounted(shell, ["chroot", root, *command])
