@@ -86,7 +86,7 @@ def test_no_home_and_a_user_who_owns_nothing(tiny: Path) -> None:
 
 
 def test_a_user_with_a_home(tiny: Path) -> None:
-    given = f'{with_home(tiny, "mode=0755", "", "")}\nchown {NOBODY} {HOME} 2>/dev/null || true'
+    given = f"{with_home(tiny, 'mode=0755', '', '')}\nchown {NOBODY} {HOME} 2>/dev/null || true"
     done = run(mounted(given, as_user(["sh", "-c", TOLD, "sh", "/mnt/program", *SEE])), env={"HOME": HOME})
     answered(done)
     assert done.complaints.startswith(f"{HOME}/.cache/lmfile/")
