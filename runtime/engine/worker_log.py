@@ -29,11 +29,11 @@ def tail(file: int, n_bytes: int = TAIL_BYTES) -> str:
     """Return its last `n_bytes`; nothing when it is a terminal or a pipe instead."""
     try:
         start = max(0, os.fstat(file).st_size - n_bytes)
-        if hasattr(os, "pread"):
-            data = os.pread(file, n_bytes, start)
-        else:
+        if sys.platform == "win32":
             os.lseek(file, start, os.SEEK_SET)
             data = os.read(file, n_bytes)
+        else:
+            data = os.pread(file, n_bytes, start)
     except OSError:
         return ""
     return data.decode("utf-8", "replace")
