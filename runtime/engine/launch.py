@@ -25,8 +25,8 @@ WORKER_FLAG = "--worker"
 LAST_WORDS_BYTES = 4096
 REAP_INTERVAL_S = 0.005
 
-FORGOTTEN_VARIABLES = ("GGML_BACKEND_PATH", "LLAMA_CPP_LIB_PATH")
-"""Each would let the environment choose which native code is loaded."""
+FORGOTTEN_VARIABLES = ("GGML_BACKEND_PATH", "LLAMA_CPP_LIB_PATH", "LMFILE_API_KEY")
+"""The first two would choose which native code is loaded; the key is none of the worker's business."""
 
 
 class Process(Protocol):

@@ -58,8 +58,9 @@ def test_its_output_goes_to_no_terminal() -> None:
         assert all("lmfile-worker-log" in stream for stream in streams[1:])
 
 
-def test_the_environment_cannot_name_native_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_no_native_code_and_tells_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GGML_BACKEND_PATH", "/tmp/evil.so")
+    monkeypatch.setenv("LMFILE_API_KEY", "evil too")
     with started(fake()) as (worker, client):
         client.wait_ready()
         environment = Path(f"/proc/{worker.pid}/environ").read_bytes()
