@@ -18,6 +18,10 @@ class WorkerConfig(NamedTuple):
     chat_template: used in place of the model's own when not empty.
     backend: fake is for tests; it answers every prompt with `model_path`.
     poll: how long ggml's threads spin before they sleep, 0 to 100.
+    n_parallel: requests computed at once; -1: chosen from the context's size.
+    context_shift: drop the oldest tokens when a context is full, instead of ending the answer.
+    n_draft: tokens guessed ahead by prompt lookup, or by the draft model where there is one.
+    adapter_bytes: what the contexts of adapters may take beside the model's own; 0: by memory.
     """
 
     model_path: str
@@ -37,6 +41,13 @@ class WorkerConfig(NamedTuple):
     chat_template: str = ""
     poll: int = 50
     max_queue: int = 64
+    n_parallel: int = -1
+    context_shift: bool = False
+    n_draft: int = 0
+    draft_path: str = ""
+    draft_offset: int = 0
+    draft_size: int = 0
+    adapter_bytes: int = 0
 
     def arguments(self) -> list[str]:
         """Return the `key=value` arguments that carry this config to a worker."""
