@@ -38,8 +38,8 @@ environment
   SOURCE_DATE_EPOCH       seconds since 1970 that stand for the time of the build (default: 0)
 
 example: lmfile build smollm2 -o dist/smollm2 && dist/smollm2
-exit codes: 0 done, 10 usage, 20 to 24 model, download or build, 30 damaged file, 31 to 34 cache or disk,
-            130 interrupted, 143 terminated"""
+exit codes: 0 done, 10 usage, 20 to 24 model, download or build, 25 to 27 adapter, 30 damaged file,
+            31 to 34 cache or disk, 130 interrupted, 143 terminated"""
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED, UNEXPECTED = 130, 143, 141, 1
 

@@ -8,6 +8,9 @@
     ├── ModelUnsupported       22  a sound GGUF that this engine cannot run
     ├── DownloadFailed         23  an artefact could not be fetched or has the wrong hash
     ├── BuildFailed            24  a tool that builds a part stopped with an error
+    ├── AdapterNotFound        25  no adapter of that name, or nothing where it should lie
+    ├── AdapterInvalid         26  not an adapter, or one that does not fit the model
+    ├── AdapterUnsupported     27  a sound adapter of a kind that cannot be applied
     ├── PayloadDamaged         30  the executable was truncated, changed or appended to
     ├── CacheUnusable          31  no directory to extract the runtime to
     ├── DiskFull               32  no room for what has to be written
@@ -54,6 +57,7 @@ class ModelNotFound(LmfileError):
 
     def __init__(self, path: Path | str, happened: str = "there is no such file") -> None:
         self.path = str(path)
+        self.happened = happened
         super().__init__(f"Opening the model `{path}`: {happened}; check the path.")
 
 
@@ -95,6 +99,33 @@ class BuildFailed(LmfileError):
         self.log = log
         see = f"; the log is `{log}`" if log else ""
         super().__init__(f"Building {what}: {happened}{see}.")
+
+
+class AdapterNotFound(LmfileError):
+    exit_code = 25
+
+    def __init__(self, name: Path | str, happened: str = "there is no such file or folder") -> None:
+        self.name = str(name)
+        self.happened = happened
+        super().__init__(f"Looking for the adapter `{name}`: {happened}; check its name.")
+
+
+class AdapterInvalid(LmfileError):
+    exit_code = 26
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"Reading the adapter `{path}`: {reason}; use one that was made for this model.")
+
+
+class AdapterUnsupported(LmfileError):
+    exit_code = 27
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"Using the adapter `{path}`: {reason}; use a plain LoRA, or merge it into its model.")
 
 
 class PayloadDamaged(LmfileError):
