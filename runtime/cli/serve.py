@@ -12,7 +12,9 @@ from runtime.cli.requests import sampling
 from runtime.cli.source import ModelSource
 from runtime.console import Console
 from runtime.engine.client import EngineClient
+from runtime.engine.fleet import Fleet, Model
 from runtime.engine.launch import Worker
+from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
 from runtime.server.options import ServerOptions
 from runtime.server.serve import serve as serve_http
@@ -31,18 +33,19 @@ def serve(options: Options, model: ModelSource, worker: Worker, port: Port, cons
 
 
 async def _serve(options: Options, model: ModelSource, worker: Worker, port: Port, console: Console) -> int:
-    engine = EngineClient(worker)
+    engine = EngineClient(worker.config, worker)
+    fleet = Fleet([Model(ModelEntry(options.alias or model.name, worker.config), engine)])
     stop = Stop()
     machine: dict[str, object] = {}
     with stop.on_signals():
         try:
-            await engine.start()
+            await fleet.start()
             watch = asyncio.create_task(_watch(engine, machine, stop, console))
             settings = _settings(options, model, port, machine)
-            await serve_http(port.sockets, settings, engine, stop, _announcement(options, port, console))
+            await serve_http(port.sockets, settings, fleet, stop, _announcement(options, port, console))
             watch.cancel()
         finally:
-            await engine.stop()
+            await fleet.stop()
     if engine.failure and engine.facts is None:
         raise engine.failure
     return EXIT_INTERRUPTED if stop.signal == signal.SIGINT else 0

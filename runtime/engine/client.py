@@ -1,7 +1,7 @@
 """The front's asyncio side of a worker: requests in, events out, and a new worker when one dies.
 
     worker = launch(config)              # engine/launch.py: before asyncio or aiohttp is imported
-    client = EngineClient(worker)        # no loop needed yet
+    client = EngineClient(config, worker)   # no loop needed yet
     await client.start()                 # attach to the running loop
     facts = await client.wait_ready()    # or look at client.state
     async with aclosing(client.generate(request)) as events:
@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Literal
 
+from runtime.engine.config import WorkerConfig
 from runtime.engine.connection import Connection
 from runtime.engine.launch import Worker, launch
 from runtime.engine.protocol import (
@@ -36,8 +37,8 @@ from runtime.engine.protocol import (
 )
 from runtime.errors import EngineDied, EngineFailed, EngineRefused, LmfileError
 
-State = Literal["loading", "ready", "failed", "stopped"]
-"""loading: also while a dead worker is being replaced; failed: for good, `failure` says why."""
+State = Literal["unloaded", "loading", "ready", "failed", "stopped"]
+"""unloaded: no worker is wanted; loading: also while a dead worker is being replaced; failed: for good, `failure` says why."""
 
 BACK_OFF_S = (0.0, 1.0, 2.0, 5.0)
 MAX_DEATHS = 5
@@ -59,12 +60,13 @@ class EngineClient:
     n_deaths: int
     """Workers that died since the start."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.state = "loading"
+    def __init__(self, config: WorkerConfig, worker: Worker | None = None) -> None:
+        self.state = "loading" if worker else "unloaded"
         self.progress = 0.0
         self.facts = None
         self.failure = None
         self.n_deaths = 0
+        self._config = config
         self._worker = worker
         self._connection: Connection | None = None
         self._requests: dict[int, asyncio.Queue[Event]] = {}
@@ -73,9 +75,30 @@ class EngineClient:
         self._replacing: asyncio.Task[None] | None = None
         self._last_id = 0
 
+    @property
+    def can_load(self) -> bool:
+        """Whether `load` would help."""
+        return self.state == "unloaded"
+
     async def start(self) -> None:
         """Begin to read the worker's events."""
-        self._connection = await Connection.open(self._worker, self._receive, self._lost)
+        if self._worker:
+            self._connection = await Connection.open(self._worker, self._receive, self._lost)
+
+    async def load(self) -> None:
+        """Start a worker for an unloaded model; `wait_ready` waits for it."""
+        self.state = "loading"
+        try:
+            self._worker = launch(self._config)
+            await self.start()
+        except EngineFailed as failure:
+            self._give_up(failure)
+
+    async def unload(self) -> None:
+        """End the worker of a model that nobody uses; `load` brings it back."""
+        await self.stop()
+        self.state = "unloaded"
+        self._settled.clear()
 
     async def wait_ready(self) -> ModelFacts:
         """Wait until the model is loaded. Raises: the `failure` when it cannot be."""
@@ -120,7 +143,7 @@ class EngineClient:
             self._replacing.cancel()
         if self._connection:
             self._connection.send(Shutdown())
-        if not await self._ended(grace_s):
+        if self._worker and not await self._ended(grace_s):
             self._worker.kill()
             await self._ended(REAP_S)
         self._disconnect()
@@ -155,10 +178,10 @@ class EngineClient:
     async def _replace(self) -> None:
         self.n_deaths += 1
         self._deaths.append(time.monotonic())
-        if not await self._ended(REAP_S):
+        if self._worker and not await self._ended(REAP_S):
             self._worker.kill()
             await self._ended(REAP_S)
-        death = self._worker.death()
+        death = self._worker.death() if self._worker else ""
         self._disconnect()
         self._fail_all(death)
         if self.facts is None:
@@ -170,14 +193,14 @@ class EngineClient:
         await asyncio.sleep(BACK_OFF_S[min(len(self._deaths), len(BACK_OFF_S)) - 1])
         try:
             # From this thread: a worker ends with the thread that started it.
-            self._worker = launch(self._worker.config)
+            self._worker = launch(self._config)
             await self.start()
         except EngineFailed as failure:
             self._give_up(failure)
 
     async def _ended(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
-        while self._worker.poll() is None:
+        while self._worker and self._worker.poll() is None:
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(REAP_INTERVAL_S)
@@ -192,7 +215,8 @@ class EngineClient:
         if self._connection:
             self._connection.close()
             self._connection = None
-        self._worker.close()
+        if self._worker:
+            self._worker.close()
 
     def _fail_all(self, death: str = "") -> None:
         requests, self._requests = self._requests, {}

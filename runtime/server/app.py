@@ -2,26 +2,25 @@
 
 from aiohttp import web
 
-from runtime.engine.client import EngineClient
+from runtime.engine.fleet import Fleet
 from runtime.server import native, openai, page
 from runtime.server.errors import errors
 from runtime.server.guard import GUARD, Guard, guarded
 from runtime.server.headers import SERVER, add_headers
-from runtime.server.inflight import INFLIGHT, Inflight, counted
+from runtime.server.inflight import INFLIGHT, Inflight, counted, while_open
 from runtime.server.keys import KEYS, OPEN_PATHS, Keys, keyed
 from runtime.server.limits import sent_in_time
 from runtime.server.options import ServerOptions
-from runtime.server.ready import when_ready
 from runtime.server.service import SERVICE, Service
 
 # Outermost first: what an inner one raises, an outer one answers.
-MIDDLEWARES = [counted, sent_in_time, errors, guarded, keyed, when_ready]
+MIDDLEWARES = [counted, sent_in_time, errors, guarded, keyed, while_open]
 
 
-def create_app(options: ServerOptions, engine: EngineClient, guard: Guard) -> web.Application:
-    """Return the application that serves `engine`; `guard` knows the port it will be reached on."""
+def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Application:
+    """Return the application that serves the models of `fleet`; `guard` knows the port it will be reached on."""
     app = web.Application(middlewares=MIDDLEWARES)
-    app[SERVICE] = Service(engine, options)
+    app[SERVICE] = Service(fleet, options, fleet.main)
     app[GUARD] = guard
     app[KEYS] = Keys(options.keys)
     app[OPEN_PATHS] = frozenset([*page.FILES, *native.HEALTH_PATHS])

@@ -41,6 +41,7 @@ class StreamOptions(msgspec.Struct, kw_only=True):
 class GenerationFields(msgspec.Struct, kw_only=True):
     """How to generate; `None` is what was not given, or given as null."""
 
+    model: Annotated[str, Meta(max_length=1024)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n_predict: CountOrAll | None = None

@@ -5,6 +5,8 @@ import asyncio
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from runtime.server.problem import unavailable
+
 
 class Inflight:
     """The tasks of the running requests.
@@ -56,3 +58,11 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     finally:
         inflight.remove(task)
+
+
+@web.middleware
+async def while_open(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let no further request in once the running ones are told to end."""
+    if request.app[INFLIGHT].ending:
+        raise unavailable("The server is shutting down.")
+    return await handler(request)

@@ -59,6 +59,11 @@ def not_found(message: str) -> Problem:
     return Problem(404, "not_found_error", message)
 
 
+def no_such_model(message: str) -> Problem:
+    """The request names a model that is not here."""
+    return Problem(404, "model_not_found", message)
+
+
 def unavailable(message: str, retry_after_s: int | None = None) -> Problem:
     """Not now; `retry_after_s` when waiting helps."""
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}

@@ -3,10 +3,10 @@
     sockets = listen(host, port, has_key=...)     # sockets.py, before anything slow
     stop = Stop()
     with stop.on_signals():
-        await serve(sockets, options, engine, stop, announce)
+        await serve(sockets, options, fleet, stop, announce)
 
 The end, once asked: no new connections; running answers go on for `grace_s` or until
-asked again; then each gets its last words and the connection is closed. The engine belongs
+asked again; then each gets its last words and the connection is closed. The models belong
 to the caller.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from runtime.engine.client import EngineClient
+from runtime.engine.fleet import Fleet
 from runtime.server import limits
 from runtime.server.accept import accept
 from runtime.server.app import create_app
@@ -32,12 +32,12 @@ LAST_WORDS_S = 1.0
 async def serve(
     sockets: Sequence[socket.socket],
     options: ServerOptions,
-    engine: EngineClient,
+    fleet: Fleet,
     stop: Stop,
     announce: Callable[[], None],
 ) -> None:
-    """Serve `engine` on `sockets` until `stop` is asked; `announce` is called when connections are accepted."""
-    server = Server(sockets, options, engine)
+    """Serve `fleet` on `sockets` until `stop` is asked; `announce` is called when connections are accepted."""
+    server = Server(sockets, options, fleet)
     await server.start()
     try:
         announce()
@@ -49,11 +49,11 @@ async def serve(
 class Server:
     """One application on open sockets; it owns and closes them."""
 
-    def __init__(self, sockets: Sequence[socket.socket], options: ServerOptions, engine: EngineClient) -> None:
+    def __init__(self, sockets: Sequence[socket.socket], options: ServerOptions, fleet: Fleet) -> None:
         self._sockets = sockets
         self._grace_s = options.grace_s
         port = sockets[0].getsockname()[1]
-        app = create_app(options, engine, guard_for(port, options.allow_hosts))
+        app = create_app(options, fleet, guard_for(port, options.allow_hosts))
         self._inflight: Inflight = app[INFLIGHT]
         self._accepting: list[asyncio.Task[None]] = []
         self._runner = web.AppRunner(

@@ -52,17 +52,17 @@ class NativeBody(GenerationFields, kw_only=True):
 
 async def answer(request: web.Request) -> web.StreamResponse:
     """Continue the prompts: one answer for one prompt, an array for a list of prompts or several copies."""
-    service = request.app[SERVICE]
     body = await read_json(request, NativeBody)
-    requests = _requests(service, body)
-    if body.stream:
-        return await respond(request, _chunks(service, body, requests), STYLE)
-    answers = await collect(service, requests)
-    whole = [
-        _last(service, body, index, pair, content=pair[1].text)
-        for index, pair in enumerate(zip(requests, answers, strict=True))
-    ]
-    return json_response(whole if len(whole) > 1 or _is_batch(body) else whole[0])
+    async with request.app[SERVICE].resolve(body.model) as service:
+        requests = _requests(service, body)
+        if body.stream:
+            return await respond(request, _chunks(service, body, requests), STYLE)
+        answers = await collect(service, requests)
+        whole = [
+            _last(service, body, index, pair, content=pair[1].text)
+            for index, pair in enumerate(zip(requests, answers, strict=True))
+        ]
+        return json_response(whole if len(whole) > 1 or _is_batch(body) else whole[0])
 
 
 def _requests(service: Service, body: NativeBody) -> list[Generate]:

@@ -4,14 +4,17 @@ from aiohttp import web
 
 from runtime.engine.protocol import Generate
 from runtime.server.native.settings import settings
-from runtime.server.ready import check_ready
+from runtime.server.problem import RETRY_SOON_S, unavailable
 from runtime.server.replies import json_response
-from runtime.server.service import SERVICE
+from runtime.server.service import SERVICE, check_ready
 
 
 async def health(request: web.Request) -> web.Response:
     """`ok` once the model answers. Raises: Problem with the reason why it does not."""
-    check_ready(request.app[SERVICE])
+    service = request.app[SERVICE]
+    check_ready(service)
+    if service.engine.state == "loading":
+        raise unavailable("Loading model", RETRY_SOON_S)
     return json_response({"status": "ok"})
 
 
@@ -36,7 +39,7 @@ async def props(request: web.Request) -> web.Response:
             "bos_token": facts.bos_token,
             "eos_token": facts.eos_token,
             "build_info": options.build,
-            "is_sleeping": False,
+            "is_sleeping": service.model.status == "unloaded",
             "endpoint_slots": False,
             "endpoint_props": False,
             "endpoint_metrics": False,

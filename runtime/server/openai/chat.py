@@ -59,12 +59,12 @@ class ChatBody(GenerationFields, kw_only=True):
 
 async def answer(request: web.Request) -> web.StreamResponse:
     """Answer the conversation, whole or as a stream."""
-    service = request.app[SERVICE]
     body = await read_json(request, ChatBody)
-    requests = _requests(service, body)
-    if body.stream:
-        return await respond(request, _chunks(service, body, requests), STYLE)
-    return json_response(_whole(service, body, await collect(service, requests)))
+    async with request.app[SERVICE].resolve(body.model) as service:
+        requests = _requests(service, body)
+        if body.stream:
+            return await respond(request, _chunks(service, body, requests), STYLE)
+        return json_response(_whole(service, body, await collect(service, requests)))
 
 
 def _requests(service: Service, body: ChatBody) -> list[Generate]:

@@ -31,12 +31,12 @@ class CompletionBody(GenerationFields, kw_only=True):
 
 async def answer(request: web.Request) -> web.StreamResponse:
     """Continue the prompts, whole or as a stream; choice `i * n + j` is the j-th for prompt i."""
-    service = request.app[SERVICE]
     body = await read_json(request, CompletionBody)
-    requests = _requests(service, body)
-    if body.stream:
-        return await respond(request, _chunks(service, body, requests), STYLE)
-    return json_response(_whole(service, body, await collect(service, requests)))
+    async with request.app[SERVICE].resolve(body.model) as service:
+        requests = _requests(service, body)
+        if body.stream:
+            return await respond(request, _chunks(service, body, requests), STYLE)
+        return json_response(_whole(service, body, await collect(service, requests)))
 
 
 def _requests(service: Service, body: CompletionBody) -> list[Generate]:

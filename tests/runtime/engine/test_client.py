@@ -28,7 +28,7 @@ def run(steps: Coroutine[Any, Any, None]) -> None:
 
 
 async def opened(config: WorkerConfig) -> EngineClient:
-    client = EngineClient(launch(config))
+    client = EngineClient(config, launch(config))
     await client.start()
     return client
 

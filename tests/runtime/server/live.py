@@ -11,7 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from runtime.engine.client import EngineClient
+from runtime.engine.config import WorkerConfig
+from runtime.engine.fleet import Fleet, Model
 from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, ModelFacts, Started, Timings
+from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
 from runtime.server.options import ServerOptions
 from runtime.server.serve import serve
@@ -71,6 +74,12 @@ class ScriptedEngine:
     asked: list[Generate] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     last_id: int = 0
+    can_load: bool = False
+
+    async def wait_ready(self) -> ModelFacts:
+        while self.state != "ready" or self.facts is None:
+            await asyncio.sleep(0.01)
+        return self.facts
 
     def new_id(self) -> int:
         self.last_id += 1
@@ -126,9 +135,13 @@ class Live:
         self._stop = Stop()
         sockets = listen("127.0.0.1", 0, has_key=False)
         self.port = sockets[0].getsockname()[1]
-        await serve(sockets, self.options, cast(EngineClient, self.engine), self._stop, self._started.set)
+        await serve(sockets, self.options, self._fleet(), self._stop, self._started.set)
         leaked = asyncio.all_tasks() - {asyncio.current_task()}
         self.leaked = [task for task in leaked if not task.done()]
+
+    def _fleet(self) -> Fleet:
+        entry = ModelEntry(self.options.alias, WorkerConfig(model_path=""))
+        return Fleet([Model(entry, cast(EngineClient, self.engine))])
 
     def ask_to_stop(self) -> None:
         """As a signal would."""

@@ -210,7 +210,7 @@ def test_models(server: Live, path: str) -> None:
     }  # fmt: skip
     assert server.get(f"{path}/tiny").json() == model
     missing = server.get(f"{path}/gpt/4")
-    assert (missing.status, missing.json()["error"]["type"]) == (404, "not_found_error")
+    assert (missing.status, missing.json()["error"]["type"]) == (404, "model_not_found")
 
 
 FAILURES = [

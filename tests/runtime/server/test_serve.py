@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,31 +91,37 @@ def test_no_two_servers_share_a_port(opened: Callable[..., list[socket.socket]])
 
 def test_everything_but_the_page_waits_for_the_model(start: Callable[..., Live]) -> None:
     server = start(ScriptedEngine(state="loading", facts=None))
-    asked = ["/health", "/v1/health", "/props", "/v1/models", "/v1/models/tiny", "/nowhere", CHAT, "/completion"]
+    asked = ["/health", "/v1/health", "/props", CHAT, "/completion"]
     for path in asked:
         method = "POST" if path in (CHAT, "/completion") else "GET"
-        reply = server.request(method, path, HI if method == "POST" else None)
+        reply = server.request(method, path, {**HI, "prompt": "hi"} if method == "POST" else None)
         assert (reply.status, reply.json(), reply.headers["Retry-After"]) == (503, LOADING, "1"), path
     assert server.get("/").status == 200
+    listed = server.get("/v1/models").json()["data"]
+    assert [(model["id"], model["status"], model["meta"]) for model in listed] == [("tiny", {"value": "loading"}, None)]
     assert server.engine.asked == []
     server.engine.state, server.engine.facts = "ready", ScriptedEngine().facts
     assert server.get("/health").json() == {"status": "ok"}
     assert server.post(CHAT, HI).status == 200
 
 
-def test_a_replaced_worker_is_loading_too(start: Callable[..., Live]) -> None:
+def test_a_request_waits_while_a_worker_is_replaced(start: Callable[..., Live]) -> None:
     server = start(ScriptedEngine(state="loading"))
-    assert (server.get("/props").status, server.post(CHAT, HI).status) == (503, 503)
+    assert (server.get("/health").status, server.get("/props").status) == (503, 200)
+    replaced = threading.Timer(0.3, lambda: setattr(server.engine, "state", "ready"))
+    replaced.start()
+    assert server.post(CHAT, HI).status == 200
+    replaced.join()
 
 
 def test_an_engine_that_failed_says_why(start: Callable[..., Live]) -> None:
     why = "Starting the engine: it died; look at the log."
     server = start(ScriptedEngine(state="failed", failure=EngineFailed(why)))
-    for path in ("/health", "/v1/models"):
-        reply = server.get(path)
+    for reply in (server.get("/health"), server.post(CHAT, HI)):
         assert reply.json() == {"error": {"code": 503, "message": why, "type": "unavailable_error"}}
         assert "Retry-After" not in reply.headers
     assert server.get("/").status == 200
+    assert server.get("/v1/models").json()["data"][0]["status"] == {"value": "failed", "failed": True, "message": why}
 
 
 def test_the_first_request_after_the_announcement_works(start: Callable[..., Live]) -> None:
