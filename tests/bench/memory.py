@@ -1,18 +1,22 @@
-"""Peak memory of a process tree, as its proportional set size (PSS): shared pages count once."""
+"""Memory of both servers after the same load with the same settings, and its peak meanwhile."""
 
 import threading
-from pathlib import Path
+
+from tests.bench.contest import Contest
+from tests.bench.processes import pss_bytes
+from tests.bench.row import Row
+from tests.bench.servers import running
+from tests.bench.texts import QUESTION, prompts
 
 SAMPLE_S = 0.02
-
-
-def pss_bytes(pid: int) -> int:
-    """PSS of `pid` and all its descendants at this moment."""
-    return sum(_pss(process) for process in [pid, *_descendants(pid)])
+CLIENTS = 4
+TOKENS = 32
+BUDGET_MB = 60.0
+SETTINGS = ("-np", str(CLIENTS), "-c", "8192")
 
 
 class PeakMemory:
-    """Samples a tree in the background between `with` and its end; `peak_bytes` is the highest sum."""
+    """Samples a process and its descendants between `with` and its end; `peak_bytes` is the highest sum."""
 
     def __init__(self, pid: int) -> None:
         self.peak_bytes = 0
@@ -33,23 +37,22 @@ class PeakMemory:
             self.peak_bytes = max(self.peak_bytes, pss_bytes(self._pid))
 
 
-def _pss(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # ended between the listing and the reading
-    return 0
+def rows(contest: Contest) -> list[Row]:
+    """Each server alone: two that map one file would share its pages, and each be counted half."""
+    ours, our_peak = _after_load(contest.ours(*SETTINGS))
+    theirs, their_peak = _after_load(contest.theirs(*SETTINGS))
+    beyond = Row("memory (PSS) beyond llama-server's, against 60 MB", "MB", 1.0, higher=False)
+    beyond.pairs = [(ours - theirs, BUDGET_MB)]
+    beyond.peers = {"lmfile": ours, "llama-server": theirs}
+    peak = Row("peak memory (PSS)", "MB", 2.0, higher=False, pairs=[(our_peak, their_peak)])
+    return [beyond, peak]
 
 
-def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = [int(child) for child in task.read_text().split()]
-        except OSError:
-            continue
-        for child in children:
-            found += [child, *_descendants(child)]
-    return found
+def _after_load(command: list[str]) -> tuple[float, float]:
+    """MB after the load, and the most meanwhile."""
+    with running("server", command) as server:
+        server.first_token(QUESTION)
+        with PeakMemory(server.pid) as memory:
+            for turn in range(2):
+                server.complete_all(prompts(turn, CLIENTS), TOKENS)
+        return pss_bytes(server.pid) / 1e6, memory.peak_bytes / 1e6

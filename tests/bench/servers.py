@@ -1,40 +1,27 @@
-"""Starts a server, lmfile's or llama.cpp's, and talks to its `/completion`.
+"""Starts a server, lmfile's or llama.cpp's, and asks its `/completion`.
 
-Both are driven by the same code over the same wire format, so that what differs is the
+All are driven by the same code over the same wire format, so that what differs is the
 server. Every wait has a limit; leaving the `with` block ends the whole process group.
 """
 
-import http.client
-import json
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-START_TIMEOUT_S = 60
-REQUEST_TIMEOUT_S = 300
+from tests.streams import LIMIT_S, Stream, Unanswered, ask_all
+
+START_TIMEOUT_S = 120
 POLL_S = 0.002
-GREEDY: dict[str, object] = {"temperature": 0, "ignore_eos": True, "cache_prompt": False, "stream": True}
+GREEDY: Mapping[str, object] = {"temperature": 0, "ignore_eos": True, "cache_prompt": False, "stream": True}
 
-
-@dataclass(frozen=True)
-class Answer:
-    """One streamed answer: seconds to its first and last token since `started_at`, and its text."""
-
-    first_token_s: float
-    last_token_s: float
-    n_tokens: int
-    text: str
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Decode speed: the first token belongs to the prompt."""
-        return (self.n_tokens - 1) / (self.last_token_s - self.first_token_s)
+Prompt = str | Sequence[int]
+Command = Sequence[str | Path]
 
 
 @dataclass(frozen=True)
@@ -46,48 +33,32 @@ class Server:
     port: int
     started_at: float
 
-    def complete(self, prompt: str | list[int], n_predict: int, since: float | None = None) -> Answer:
-        """Stream one greedy completion; times count from `since`, else from the request."""
-        began = time.monotonic() if since is None else since
-        body = json.dumps({**GREEDY, "prompt": prompt, "n_predict": n_predict})
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
-        connection.request("POST", "/completion", body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        if response.status != 200:
-            message = response.read()[:200].decode("utf-8", "replace")
-            connection.close()
-            raise NotReady(f"{self.name}: {response.status} {message}")
-        times, text = [], ""
-        for line in response:
-            if not line.startswith(b"data: "):
-                continue
-            chunk = json.loads(line[6:])
-            text += chunk["content"]
-            if chunk["stop"]:
-                n_tokens = chunk["tokens_predicted"]
-                break
-            times.append(time.monotonic() - began)
-        connection.close()
-        return Answer(times[0], times[-1], n_tokens, text)
+    def complete(self, prompt: Prompt, n_predict: int, **fields: object) -> Stream:
+        """Stream one greedy completion to its end. Raises: Unanswered."""
+        return self.complete_all([prompt], n_predict, **fields)[0]
 
-    def first_token(self, prompt: str) -> Answer:
-        """The first token after the exec: ask again and again until the server answers."""
+    def complete_all(self, prompts: Sequence[Prompt], n_predict: int, **fields: object) -> list[Stream]:
+        """Stream greedy completions, all at once, to their ends. Raises: Unanswered."""
+        bodies = [{**GREEDY, "prompt": prompt, "n_predict": n_predict, **fields} for prompt in prompts]
+        answers = ask_all(self.port, bodies, limit_s=LIMIT_S)
+        for answer in answers:
+            _ = answer.last
+        return answers
+
+    def first_token(self, prompt: str) -> float:
+        """Seconds from the exec to the first token: ask again and again until the server answers."""
         deadline = self.started_at + START_TIMEOUT_S
         while True:
             try:
-                return self.complete(prompt, 4, since=self.started_at)
-            except (OSError, http.client.HTTPException, NotReady):
+                return self.complete(prompt, 4).times[0] - self.started_at
+            except (OSError, Unanswered):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_S)
 
 
-class NotReady(Exception):
-    """The server answered, but not with a completion."""
-
-
 @contextmanager
-def running(name: str, command: list[str | Path], env: dict[str, str] | None = None) -> Iterator[Server]:
+def running(name: str, command: Command, env: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Start `command --port N` in its own process group and end the group afterwards."""
     port = free_port()
     full = [os.fspath(part) for part in command] + ["--host", "127.0.0.1", "--port", str(port)]
@@ -103,12 +74,7 @@ def running(name: str, command: list[str | Path], env: dict[str, str] | None = N
     try:
         yield Server(name, process.pid, port, started_at)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
+        _end(process)
 
 
 def free_port() -> int:
@@ -117,3 +83,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(20)
+        except ProcessLookupError:
+            process.wait(20)
+            return
+        except subprocess.TimeoutExpired:
+            continue

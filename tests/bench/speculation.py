@@ -1,0 +1,38 @@
+"""Prompt lookup: a task whose answer repeats its prompt, with drafts taken from the prompt and without."""
+
+from tests.bench.contest import Contest
+from tests.bench.row import Row, counted
+from tests.bench.servers import Server, running
+from tests.bench.texts import QUESTION
+from tests.streams import Stream
+
+TURNS = 5
+TOKENS = 160
+DRAFT = "8"
+WITHOUT = {"speculative.n_max": 0}
+ORDERS = [f"Order {number}: the blue lamp for the house in Station Street, paid, sent in May." for number in range(1, 13)]
+PROMPT = "<|im_start|>user\nRepeat this text, but write red for blue:\n\n{}\n<|im_end|>\n<|im_start|>assistant\n"
+
+
+def rows(contest: Contest) -> list[Row]:
+    """Tokens/s of one server with drafts and without; the answers must be the same."""
+    prompt = PROMPT.format("\n".join(ORDERS))
+    row = Row("prompt lookup, rewriting: with, against without", "tokens/s", 1.5, higher=True)
+    same = 0
+    with running("lmfile", contest.ours("--draft-max", DRAFT, "-np", "1", "-c", "4096")) as server:
+        server.first_token(QUESTION)
+        for _ in contest.turns(TURNS):
+            with_drafts, without = _answer(server, prompt), _answer(server, prompt, **WITHOUT)
+            same += with_drafts.text == without.text
+            row.pairs.append((_rate(with_drafts), _rate(without)))
+    turns = len(row.pairs)
+    return [row, counted("prompt lookup: answers the same", same, turns, at_least=turns)]
+
+
+def _answer(server: Server, prompt: str, **fields: object) -> Stream:
+    return server.complete(prompt, TOKENS, cache_prompt=True, **fields)
+
+
+def _rate(answer: Stream) -> float:
+    """Of the whole answer, since several tokens may come at once; the prompt is in the cache from the second turn on."""
+    return answer.last["tokens_predicted"] / answer.total_s
