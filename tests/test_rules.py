@@ -20,8 +20,8 @@ BROAD_EXCEPT_ALLOWED = {
     "runtime/engine/worker.py",
     "runtime/server/errors.py",
 }
-STANDARD_LIBRARY_ONLY = ("runtime/payload/", "runtime/gguf/", "runtime/errors.py", "runtime/hardware/")
-SHARED_WITH_THE_BUNDLER = {"runtime.errors", "runtime.payload", "runtime.gguf", "runtime.version"}
+STANDARD_LIBRARY_ONLY = ("runtime/adapters/", "runtime/payload/", "runtime/gguf/", "runtime/errors.py", "runtime/hardware/")
+SHARED_WITH_THE_BUNDLER = {"runtime.adapters", "runtime.errors", "runtime.payload", "runtime.gguf", "runtime.version"}
 
 
 def name(path: Path) -> str:

@@ -22,6 +22,8 @@ class WorkerConfig(NamedTuple):
     context_shift: drop the oldest tokens when a context is full, instead of ending the answer.
     n_draft: tokens guessed ahead by prompt lookup, or by the draft model where there is one.
     adapter_bytes: what the contexts of adapters may take beside the model's own; 0: by memory.
+    adapters: those of the command line and of the executable, as runtime.adapters.catalogue.encode writes them.
+    lora_dir: a folder whose adapters may be used, too; empty: none.
     """
 
     model_path: str
@@ -48,6 +50,8 @@ class WorkerConfig(NamedTuple):
     draft_offset: int = 0
     draft_size: int = 0
     adapter_bytes: int = 0
+    adapters: str = ""
+    lora_dir: str = ""
 
     def arguments(self) -> list[str]:
         """Return the `key=value` arguments that carry this config to a worker."""
