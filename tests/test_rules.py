@@ -20,7 +20,13 @@ BROAD_EXCEPT_ALLOWED = {
     "runtime/engine/worker.py",
     "runtime/server/errors.py",
 }
-STANDARD_LIBRARY_ONLY = ("runtime/adapters/", "runtime/payload/", "runtime/gguf/", "runtime/errors.py", "runtime/hardware/")
+STANDARD_LIBRARY_ONLY = (
+    "runtime/adapters/",
+    "runtime/payload/",
+    "runtime/gguf/",
+    "runtime/errors.py",
+    "runtime/hardware/",
+)
 SHARED_WITH_THE_BUNDLER = {"runtime.adapters", "runtime.errors", "runtime.payload", "runtime.gguf", "runtime.version"}
 
 
