@@ -1,4 +1,4 @@
-"""Models that make vectors and scores: MiniLM as its authors trained it, and a reranker whose weights are written by hand."""
+"""Models that make vectors and scores: MiniLM as it was trained, and a reranker whose weights are written by hand."""
 
 import json
 import zipfile
