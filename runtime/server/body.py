@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from runtime.server.limits import read_body
+from runtime.server.places import deepest_field, field_at
 from runtime.server.problem import invalid
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -29,9 +30,17 @@ def decode(body: bytes, kind: type[Body]) -> Body:
     except msgspec.ValidationError as error:
         raise invalid(_sentence(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise invalid(f"The request is not valid JSON: {error}.") from None
+        raise invalid(_malformed(str(error), body)) from None
     except RecursionError:
-        raise invalid("The request is nested too deeply.") from None
+        field = deepest_field(body)
+        raise invalid(f"{f'`{field}`: ' if field else ''}the request is nested too deeply.") from None
+
+
+def _malformed(text: str, body: bytes) -> str:
+    """msgspec says `JSON is malformed: invalid character (byte 5)`, also of NaN; name the field first."""
+    found = re.search(r"\(byte ([0-9]+)\)", text)
+    field = field_at(body, int(found[1])) if found else None
+    return f"{f'`{field}`: ' if field else ''}the request is not valid JSON: {text}."
 
 
 def _sentence(text: str) -> str:
