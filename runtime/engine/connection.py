@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
             for body in self._frames.feed(data):
                 self._receive(decode(body))
         except (FrameTooLong, msgspec.MsgspecError):
-            self._worker.kill()
+            self._worker.kill("it sent what is no message")
 
     def connection_lost(self, error: Exception | None) -> None:
         self.resume_writing()
@@ -63,7 +63,9 @@ class Connection(asyncio.Protocol):
             self._lost()
 
     def pause_writing(self) -> None:
-        self._stuck = asyncio.get_running_loop().call_later(WRITE_TIMEOUT_S, self._worker.kill)
+        self._stuck = asyncio.get_running_loop().call_later(
+            WRITE_TIMEOUT_S, self._worker.kill, f"it read nothing for {WRITE_TIMEOUT_S:.0f} seconds"
+        )
 
     def resume_writing(self) -> None:
         if self._stuck:

@@ -124,4 +124,4 @@ class DirectClient:
 
     def _died(self) -> EngineDied:
         self._worker.wait(LAST_MOMENTS_S)
-        return EngineDied(f"Running the engine: {self._worker.death()}; start it again, or try another model.")
+        return EngineDied(f"Running the engine: {self._worker.death().text}; start it again, or try another model.")

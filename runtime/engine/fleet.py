@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from runtime.engine.client import EngineClient
 from runtime.engine.routing import ModelEntry
+from runtime.errors import LmfileError, OutOfMemory
 
 Status = Literal["unloaded", "loading", "loaded", "failed"]
 
@@ -107,19 +108,34 @@ class Fleet:
 
     async def _load(self, model: Model) -> None:
         if model.engine.can_load:
-            async with self._loading:
+            async with self._loading:  # one at a time: each looks at the memory that is free
                 if model.engine.can_load:  # nobody else did it meanwhile
                     await self._make_room()
-                    await model.engine.load()
+                    await self._load_into_memory(model.engine)
         await model.engine.wait_ready()
 
+    async def _load_into_memory(self, engine: EngineClient) -> None:
+        """Load, and give up idle models as long as memory is what it lacks."""
+        while True:
+            await engine.load()
+            try:
+                await engine.wait_ready()
+                return
+            except LmfileError as failure:
+                if failure.exit_code != OutOfMemory.exit_code or not await self._unload_oldest():
+                    raise
+
+    async def _unload_oldest(self) -> bool:
+        """Unload the idle model that was used longest ago; False when none is idle."""
+        idle = [model for model in self.models if model.is_idle]
+        if idle:
+            await min(idle, key=lambda model: model.used_at).engine.unload()
+        return bool(idle)
+
     async def _make_room(self) -> None:
-        """Return when one more model may be loaded; the one that was used longest ago goes first."""
+        """Return when one more model may be loaded."""
         while sum(model.status in ("loading", "loaded") for model in self.models) >= self._limits.max_loaded:
-            idle = [model for model in self.models if model.is_idle]
-            if idle:
-                await min(idle, key=lambda model: model.used_at).engine.unload()
-            else:
+            if not await self._unload_oldest():
                 self._released.clear()
                 await self._released.wait()
 

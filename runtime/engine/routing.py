@@ -33,7 +33,7 @@ class ModelEntry(NamedTuple):
 class Route(NamedTuple):
     """The model to ask, by its place in the list, and the adapter that the name meant, if it meant one."""
 
-    index: int
+    place: int
     adapter: str = ""
 
 

@@ -52,8 +52,8 @@ class Service:
         """
         async with AsyncExitStack() as stack:
             try:
-                index, adapter = route(self.fleet.entries, name or "", need)
-                chosen = replace(self, model=self.fleet.models[index], options=self._options_of(index))
+                place, adapter = route(self.fleet.entries, name or "", need)
+                chosen = replace(self, model=self.fleet.models[place], options=self._options_of(place))
                 check_ready(chosen)
                 await stack.enter_async_context(self.fleet.use(chosen.model))
             except UnknownModel as unknown:
@@ -64,10 +64,10 @@ class Service:
                 raise unavailable(str(failure)) from failure
             yield replace(chosen, adapters=[(adapter, 1.0)]) if adapter else chosen
 
-    def _options_of(self, index: int) -> ServerOptions:
-        if index == 0:
+    def _options_of(self, place: int) -> ServerOptions:
+        if place == 0:
             return self.options
-        entry = self.fleet.entries[index]
+        entry = self.fleet.entries[place]
         return replace(self.options, alias=entry.name, model_path=entry.config.model_path)
 
 

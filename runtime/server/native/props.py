@@ -15,6 +15,8 @@ async def health(request: web.Request) -> web.Response:
     check_ready(service)
     if service.engine.state == "loading":
         raise unavailable("Loading model", RETRY_SOON_S)
+    if service.engine.state == "failed":
+        raise unavailable(str(service.engine.failure))
     return json_response({"status": "ok"})
 
 

@@ -90,7 +90,7 @@ def test_a_cancelled_task_cancels_its_request() -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert all(task.cancelled() for task in tasks)
-        assert client._requests == {}
+        assert len(client._requests) == 0
         assert text(await ask(client, max_tokens=1)) == "a"
         await client.stop()
 
@@ -116,7 +116,7 @@ def test_a_dead_worker_is_replaced_and_its_requests_are_told(number: int) -> Non
     async def steps() -> None:
         client = await opened(fake(LONG_ANSWER))
         await client.wait_ready()
-        first = client._worker.pid
+        first = client.pid
         tasks = [asyncio.create_task(ask(client)) for _ in range(4)]
         await asyncio.sleep(0.1)
         os.kill(first, number)
@@ -126,7 +126,7 @@ def test_a_dead_worker_is_replaced_and_its_requests_are_told(number: int) -> Non
             assert signal.Signals(number).name in events[-1].message
         await ready_again(client)
         assert client.n_deaths == 1
-        assert client._worker.pid != first and not is_alive(first)
+        assert client.pid != first and not is_alive(first)
         assert text(await ask(client, max_tokens=1)) == "a"
         await client.stop()
 
@@ -137,7 +137,7 @@ def test_a_stopped_worker_is_killed_when_it_does_not_end() -> None:
     async def steps() -> None:
         client = await opened(fake())
         await client.wait_ready()
-        pid = client._worker.pid
+        pid = client.pid
         os.kill(pid, signal.SIGSTOP)
         await client.stop(grace_s=0.1)
         assert not is_alive(pid)
@@ -146,13 +146,13 @@ def test_a_stopped_worker_is_killed_when_it_does_not_end() -> None:
 
 
 def test_five_deaths_within_a_minute_are_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.engine.client.BACK_OFF_S", (0.0,))
+    monkeypatch.setattr("runtime.engine.restarts.BACK_OFF_S", (0.0,))
 
     async def steps() -> None:
         client = await opened(fake())
         for death in range(1, 6):
             await client.wait_ready()
-            os.kill(client._worker.pid, signal.SIGKILL)
+            os.kill(client.pid, signal.SIGKILL)
             while client.n_deaths < death:
                 await asyncio.sleep(0.01)
         with pytest.raises(EngineDied, match="5 times"):
@@ -168,7 +168,7 @@ def test_five_deaths_within_a_minute_are_the_end(monkeypatch: pytest.MonkeyPatch
 def test_a_death_before_the_model_was_loaded_is_the_end() -> None:
     async def steps() -> None:
         client = await opened(fake())
-        os.kill(client._worker.pid, signal.SIGABRT)
+        os.kill(client.pid, signal.SIGABRT)
         with pytest.raises(EngineDied, match="SIGABRT"):
             await client.wait_ready()
         assert (client.state, client.n_deaths) == ("failed", 1)
@@ -212,6 +212,6 @@ def test_stop_while_the_model_is_being_loaded() -> None:
     async def steps() -> None:
         client = await opened(fake())
         await client.stop()
-        assert client._worker.poll() is not None
+        assert not is_alive(client.pid)
 
     run(steps())

@@ -144,4 +144,4 @@ def test_native_last_words_are_found(packed: Path) -> None:
         client.wait_ready()
         os.kill(worker.pid, signal.SIGABRT)
         worker.wait(10)
-        assert worker.death() == "it was ended by SIGABRT"
+        assert worker.death().text == "it was ended by SIGABRT"
