@@ -78,9 +78,14 @@ class Stream:
         return events[-1]
 
     @property
+    def n_tokens(self) -> int:
+        """Tokens of the answer. Raises: Unanswered."""
+        return int(self.last["tokens_predicted"])
+
+    @property
     def tokens_per_s(self) -> float:
         """The speed of decoding: the first token belongs to the prompt, the last event is the end and no token."""
-        return float(self.last["tokens_predicted"] - 1) / (self.times[-2] - self.times[0])
+        return (self.n_tokens - 1) / (self.times[-2] - self.times[0])
 
     def take(self, data: bytes) -> None:
         """Note what has come now."""
@@ -104,9 +109,9 @@ class Streams:
         self._port = port
         self._selector = selectors.DefaultSelector()
 
-    def open(self, body: Mapping[str, Any], path: str = "/completion") -> Stream:
-        """Send a request. Raises: OSError."""
-        content = json.dumps(body).encode()
+    def open(self, body: Mapping[str, Any] | str, path: str = "/completion") -> Stream:
+        """Send a request; a string is sent as it stands. Raises: OSError."""
+        content = (body if isinstance(body, str) else json.dumps(body)).encode()
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {HOST}:{self._port}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
@@ -169,7 +174,7 @@ def streams(port: int) -> Iterator[Streams]:
 
 
 def ask_all(
-    port: int, bodies: Sequence[Mapping[str, Any]], path: str = "/completion", limit_s: float = LIMIT_S
+    port: int, bodies: Sequence[Mapping[str, Any] | str], path: str = "/completion", limit_s: float = LIMIT_S
 ) -> list[Stream]:
     """Send all requests at once and read the answers; those that are not there in time are cut off."""
     with streams(port) as opened:

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         if not needed.exists():
             sys.exit(f"{needed} is missing: run `make {target}` first")
     done, broken, began = list[Row](), list[str](), time.monotonic()
-    print(f"{'row':<48}{'lmfile':>10}{'peer':>10}  {'unit':<9}{'ratio':>7}{'bar':>8}")
+    print(f"{'row':<52}{'lmfile':>10}{'peer':>10}  {'unit':<9}{'ratio':>7}{'bar':>8}")
     for name in names:
         try:
             for row in _rows(name)(contest):
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
                 print(row.line, flush=True)
         except (Unanswered, NotIdle, OSError) as error:
             broken.append(name)
-            print(f"{name:<48}broken: {error}", flush=True)
+            print(f"{name:<52}broken: {error}", flush=True)
     (PROJECT / "dist/bench.json").write_text(json.dumps(_report(done), indent=1) + "\n")
     missed = sum(not row.passed for row in done)
     print(f"{time.monotonic() - began:.0f} s; missed: {missed} of {len(done)}; broken: {len(broken)}")

@@ -1,6 +1,7 @@
 """Eight clients, each with an adapter of its own, against the same load on one adapter and on llama-server."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tests.bench.batching import total_rate
@@ -24,14 +25,14 @@ def rows(contest: Contest) -> list[Row]:
         ours = tuple(part for file in files for part in ("--lora", file))
         theirs = ("--lora", ",".join(files))
         with field(contest, "-np", str(N), "-c", str(N * SLOT_TOKENS), ours=ours, theirs=theirs) as servers:
-            turns = [servers.turn(lambda server, turn=turn: _both(server, turn)) for turn in contest.turns(TURNS)]
+            turns = [servers.turn(partial(_both, turn)) for turn in contest.turns(TURNS)]
     alone = Row(f"{N} adapters, {N} clients, against one adapter", "tokens/s", 0.70, higher=True)
     alone.pairs = [turn[LMFILE] for turn in turns]
     mixed = Row(f"{N} adapters, {N} clients", "tokens/s", 1.3, higher=True)
     return [alone, against_better(mixed, turns, lambda rates: rates[0])]
 
 
-def _both(server: Server, turn: int) -> tuple[float, float]:
+def _both(turn: int, server: Server) -> tuple[float, float]:
     """Rates with an adapter for each client, and with one for all."""
     return _rate(server, turn, list(range(N))), _rate(server, turn + TURNS, [turn % N] * N)
 

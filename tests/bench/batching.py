@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from tests.bench.contest import DEFAULT, Contest, field
 from tests.bench.row import Row, against, against_better
@@ -30,7 +31,7 @@ def busy(contest: Contest) -> list[Row]:
     with field(contest, "-np", "1", "-c", "2048") as servers, _spinning():
         for server in servers.servers.values():
             server.complete(QUESTION, 16)  # a count of threads that was found on a quiet machine is given up now
-        turns = [servers.turn(lambda s: s.complete(QUESTION, TOKENS // 2).tokens_per_s) for _ in contest.turns(BUSY_TURNS)]
+        turns = [servers.turn(_decode) for _ in contest.turns(BUSY_TURNS)]
     row = Row("one core busy: decode", "tokens/s", 0.9, higher=True)
     by_default = Row("one core busy: decode, against its default", "tokens/s", 5.0, higher=True)
     return [against(row, turns, float, "-t 1"), against(by_default, turns, float, DEFAULT)]
@@ -39,15 +40,19 @@ def busy(contest: Contest) -> list[Row]:
 def total_rate(answers: Sequence[Stream]) -> float:
     """Tokens/s of all together, from the first request to the last token."""
     seconds = max(answer.times[-1] for answer in answers) - min(answer.asked_at for answer in answers)
-    return sum(answer.last["tokens_predicted"] for answer in answers) / seconds
+    return sum(answer.n_tokens for answer in answers) / seconds
+
+
+def _decode(server: Server) -> float:
+    return server.complete(QUESTION, TOKENS // 2).tokens_per_s
 
 
 def _clients(contest: Contest, n: int) -> list[Row]:
-    def rate(server: Server, turn: int) -> float:
+    def rate(turn: int, server: Server) -> float:
         return total_rate(server.complete_all(prompts(turn, n), TOKENS))
 
     with field(contest, "-np", str(n), "-c", str(n * TOKENS_PER_SLOT)) as servers:
-        turns = [servers.turn(lambda server, turn=turn: rate(server, turn)) for turn in contest.turns(TURNS)]
+        turns = [servers.turn(partial(rate, turn)) for turn in contest.turns(TURNS)]
     row = Row(f"{n} clients, {TOKENS} tokens each", "tokens/s", 1.05, higher=True)
     by_default = Row(f"{n} clients, against its default", "tokens/s", 5.0, higher=True)
     return [against_better(row, turns, float), against(by_default, turns, float, DEFAULT)]

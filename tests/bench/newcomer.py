@@ -1,6 +1,7 @@
 """A long prompt that arrives while others are being answered: what they wait, and what it waits."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from tests.bench.contest import Contest, field
 from tests.bench.row import Row, against_better
@@ -30,7 +31,7 @@ def rows(contest: Contest) -> list[Row]:
     """Longest gap of those who stream; first token of the newcomer."""
     flags = ("-np", str(CLIENTS + 1), "-c", str((CLIENTS + 1) * SLOT_TOKENS))
     with field(contest, *flags) as servers:
-        turns = [servers.turn(lambda server, turn=turn: _wait(server, turn)) for turn in contest.turns(TURNS)]
+        turns = [servers.turn(partial(_wait, turn)) for turn in contest.turns(TURNS)]
     gap = Row(f"newcomer of {PROMPT_TOKENS} tokens: longest gap of {CLIENTS}", "s", 0.15, higher=False)
     first = Row(f"newcomer of {PROMPT_TOKENS} tokens: its first token", "s", 1.3, higher=False)
     return [
@@ -39,7 +40,7 @@ def rows(contest: Contest) -> list[Row]:
     ]
 
 
-def _wait(server: Server, turn: int) -> Wait:
+def _wait(turn: int, server: Server) -> Wait:
     with streams(server.port) as opened:
         for prompt in prompts(turn, CLIENTS):
             opened.open({**GREEDY, "prompt": prompt, "n_predict": STREAM_TOKENS})

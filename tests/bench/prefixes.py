@@ -1,5 +1,7 @@
 """Prompts that begin alike: many clients with one long instruction, and a second question about an article."""
 
+from functools import partial
+
 from tests.bench.contest import Contest, field
 from tests.bench.row import Row, against_better
 from tests.bench.servers import Server
@@ -36,7 +38,7 @@ def shared(contest: Contest) -> list[Row]:
 def follow_up(contest: Contest) -> list[Row]:
     """The first token of the first question about an article : that of the second, each server against itself."""
 
-    def cold_to_warm(server: Server, turn: int) -> tuple[float, float]:
+    def cold_to_warm(turn: int, server: Server) -> tuple[float, float]:
         article = tokens(turn, ARTICLE_TOKENS)
         cold, warm = (
             server.complete(article + tokens(1000 + question, QUESTION_TOKENS), 4, cache_prompt=True).first_s
@@ -45,7 +47,7 @@ def follow_up(contest: Contest) -> list[Row]:
         return cold, warm
 
     with field(contest, "-np", "1", "-c", str(SOLO_SLOT_TOKENS)) as servers:
-        turns = [servers.turn(lambda s, turn=turn: cold_to_warm(s, turn)) for turn in contest.turns(FOLLOW_UP_TURNS)]
+        turns = [servers.turn(partial(cold_to_warm, turn)) for turn in contest.turns(FOLLOW_UP_TURNS)]
     own = Row(f"follow-up on {ARTICLE_TOKENS} tokens, cold : warm", "x", 1.0, higher=True)
     against_better(own, turns, lambda times: times[0] / times[1])
     own.pairs = [(ours, COLD_TO_WARM) for ours, _ in own.pairs]  # each server against itself; the bar is absolute

@@ -41,14 +41,13 @@ class Row:
         mark = "" if self.passed else "  missed"
         tried = ", ".join(f"{setting} {value:.3g}" for setting, value in self.peers.items())
         notes = f"{mark}  ({tried})" if tried else mark
-        return f"{self.name:<48}{ours:>10.3f}{theirs:>10.3f}  {self.unit:<9}{self.ratio:>7.2f}{sign:>4} {self.bar:.2f}{notes}"
+        values = f"{ours:>10.3f}{theirs:>10.3f}  {self.unit:<9}{self.ratio:>7.2f}{sign:>4} {self.bar:.2f}"
+        return f"{self.name:<52}{values}{notes}"
 
 
 def against_better(row: Row, turns: Sequence[Mapping[str, Measured]], value: Callable[[Measured], float]) -> Row:
     """Fill `row` from turns (measurements by contestant): lmfile against the peer's setting that does best."""
-    row.peers = {
-        name: statistics.median(value(turn[name]) for turn in turns) for name in turns[0] if name != LMFILE
-    }
+    row.peers = {name: statistics.median(value(turn[name]) for turn in turns) for name in turns[0] if name != LMFILE}
     best = (max if row.higher else min)(row.peers, key=lambda name: row.peers[name])
     return against(row, turns, value, best)
 

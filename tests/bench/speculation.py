@@ -10,7 +10,9 @@ TURNS = 5
 TOKENS = 160
 DRAFT = "8"
 WITHOUT = {"speculative.n_max": 0}
-ORDERS = [f"Order {number}: the blue lamp for the house in Station Street, paid, sent in May." for number in range(1, 13)]
+ORDERS = [
+    f"Order {number}: the blue lamp for the house in Station Street, paid, sent in May." for number in range(1, 13)
+]
 PROMPT = "<|im_start|>user\nRepeat this text, but write red for blue:\n\n{}\n<|im_end|>\n<|im_start|>assistant\n"
 
 
@@ -34,5 +36,5 @@ def _answer(server: Server, prompt: str, **fields: object) -> Stream:
 
 
 def _rate(answer: Stream) -> float:
-    """Of the whole answer, since several tokens may come at once; the prompt is in the cache from the second turn on."""
-    return answer.last["tokens_predicted"] / answer.total_s
+    """Of the whole answer: several tokens may come at once. The prompt is in the cache from the second turn on."""
+    return answer.n_tokens / answer.total_s

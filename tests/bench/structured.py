@@ -27,7 +27,10 @@ def rows(contest: Contest) -> list[Row]:
 
     def both(server: Server) -> tuple[float, float]:
         constrained, free = (server.complete(PROMPT, TOKENS, **extra) for extra in ({"json_schema": PEOPLE}, {}))
-        return (constrained.last["tokens_predicted"] / constrained.total_s, free.last["tokens_predicted"] / free.total_s)
+        return (
+            constrained.last["tokens_predicted"] / constrained.total_s,
+            free.last["tokens_predicted"] / free.total_s,
+        )
 
     with field(contest, "-np", "1", "-c", "2048") as servers:
         turns = [servers.turn(both) for _ in contest.turns(TURNS)]

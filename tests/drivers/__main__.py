@@ -1,0 +1,99 @@
+"""The long forms of what tests/e2e/test_engine.py checks: `python -m tests.drivers EXECUTABLE [NAME...]`.
+
+Names: see DRIVERS. Each starts servers of its own and prints one line; the exit code says whether all of it held.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench.servers import running
+from tests.bench.texts import QUESTION
+from tests.drivers import agreement, bad_inputs, deaths, disconnects, schemas, shapes
+from tests.models import smollm2_gguf
+from tests.prompts import PROMPTS
+from tests.serving import Server, serving
+
+LLAMA_SERVER = Path(__file__).resolve().parent.parent.parent / "dist/peers/llama-server"
+KILLS, LEAVERS, SCHEMAS = 100, 500, 300
+KILL_PAUSE_S = 15.0
+"""Five deaths within a minute are the end of trying."""
+N_CTX = 1024
+
+Outcome = tuple[object, bool]
+
+
+def main(arguments: list[str]) -> int:
+    executable, names = Path(arguments[0]).resolve(), arguments[1:] or list(DRIVERS)
+    failed = 0
+    for name in names:
+        result, passed = DRIVERS[name](executable)
+        failed += not passed
+        print(f"{name}: {'held' if passed else 'FAILED'}: {result}", flush=True)
+    return 1 if failed else 0
+
+
+@contextmanager
+def _server(executable: Path, *flags: str) -> Iterator[Server]:
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        serving(executable, "-t", "1", *flags, env={"LMFILE_CACHE": cache, "PATH": os.defpath}) as server,
+    ):
+        yield server
+
+
+def _agreement(executable: Path) -> Outcome:
+    with _server(executable) as ours, running("llama-server", agreement.peer(LLAMA_SERVER, smollm2_gguf())) as theirs:
+        theirs.first_token(QUESTION)
+        result = agreement.compare(ours.port, theirs.port, PROMPTS)
+    return result, result.passed
+
+
+def _shapes(executable: Path) -> Outcome:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _server(executable, "-np", str(shapes.BATCH), "--slot-save-path", folder) as server,
+    ):
+        result = shapes.compare(server.port)
+    return result, not result.wrong
+
+
+def _deaths(executable: Path) -> Outcome:
+    with _server(executable, "-np", str(deaths.STREAMS)) as server:
+        result = deaths.kill_repeatedly(server, KILLS, KILL_PAUSE_S)
+    return result, not result.wrong and result.recovered == KILLS
+
+
+def _disconnects(executable: Path) -> Outcome:
+    with _server(executable) as server:
+        result = disconnects.disconnect_repeatedly(server, LEAVERS)
+    return result, not result.wrong
+
+
+def _schemas(executable: Path) -> Outcome:
+    with _server(executable, "-np", str(schemas.AT_ONCE)) as server:
+        result = schemas.ask_with_schemas(server.port, SCHEMAS)
+    return result, not result.wrong
+
+
+def _inputs(executable: Path) -> Outcome:
+    with _server(executable, "-c", str(N_CTX)) as server:
+        result = bad_inputs.send_all(server, N_CTX)
+        result.wrong += bad_inputs.long_prompts(server, N_CTX)
+    return result, not result.wrong
+
+
+DRIVERS: dict[str, Callable[[Path], Outcome]] = {
+    "agreement": _agreement,
+    "shapes": _shapes,
+    "deaths": _deaths,
+    "disconnects": _disconnects,
+    "schemas": _schemas,
+    "inputs": _inputs,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
