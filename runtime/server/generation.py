@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from runtime.engine.protocol import Delta, Failed, Finished, Generate, Started, Timings, TokenProbability
+from runtime.server.merge import merge
 from runtime.server.problem import from_engine, unavailable
 from runtime.server.service import Service
 
@@ -19,19 +20,24 @@ MAX_ANSWERS = 64
 
 
 async def run(service: Service, requests: Sequence[Generate]) -> AsyncGenerator[tuple[int, Piece], None]:
-    """Yield the events of the requests, one request after the other, each with its index.
+    """Yield the events of the requests, each with its request's index; the engine computes all at the same time.
 
-    Raises: Problem when the engine refuses or loses one.
+    Raises: Problem when the engine refuses or loses one; the others end with it.
     """
-    for index, request in enumerate(requests):
-        async with aclosing(service.engine.generate(request)) as events:
-            async for event in events:
-                if isinstance(event, Failed):
-                    raise from_engine(event)
-                if isinstance(event, Finished) and event.reason == "cancelled":
-                    raise unavailable("The answer was cancelled by the server.")
-                if isinstance(event, Piece):
-                    yield index, event
+    async with aclosing(merge([_pieces(service, request) for request in requests])) as pieces:
+        async for index, piece in pieces:
+            yield index, piece
+
+
+async def _pieces(service: Service, request: Generate) -> AsyncGenerator[Piece, None]:
+    async with aclosing(service.engine.generate(request)) as events:
+        async for event in events:
+            if isinstance(event, Failed):
+                raise from_engine(event)
+            if isinstance(event, Finished) and event.reason == "cancelled":
+                raise unavailable("The answer was cancelled by the server.")
+            if isinstance(event, Piece):
+                yield event
 
 
 @dataclass
@@ -94,7 +100,10 @@ def usage(answers: Sequence[Answer], copies: int) -> dict[str, object]:
 
 
 def timings(measured: Timings) -> dict[str, object]:
-    """llama-server's timings. The first token belongs to the prompt, so the speed counts one step less."""
+    """llama-server's timings. The first token belongs to the prompt, so the speed counts one step less.
+
+    draft_n: tokens that were guessed ahead, if any were.
+    """
     n_steps = max(0, measured.predicted_n - 1)
     return {
         "cache_n": measured.cache_n,
@@ -106,6 +115,7 @@ def timings(measured: Timings) -> dict[str, object]:
         "predicted_ms": measured.predicted_ms,
         "predicted_per_token_ms": _ratio(measured.predicted_ms, n_steps),
         "predicted_per_second": _ratio(n_steps * 1000, measured.predicted_ms),
+        **({"draft_n": measured.draft_n, "draft_n_accepted": measured.draft_n_accepted} if measured.draft_n else {}),
     }
 
 

@@ -70,13 +70,20 @@ def unavailable(message: str, retry_after_s: int | None = None) -> Problem:
     return Problem(503, "unavailable_error", message, headers=headers)
 
 
+def busy(message: str) -> Problem:
+    """More requests wait than this server wants to promise an answer to."""
+    return Problem(429, "rate_limit_error", message, headers={"Retry-After": str(RETRY_SOON_S)})
+
+
 def from_engine(event: Failed) -> Problem:
     """What the client is told when the engine refuses or loses a request."""
     if event.kind == "context":
         facts = {"n_prompt_tokens": event.n_prompt, "n_ctx": event.n_ctx}
         return Problem(400, "exceed_context_size_error", event.message, facts=facts)
-    if event.kind == "invalid":
+    if event.kind in ("invalid", "missing", "poison"):  # to repeat any of these would not help
         return invalid(event.message)
+    if event.kind == "busy":
+        return busy(event.message)
     if event.kind == "internal":
         return Problem(500, "server_error", event.message)
     return unavailable(event.message, RETRY_SOON_S)
