@@ -1,9 +1,9 @@
-"""The flow of `lmfile build`, top to bottom: model, launcher, image, our code, executable."""
+"""The flow of `lmfile build`, top to bottom: model, adapters, launcher, image, our code, executable."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bundler import app, container, models
+from bundler import adapters, app, container, models
 from bundler.console import Console
 from bundler.container import Contents, Part
 from bundler.launcher import launcher
@@ -20,21 +20,23 @@ NOT_STATED = "not stated"
 
 @dataclass(frozen=True)
 class Request:
-    """What to build: MODEL as it was written, and the output; `name` None: the model's."""
+    """What to build: MODEL and the adapters as they were written, and the output; `name` None: the model's."""
 
     model: str
     output: Path
     target: str
     name: str | None = None
     force: bool = False
+    adapters: tuple[str, ...] = ()
 
 
 def build(request: Request, console: Console) -> None:
     """Build the executable and print its size. Raises: LmfileError; nothing is left of a failed build."""
     _check_output(request)
     source = models.resolve(request.model, console.progress)
-    facts = gguf.facts(gguf.read(source.path))
-    model = _model(source, facts)
+    base = gguf.read(source.path)
+    model = _model(source, gguf.facts(base))
+    packed = adapters.packed(request.adapters, base)
     stub = launcher(request.target, console.progress)
     image = runtime_image(request.target, console.progress)
     contents = Contents(
@@ -46,15 +48,17 @@ def build(request: Request, console: Console) -> None:
             *app.parts(console.progress),
             *_licenses(image, model),
             Part(model.path, "model", source.path),
+            *packed.parts,
             Part(RUNTIME_NAME, "runtime", image.archive),
         ],
         runtime=_runtime_facts(image),
         runtime_unpacked=image.unpacked_bytes,
         models=[model],
+        adapters=packed.records,
         created=container.created(),
     )
     size = container.write(request.output, contents, console.progress)
-    weights = source.path.stat().st_size
+    weights = source.path.stat().st_size + sum(part.size for part in packed.parts)
     console.result(
         f"{request.output}: {size / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights"
         f" + {(size - weights) / 1e6:.1f} MB engine, runtime and page"

@@ -22,7 +22,8 @@ usage: lmfile COMMAND [OPTION]…          lmfile COMMAND --help shows a command
 
 make an executable
   build MODEL -o FILE     pack MODEL: the path of a .gguf file, or a known model:
-                          smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB)
+                          smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB);
+                          --adapter PATH packs a LoRA adapter with it
 look into one
   inspect FILE            model, engine, members with offsets and hashes
   verify FILE             hold every byte against its hash
@@ -156,6 +157,14 @@ def _build_parser() -> _Parser:
     )
     parser.add_argument("model", metavar="MODEL", help="the path of a .gguf file, or smollm2, or qwen2.5-coder-1.5b")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the executable to write")
+    parser.add_argument(
+        "--adapter",
+        metavar="[NAME=]PATH[:SCALE]",
+        action="append",
+        default=[],
+        help="pack a LoRA adapter, a .gguf file or a PEFT folder; requests choose it by NAME (default: its file's),"
+        " and with SCALE every answer has it; may be given again",
+    )
     parser.add_argument("--name", metavar="NAME", help="what the executable calls itself (default: the model's name)")
     parser.add_argument("--target", metavar="TARGET", help="where it will run (default: a computer like this one)")
     parser.add_argument("--force", action="store_true", help="replace FILE even if it is not an lmfile")
@@ -168,7 +177,8 @@ def _build(options: argparse.Namespace, console: Console) -> int:
     from bundler.build import Request, build
 
     target = options.target or builder_target()
-    build(Request(options.model, options.output, target, options.name, options.force), console)
+    adapters = tuple(options.adapter)
+    build(Request(options.model, options.output, target, options.name, options.force, adapters), console)
     return 0
 
 

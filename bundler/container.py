@@ -1,11 +1,11 @@
 """Writes the container: launcher, members, manifest, central directory, footer.
 
-    [launcher | zip: licences, app, models, runtime.tar.zst, manifest.json | central directory | end record + footer]
+    [launcher | zip: licences, app, models, adapters, runtime, manifest | central directory | end record + footer]
 
 Sizes are known before the first byte is written, so every offset is computed first and each
-byte is written once, in order. Models lie at multiples of 64 KiB, zeros in front of them:
-the extra field that other tools pad with has 16 bits for its size and for the alignment,
-and needs 17 here. Nothing depends on the clock, the host or the order of arguments.
+byte is written once, in order. Models and adapters lie at multiples of 64 KiB, zeros in front
+of them: the extra field that other tools pad with has 16 bits for its size and for the
+alignment, and needs 17 here. Nothing depends on the clock, the host or the order of arguments.
 
 The output gets its name when it is complete. It is not forced to the disk before, as `cp`
 does not: that would wait for the device, and what a power cut leaves of a file is
@@ -25,13 +25,24 @@ from typing import Any, BinaryIO, NamedTuple
 from bundler import copying, digests, store
 from bundler.digests import Digests
 from runtime.errors import BuildFailed, CannotWrite, DiskFull
-from runtime.payload import APP_PREFIX, FOOTER_BYTES, MANIFEST_NAME, RUNTIME_NAME, Footer, Manifest, Member, Model, Span
+from runtime.payload import (
+    APP_PREFIX,
+    FOOTER_BYTES,
+    MANIFEST_NAME,
+    RUNTIME_NAME,
+    Adapter,
+    Footer,
+    Manifest,
+    Member,
+    Model,
+    Span,
+)
 from runtime.payload.manifest import FORMAT, MAX_MEMBERS, is_safe
 from runtime.payload.records import END_MAGIC, Entry, end_records
 
-ALIGNED_ROLES = frozenset({"model"})
+ALIGNED_ROLES = frozenset({"model", "adapter"})
 ALIGNMENT = 1 << 16
-ROLE_ORDER = {"license": 0, "app": 1, "model": 2, "runtime": 3}
+ROLE_ORDER = {"license": 0, "app": 1, "model": 2, "adapter": 3, "runtime": 4}
 FILE_MODE, EXECUTABLE_MODE = 0o644, 0o755
 SPARE_BYTES = 1 << 20  # manifest and directory, whose sizes are not known beforehand
 
@@ -64,6 +75,7 @@ class Contents:
     runtime: dict[str, Any]
     runtime_unpacked: int
     models: Sequence[Model]
+    adapters: Sequence[Adapter] = ()
     defaults: dict[str, Any] = field(default_factory=dict)
     created: int = 0
 
@@ -122,7 +134,7 @@ def _plan(contents: Contents) -> tuple[list[_Place], int]:
 
 
 def _in_order(contents: Contents) -> list[Part]:
-    """Small members first, then models as the manifest lists them, the runtime last; otherwise by name.
+    """Small members first, then models as the manifest lists them, adapters, the runtime last; otherwise by name.
 
     Behind the launcher the kernel reads ahead whatever comes next, up to 16 MB: that should be
     the beginning of the first model, which is needed at every start, and not that of another.
@@ -178,6 +190,7 @@ def _write(file: BinaryIO, path: Path, contents: Contents, places: list[_Place],
         runtime=contents.runtime,
         members=tuple(members),
         models=tuple(contents.models),
+        adapters=tuple(contents.adapters),
         defaults=contents.defaults,
     )
     _put(file, _tail(manifest, entries, file.tell(), contents))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bundler.console import Console
 from bundler.executable import open_executable
-from runtime.payload import Payload, Span
+from runtime.payload import Adapter, Payload, Span
 
 
 def inspect(path: Path, as_json: bool, console: Console) -> None:
@@ -32,8 +32,16 @@ def _page(payload: Payload) -> list[str]:
         f" {model.context_length:,} tokens, license {model.license}"
         for model in manifest.models
     ]
+    lines += [
+        f"adapter   {adapter.name}, rank {adapter.rank}, {adapter.parameters / 1e6:,.1f}M parameters, {_when(adapter)}"
+        for adapter in manifest.adapters
+    ]
     lines += ["", f"{'bytes':>14}  {'offset':>14}  sha256            member"]
     spans = {"launcher": manifest.launcher}
     spans |= {member.path: Span(member.offset, member.size, member.sha256) for member in manifest.members}
     lines += [f"{span.size:>14,}  {span.offset:>14,}  {span.sha256[:16]}  {name}" for name, span in spans.items()]
     return lines
+
+
+def _when(adapter: Adapter) -> str:
+    return f"in every answer at {adapter.scale:g}" if adapter.scale else "where a request asks for it"

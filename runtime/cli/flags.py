@@ -7,7 +7,7 @@ scripts and clients must not break over it.
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["switch", "int", "float", "text", "file"]
+Kind = Literal["switch", "int", "float", "text", "file", "list"]
 
 
 class Flag(NamedTuple):
@@ -38,6 +38,10 @@ class Options:
     nobrowser: bool = False
     model: str | None = None
     alias: str | None = None
+    lora: tuple[str, ...] = ()
+    lora_scaled: tuple[str, ...] = ()
+    lora_dir: str | None = None
+    lora_init_without_apply: bool = False
     ctx_size: int = 0
     gpu_layers: int = -1
     gpu: str = "auto"
@@ -79,6 +83,15 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
     "Model": (
         Flag(("-m", "--model"), "model", "file", "use this GGUF in place of the packed model", "FILE"),
         Flag(("-a", "--alias"), "alias", "text", "name of the model in the API", "NAME"),
+        Flag(("--lora",), "lora", "list", "apply these adapters: GGUF files or PEFT folders", "FILE,…"),
+        Flag(("--lora-scaled",), "lora_scaled", "list", "the same, each with its weight", "FILE:X,…"),
+        Flag(("--lora-dir",), "lora_dir", "file", "requests may choose any adapter in this folder", "DIR"),
+        Flag(
+            ("--lora-init-without-apply",),
+            "lora_init_without_apply",
+            "switch",
+            "apply adapters only where a request asks",
+        ),
         Flag(("-c", "--ctx-size"), "ctx_size", "int", "context in tokens; 0: the model's, if it fits", "N", 0, INT_MAX),
         Flag(("-t", "--threads"), "threads", "int", "threads to generate; -1: one per core", "N", -1, 1024),
         Flag(("-tb", "--threads-batch"), "threads_batch", "int", "threads to read prompts; -1: as -t", "N", -1, 1024),
@@ -166,5 +179,5 @@ LEGACY_WITH_VALUE = frozenset(
     --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical --mirostat
     --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold --pooling
     --fit --gpu-memory --defrag-thold -dt --slot-save-path --draft --draft-max --draft-min --json-schema -j
-    --grammar --grammar-file --lora --control-vector -hf --hf-repo -mu --model-url --sleep-idle-seconds""".split()
+    --grammar --grammar-file --control-vector -hf --hf-repo -mu --model-url --sleep-idle-seconds""".split()
 )

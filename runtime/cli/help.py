@@ -3,7 +3,7 @@
 from runtime.cli.flags import DEFAULTS, GROUPS, Flag
 
 COLUMN = 33
-HIDDEN_DEFAULTS = (None, False, "")
+HIDDEN_DEFAULTS = (None, False, "", ())
 
 EXIT_CODES = """\
 Exit codes: 0 done · 10 wrong flag · 11 address open without a key · 20-22 model missing, damaged, unsupported ·

@@ -11,12 +11,25 @@ from runtime.cli.source import ModelSource, find_model, own_payload
 from runtime.console import Console
 from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import Worker, launch
-from runtime.errors import EngineDied, EngineRefused, LmfileError, OutOfMemory, PayloadDamaged
+from runtime.errors import (
+    AdapterInvalid,
+    AdapterNotFound,
+    AdapterUnsupported,
+    EngineDied,
+    EngineRefused,
+    LmfileError,
+    OutOfMemory,
+    PayloadDamaged,
+)
 from runtime.payload import Payload
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 EXIT_BUG = 70
+NOT_OF_THE_WEIGHTS = frozenset(
+    cause.exit_code for cause in (OutOfMemory, AdapterNotFound, AdapterInvalid, AdapterUnsupported)
+)
+"""Why a worker may refuse to start though the packed model is sound."""
 
 
 def main(arguments: list[str]) -> int:
@@ -52,18 +65,18 @@ def _run(arguments: list[str], console: Console) -> int:
     if model.foreign:
         console.note(f"Using `{model.path}`, which is not part of this executable.")
     try:
-        return _start(options, model, console)
+        return _start(options, model, payload, console)
     except (EngineRefused, EngineDied) as error:
-        if payload and not model.foreign and error.exit_code != OutOfMemory.exit_code:
+        if payload and not model.foreign and error.exit_code not in NOT_OF_THE_WEIGHTS:
             _check_weights(payload, error)
         raise
 
 
-def _start(options: Options, model: ModelSource, console: Console) -> int:
+def _start(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> int:
     """Start the worker and run the mode that was asked for; return the exit code."""
     if options.prompt is None and not options.chat:
-        return _serve(options, model, console)
-    worker = _launch(options, model, console)
+        return _serve(options, model, payload, console)
+    worker = _launch(options, model, payload, console)
     if options.prompt is not None:
         from runtime.cli.ask import ask
 
@@ -73,12 +86,12 @@ def _start(options: Options, model: ModelSource, console: Console) -> int:
     return chat(options, worker, console)
 
 
-def _serve(options: Options, model: ModelSource, console: Console) -> int:
+def _serve(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> int:
     """Take the port, start the worker, and import the server while it loads the model."""
     from runtime.cli.port import open_port
 
     port = open_port(options)
-    worker = _launch(options, model, console)
+    worker = _launch(options, model, payload, console)
     gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
     from runtime.cli.serve import serve
 
@@ -87,16 +100,16 @@ def _serve(options: Options, model: ModelSource, console: Console) -> int:
     return serve(options, model, worker, port, console)
 
 
-def _launch(options: Options, model: ModelSource, console: Console) -> Worker:
+def _launch(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> Worker:
     """Start the worker, which from now on ends with this process."""
-    worker = launch(_worker_config(options, model))
+    worker = launch(_worker_config(options, model, payload))
     signals.end_at_once(console.clear, worker.kill)
     return worker
 
 
-def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
+def _worker_config(options: Options, model: ModelSource, payload: Payload | None) -> WorkerConfig:
     on_cpu = options.gpu.startswith("disable")
-    return WorkerConfig(
+    config = WorkerConfig(
         model_path=str(model.path),
         offset=model.offset,
         size=model.size,
@@ -106,6 +119,11 @@ def _worker_config(options: Options, model: ModelSource) -> WorkerConfig:
         n_threads_batch=options.threads_batch,
         n_gpu_layers=0 if on_cpu else options.gpu_layers,
     )
+    if not (options.lora or options.lora_scaled or options.lora_dir or (payload and payload.manifest.adapters)):
+        return config
+    from runtime.cli.adapters import with_adapters  # a start without adapters does not pay for it
+
+    return with_adapters(config, options, None if model.foreign else payload)
 
 
 def _check_weights(payload: Payload, failure: LmfileError) -> None:

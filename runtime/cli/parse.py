@@ -6,6 +6,7 @@ slow is imported.
 """
 
 import math
+from typing import Any
 
 from runtime.cli.flags import BY_NAME, LEGACY_SWITCHES, LEGACY_WITH_VALUE, Flag, Options
 from runtime.errors import UsageError
@@ -23,7 +24,8 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
         name, inline = _split(rest.pop(0))
         if name in BY_NAME:
             flag = BY_NAME[name]
-            setattr(options, flag.field, _value(flag, name, inline, rest))
+            value = _value(flag, name, inline, rest)
+            setattr(options, flag.field, (*getattr(options, flag.field), *value) if flag.kind == "list" else value)
         elif name in LEGACY_SWITCHES or name in LEGACY_WITH_VALUE:
             if name in LEGACY_WITH_VALUE and inline is None and rest and not _is_flag(rest[0]):
                 rest.pop(0)
@@ -41,7 +43,7 @@ def _split(argument: str) -> tuple[str, str | None]:
     return argument, None
 
 
-def _value(flag: Flag, name: str, inline: str | None, rest: list[str]) -> object:
+def _value(flag: Flag, name: str, inline: str | None, rest: list[str]) -> Any:
     if flag.kind == "switch":
         if inline is not None:
             raise UsageError(f"Reading the command line: {name} takes no value, got `{inline}`; leave it out.")
@@ -53,6 +55,8 @@ def _value(flag: Flag, name: str, inline: str | None, rest: list[str]) -> object
     text = dict(flag.words).get(inline, inline)
     if flag.kind in ("int", "float"):
         return _number(flag, name, text)
+    if flag.kind == "list":
+        return tuple(filter(None, text.split(",")))
     if flag.choices and text.lower() not in flag.choices:
         raise UsageError(f"Reading the command line: {name} is `{text}`; choose one of {', '.join(flag.choices)}.")
     return text

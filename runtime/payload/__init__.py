@@ -6,7 +6,7 @@ The packer (bundler/container.py) writes with the same records.
 """
 
 from runtime.payload.footer import FOOTER_BYTES, Footer
-from runtime.payload.manifest import APP_PREFIX, MANIFEST_NAME, RUNTIME_NAME, Manifest, Member, Model, Span
+from runtime.payload.manifest import APP_PREFIX, MANIFEST_NAME, RUNTIME_NAME, Adapter, Manifest, Member, Model, Span
 from runtime.payload.reader import Finding, Payload
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "FOOTER_BYTES",
     "MANIFEST_NAME",
     "RUNTIME_NAME",
+    "Adapter",
     "Finding",
     "Footer",
     "Manifest",

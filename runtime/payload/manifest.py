@@ -13,6 +13,7 @@ FORMAT = 1
 MANIFEST_NAME = "manifest.json"
 RUNTIME_NAME = "runtime.tar.zst"
 APP_PREFIX = "app/"
+MAX_SCALE = 1e6  # of an adapter
 MAX_MEMBERS = 65_000  # below the count at which a zip needs another end record
 
 Kind = TypeVar("Kind")
@@ -27,7 +28,7 @@ class Span(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member's data. `role`: runtime, app, model, license."""
+    """One member's data. `role`: runtime, app, model, adapter, license."""
 
     path: str
     role: str
@@ -49,6 +50,20 @@ class Model(NamedTuple):
     license: str
 
 
+class Adapter(NamedTuple):
+    """One LoRA adapter; `path` is its member's.
+
+    scale: its weight in answers to requests that say nothing about adapters; 0: only those that ask for it get it.
+    """
+
+    name: str
+    path: str
+    architecture: str
+    rank: int
+    parameters: int
+    scale: float
+
+
 class Manifest(NamedTuple):
     """`created` is in seconds since 1970; `app` spans the app members, headers included."""
 
@@ -62,6 +77,7 @@ class Manifest(NamedTuple):
     runtime: dict[str, Any]
     members: tuple[Member, ...]
     models: tuple[Model, ...]
+    adapters: tuple[Adapter, ...]
     defaults: dict[str, Any]
 
     def encode(self) -> bytes:
@@ -89,6 +105,7 @@ class Manifest(NamedTuple):
             runtime=_get(table, "runtime", dict),
             members=_records(table, "members", _member),
             models=_records(table, "models", _model),
+            adapters=_records({"adapters": [], **table}, "adapters", _adapter),
             defaults=_get(table, "defaults", dict),
         )
         _check(manifest, end)
@@ -148,6 +165,14 @@ def _model(table: dict[str, Any]) -> Model:
     return Model(parameters=_size(table, "parameters"), context_length=_size(table, "context_length"), **texts)
 
 
+def _adapter(table: dict[str, Any]) -> Adapter:
+    name, path, architecture = (_get(table, key, str) for key in ("name", "path", "architecture"))
+    scale = table.get("scale")
+    if not isinstance(scale, int | float) or isinstance(scale, bool) or not -MAX_SCALE <= scale <= MAX_SCALE:
+        raise ValueError("its manifest has an adapter without a `scale`")
+    return Adapter(name, path, architecture, _size(table, "rank"), _size(table, "parameters"), float(scale))
+
+
 def _records(table: dict[str, Any], key: str, read: Callable[[dict[str, Any]], Kind]) -> tuple[Kind, ...]:
     rows = _get(table, key, list)
     if len(rows) > MAX_MEMBERS or not all(isinstance(row, dict) for row in rows):
@@ -165,9 +190,9 @@ def _check(manifest: Manifest, end: int) -> None:
     app_end = manifest.app.offset + manifest.app.size
     if app_end > end or not all(manifest.app.offset <= member.offset <= app_end - member.size for member in app):
         raise ValueError("its manifest has an app span that is not that of the app members")
-    for model in manifest.models:
-        if model.path not in paths:
-            raise ValueError(f"its manifest has a model `{model.path}` without a member")
+    for path in [*(model.path for model in manifest.models), *(adapter.path for adapter in manifest.adapters)]:
+        if path not in paths:
+            raise ValueError(f"its manifest has a model or adapter `{path}` without a member")
 
 
 def _check_order(members: Sequence[Member], start: int, end: int) -> None:
