@@ -1,11 +1,11 @@
 """GGUF model files: a strict reader, standard library only, used when packing and when starting.
 
 `read` accepts a file only if every count, string, array, shape and offset in its header is
-possible; `facts` only if the pinned engine can chat with it. Nothing native sees a file
+possible; `facts` only if the pinned engine runs it. Nothing native sees a file
 before both have passed.
 """
 
-from runtime.gguf.facts import Facts, facts
+from runtime.gguf.facts import Facts, Role, facts
 from runtime.gguf.reader import Gguf, Tensor, read
 
-__all__ = ["Facts", "Gguf", "Tensor", "facts", "read"]
+__all__ = ["Facts", "Gguf", "Role", "Tensor", "facts", "read"]

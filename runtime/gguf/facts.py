@@ -1,4 +1,4 @@
-"""What a sound GGUF holds, and whether the pinned engine can chat with it.
+"""What a sound GGUF holds, and what the pinned engine can do with it.
 
 The engine ends the whole process on several false values that its own reader lets
 through (GGML_ASSERT on the number of layers and experts, on a token that stands twice,
@@ -6,19 +6,22 @@ on an unknown rope scaling). They are refused here, at build time and before a s
 """
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from runtime.errors import ModelUnsupported
 from runtime.gguf.cursor import FLOAT32, INT32, STRING
 from runtime.gguf.reader import INTEGERS, Array, Gguf
 from runtime.gguf.tables import (
     ARCHITECTURES,
+    EMBEDDING,
     FILE_TYPES,
     LOOKUP_TABLES,
     MAX_EXPERTS,
     MAX_LAYERS,
-    NOT_FOR_CHAT,
     NOT_FOR_WEIGHTS,
+    NOT_RUN,
+    POOLING_NONE,
+    POOLING_RANK,
     ROPE_SCALINGS,
 )
 
@@ -33,9 +36,16 @@ _BYTE_TEXT = re.compile(rb"<0x[0-9A-Fa-f]{2}>")
 _BLOCK = re.compile(r"blk\.(\d{1,9})\.")
 
 
-class Facts(NamedTuple):
-    """What people ask about a model. `context_length` in tokens, as trained; `vocabulary` in tokens."""
+Role = Literal["chat", "embed", "rerank"]
 
+
+class Facts(NamedTuple):
+    """What people ask about a model. `context_length` in tokens, as trained; `vocabulary` in tokens.
+
+    role: what it was made for: to chat, to embed texts, or to rerank them.
+    """
+
+    role: Role
     architecture: str
     name: str
     parameters: int
@@ -49,10 +59,10 @@ class Facts(NamedTuple):
 
 
 def facts(gguf: Gguf) -> Facts:
-    """Check `gguf` as a model to chat with, and say what it is.
+    """Check `gguf` as a model of this engine, and say what it is.
 
     Raises: ModelInvalid for a value that contradicts another or the engine's limits;
-    ModelUnsupported for a sound model that is not a chat model of this engine.
+    ModelUnsupported for a sound model that this engine does not run.
     """
     architecture = _architecture(gguf)
     layers = _within(gguf, f"{architecture}.block_count", 1, MAX_LAYERS)
@@ -64,6 +74,7 @@ def facts(gguf: Gguf) -> Facts:
     _check_experts(gguf, architecture, layers)
     _check_rope(gguf, architecture)
     return Facts(
+        role=_role(gguf, architecture),
         architecture=architecture,
         name=gguf.text("general.name") or "",
         parameters=sum(_elements(tensor.shape) for tensor in gguf.tensors.values()),
@@ -88,8 +99,8 @@ def _architecture(gguf: Gguf) -> str:
         raise ModelUnsupported(gguf.path, "it is the vision or audio part of another model")
     if name not in ARCHITECTURES:
         raise ModelUnsupported(gguf.path, f"its architecture `{name}` is unknown to this engine")
-    if name in NOT_FOR_CHAT:
-        raise ModelUnsupported(gguf.path, f"it {NOT_FOR_CHAT[name]}")
+    if name in NOT_RUN:
+        raise ModelUnsupported(gguf.path, f"it {NOT_RUN[name]}")
     if (gguf.integer("split.count") or 0) > 1:
         raise ModelUnsupported(gguf.path, "it is one part of a model that is split over several files; join them first")
     if not gguf.tensors:
@@ -97,6 +108,14 @@ def _architecture(gguf: Gguf) -> str:
     if gguf.data_offset % MAPPED_ALIGNMENT or gguf.alignment % MAPPED_ALIGNMENT:
         raise ModelUnsupported(gguf.path, f"its tensors are not aligned to {MAPPED_ALIGNMENT} bytes")
     return name
+
+
+def _role(gguf: Gguf, architecture: str) -> Role:
+    """A model that pools the vectors of its tokens was made for that; one that pools nothing chats."""
+    pooling = gguf.integer(f"{architecture}.pooling_type")
+    if pooling == POOLING_RANK:
+        return "rerank"
+    return "embed" if architecture in EMBEDDING or pooling not in (None, -1, POOLING_NONE) else "chat"
 
 
 def _within(gguf: Gguf, key: str, low: int, high: int) -> int:

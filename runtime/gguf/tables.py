@@ -116,33 +116,32 @@ ARCHITECTURES = frozenset(
     """.split()
 )
 
-_EMBEDDING = "is an embedding model, which cannot chat"
 _DIFFUSION = "is a diffusion language model, which this engine's text generation does not run"
 _SPEECH = "is a speech model, which cannot chat"
 _DRAFT = "is a draft model, which needs the model it drafts for"
 
-NOT_FOR_CHAT = {
-    "bert": _EMBEDDING,
+EMBEDDING = frozenset(
+    """
+    bert eurobert gemma-embedding jina-bert-v2 jina-bert-v3 llama-embed modern-bert neo-bert nomic-bert nomic-bert-moe
+    t5encoder
+    """.split()
+)
+"""Architectures that turn text into vectors and cannot write any."""
+
+POOLING_NONE, POOLING_RANK = 0, 4
+"""Of `<architecture>.pooling_type`: none, as models that chat have it, and the one of models that rank."""
+
+NOT_RUN = {
     "dflash": _DRAFT,
     "dream": _DIFFUSION,
     "eagle3": _DRAFT,
-    "eurobert": _EMBEDDING,
-    "gemma-embedding": _EMBEDDING,
     "gemma4-assistant": _DRAFT,
-    "jina-bert-v2": _EMBEDDING,
-    "jina-bert-v3": _EMBEDDING,
     "llada": _DIFFUSION,
     "llada-moe": _DIFFUSION,
-    "llama-embed": _EMBEDDING,
-    "modern-bert": _EMBEDDING,
-    "neo-bert": _EMBEDDING,
-    "nomic-bert": _EMBEDDING,
-    "nomic-bert-moe": _EMBEDDING,
     "pockettts": _SPEECH,
     "qwen3tts": _SPEECH,
     "rnd1": _DIFFUSION,
     "t5": "is an encoder-decoder model, which cannot chat",
-    "t5encoder": _EMBEDDING,
     "wavtokenizer-dec": _SPEECH,
 }
 

@@ -42,7 +42,7 @@ def test_a_real_file() -> None:
     model = gguf.read(TINYVLM)
     facts = gguf.facts(model)
     assert facts._replace(chat_template=None) == gguf.Facts(
-        "gemma3", "tinyvlm", 179_104, 3, 64, 2048, 480, "F16", None, None
+        "chat", "gemma3", "tinyvlm", 179_104, 3, 64, 2048, 480, "F16", None, None
     )
     assert facts.chat_template is not None
     assert facts.chat_template.startswith("{{ bos_token }}")
@@ -154,11 +154,24 @@ def test_a_false_file_is_refused_with_reason_and_byte(tmp_path: Path, name: str)
     assert f"(at byte {raised.value.offset})" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "role"),
+    [
+        ({}, "chat"),
+        ({"llama__pooling_type": (U32, 0)}, "chat"),
+        ({"llama__pooling_type": (U32, 3)}, "embed"),
+        ({"llama__pooling_type": (U32, 4)}, "rerank"),
+    ],
+)
+def test_what_a_model_is_for(tmp_path: Path, changes: dict[str, Value], role: str) -> None:
+    assert read(tmp_path, changed_file(**changes)).role == role
+
+
 UNSUPPORTED = {
     "architecture": (changed_file(general__architecture=(STRING, "hal9000")), "`hal9000` is unknown"),
     "adapter": (changed_file(general__type=(STRING, "adapter")), "is an adapter"),
     "projector": (changed_file(general__architecture=(STRING, "clip")), "vision or audio part"),
-    "embedding": (changed_file(general__architecture=(STRING, "bert")), "an embedding model"),
+    "diffusion": (changed_file(general__architecture=(STRING, "llada")), "a diffusion language model"),
     "split": (changed_file(split__count=(U32, 3)), "split over several files"),
     "vocabulary": (written(tensors=[]), "no weights"),
     "no tokenizer": (changed_file(tokenizer__ggml__model=None), "no tokenizer"),
