@@ -24,6 +24,7 @@ class WorkerConfig(NamedTuple):
     adapter_bytes: what the contexts of adapters may take beside the model's own; 0: by memory.
     adapters: those of the command line and of the executable, as runtime.adapters.catalogue.encode writes them.
     lora_dir: a folder whose adapters may be used, too; empty: none.
+    pooling: how vectors of texts are made, where the model is not to decide; see `Pooling`.
     step_timeout_s: a step of native code that takes longer is taken for hung, and the process ends; 0: never.
     """
 
@@ -53,6 +54,7 @@ class WorkerConfig(NamedTuple):
     adapter_bytes: int = 0
     adapters: str = ""
     lora_dir: str = ""
+    pooling: str = ""
     step_timeout_s: int = 60
 
     def arguments(self) -> list[str]:

@@ -41,4 +41,8 @@ def facts(model: LoadedModel, context: Context, special: Callable[[int], str]) -
         accelerators=accelerators,
         flash_attention=FLASH_ATTENTION_NODE in log,
         memory_bytes=int(sum(float(size) for size in BUFFER_SIZE.findall(log)) * (1 << 20)),
+        pooling=model.pooling,
+        generates=model.generates,
+        embeds=True,
+        reranks=model.reranks,
     )

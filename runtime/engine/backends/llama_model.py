@@ -15,7 +15,7 @@ from ctypes import c_char_p, c_int, c_int64, c_void_p, c_wchar_p
 from typing import Any
 
 from runtime.engine import worker_log
-from runtime.engine.backends.llama_native import Native, ProgressCallback
+from runtime.engine.backends.llama_native import NO_TOKEN, Native, ProgressCallback
 from runtime.engine.config import WorkerConfig
 from runtime.hardware import libraries
 
@@ -23,6 +23,12 @@ LARGE_BYTES = 1 << 30
 """From here on a load takes long enough to check the memory first and to tell the progress."""
 
 META_BYTES = 4096
+
+POOLINGS = {"none": 0, "mean": 1, "cls": 2, "last": 3, "rank": 4}
+"""llama_pooling_type"""
+
+WORDPIECE = 3
+"""llama_vocab_type of BERT's tokenizer"""
 
 LOAD_MODES = {(False, False): 0, (True, False): -1, (False, True): 2, (True, True): 3}
 """llama_load_mode by (use_mmap, use_mlock); -1 maps where the devices allow it."""
@@ -50,6 +56,30 @@ class LoadedModel:
     def template(self) -> str:
         """Return the chat template; empty when the model has none."""
         return (self.native.llama_model_chat_template(self.handle, None) or b"").decode("utf-8", "replace")
+
+    @property
+    def generates(self) -> bool:
+        """Whether it can continue a text; the others only make vectors of texts."""
+        architecture = self.meta("general.architecture")
+        if self.meta(f"{architecture}.attention.causal") == "false":
+            return False
+        if not self.meta(f"{architecture}.pooling_type"):
+            return True
+        from runtime.gguf.tables import EMBEDDING  # 6 ms that a model for chat does not need
+
+        return architecture not in EMBEDDING
+
+    @property
+    def pooling(self) -> str:
+        """How one vector is made of a text: as the command line says, or the model; empty when neither does."""
+        own = self.meta(f"{self.meta('general.architecture')}.pooling_type")
+        named = {str(number): name for name, number in POOLINGS.items() if number}
+        return self.config.pooling or named.get(own, "")
+
+    @property
+    def reranks(self) -> bool:
+        """Whether it scores pairs of texts."""
+        return self.pooling == "rank" or bool(self.meta(f"{self.meta('general.architecture')}.classifier.output_labels"))
 
     def description(self, n_bytes: int) -> str:
         """Return llama.cpp's own words for the kind of model, at most `n_bytes` long."""
@@ -99,12 +129,16 @@ def load_failure(path: str) -> Exception:
 
 
 def _check_kind(model: LoadedModel) -> None:
-    """Refuse what loads but cannot continue a text."""
+    """Refuse what loads but neither continues a text nor makes vectors, and what would end the process later."""
     native = model.native
-    if not native.llama_vocab_type(model.vocab):
+    kind = native.llama_vocab_type(model.vocab)
+    marks = (native.llama_vocab_bos(model.vocab), native.llama_vocab_sep(model.vocab))
+    if not kind:
         why = "it has no tokenizer"
+    elif kind == WORDPIECE and NO_TOKEN in marks:
+        why = "its tokenizer names no tokens for the beginning and the end of a text"
     elif native.llama_model_has_encoder(model.handle) or not native.llama_model_has_decoder(model.handle):
-        why = "it is made for other things than to continue a text"
+        why = "it is made for other things than to continue a text or to make vectors"
     else:
         return
     from runtime.errors import ModelUnsupported
