@@ -21,10 +21,8 @@ SLOT_TOKENS = 512
 def rows(contest: Contest) -> list[Row]:
     """Total tokens/s of all clients together."""
     with tempfile.TemporaryDirectory() as folder:
-        files = [str(file) for file in synthetic_loras(contest.model, Path(folder), N)]
-        ours = tuple(part for file in files for part in ("--lora", file))
-        theirs = ("--lora", ",".join(files))
-        with field(contest, "-np", str(N), "-c", str(N * SLOT_TOKENS), ours=ours, theirs=theirs) as servers:
+        files = ",".join(str(file) for file in synthetic_loras(contest.model, Path(folder), N))
+        with field(contest, "--lora", files, "-np", str(N), "-c", str(N * SLOT_TOKENS)) as servers:
             turns = [servers.turn(partial(_both, turn)) for turn in contest.turns(TURNS)]
     alone = Row(f"{N} adapters, {N} clients, against one adapter", "tokens/s", 0.70, higher=True)
     alone.pairs = [turn[LMFILE] for turn in turns]

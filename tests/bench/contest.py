@@ -107,16 +107,10 @@ def first_token(server: Server) -> None:
 
 
 @contextmanager
-def field(
-    contest: Contest,
-    *flags: str,
-    ours: tuple[str, ...] = (),
-    theirs: tuple[str, ...] = (),
-    warm_up: Callable[[Server], object] = first_token,
-) -> Iterator[Field]:
-    """Start all servers with `flags`, lmfile with `ours` and llama-server with `theirs` besides, and warm them up."""
-    commands = {LMFILE: contest.ours(*flags, *ours)}
-    commands |= {name: contest.theirs(*flags, *theirs, *setting) for name, setting in SETTINGS.items()}
+def field(contest: Contest, *flags: str, warm_up: Callable[[Server], object] = first_token) -> Iterator[Field]:
+    """Start all servers with the same `flags`, and warm them up."""
+    commands = {LMFILE: contest.ours(*flags)}
+    commands |= {name: contest.theirs(*flags, *setting) for name, setting in SETTINGS.items()}
     with ExitStack() as stack:
         servers = {}
         for name, command in commands.items():
