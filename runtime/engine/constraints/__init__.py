@@ -1,0 +1,1 @@
+"""Structured output: what keeps an answer in the form that a request asked for."""

@@ -1,0 +1,140 @@
+"""Checks a Lark grammar before llguidance reads it, and the schemas and patterns inside.
+
+Read is only as much as it takes to bound it: where strings, patterns, names and brackets are. What is
+wrong otherwise llguidance says. Options that undo bounds, or that no draft could be taken
+back from, are refused.
+"""
+
+import json
+from typing import NoReturn
+
+from runtime.engine.constraints import limits, regex, schema
+from runtime.engine.constraints.limits import refuse
+
+OPTIONS = ("max_tokens", "temperature", "stop", "stop_capture")
+DIRECTIVES = ("%ignore", "%json", "%import")
+CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def checked(text: str) -> str:
+    """Return the grammar to compile: `text` with its schemas written anew. Raises: InvalidRequest."""
+    limits.check_size(text, limits.TEXT_BYTES, "`grammar`")
+    return _Reader(text).checked()
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._open: list[str] = []
+        self._n_rules = 0
+        self._n_alternatives = 0
+
+    def checked(self) -> str:
+        written = []
+        while self._at < len(self._text):
+            written.append(self._piece())
+        if self._n_rules > limits.RULES or self._n_alternatives > limits.ALTERNATIVES:
+            self._refuse(f"more than {limits.RULES:,} rules or {limits.ALTERNATIVES:,} alternatives")
+        return "".join(written)
+
+    def _piece(self) -> str:
+        character = self._text[self._at]
+        if character == "#" or self._text.startswith("//", self._at):
+            return self._until_newline()
+        if character == '"':
+            return self._quoted('"')
+        if character == "/":
+            return self._pattern()
+        if character == "%":
+            return self._directive()
+        if character == "<":
+            return self._token()
+        if character.isalnum() or character == "_":
+            return self._word()
+        return self._operator(character)
+
+    def _until_newline(self) -> str:
+        end = self._text.find("\n", self._at)
+        return self._take(end if end >= 0 else len(self._text))
+
+    def _quoted(self, quote: str) -> str:
+        end = self._at + 1
+        while end < len(self._text) and self._text[end] not in (quote, "\n"):
+            end += 2 if self._text[end] == "\\" else 1
+        if self._text[end : end + 1] != quote:
+            self._refuse(f"a `{quote}` without its end")
+        return self._take(end + 1)
+
+    def _pattern(self) -> str:
+        written = self._quoted("/")
+        regex.parse(written[1:-1], "`grammar`: the pattern")
+        return written
+
+    def _directive(self) -> str:
+        end = self._at + 1
+        while end < len(self._text) and self._text[end].isalpha():
+            end += 1
+        name = self._text[self._at : end]
+        if name not in DIRECTIVES:
+            self._refuse(f"`{limits.cut(name)}` is not supported")
+        return self._take(end) + (self._schema() if name == "%json" else "")
+
+    def _schema(self) -> str:
+        """Take a JSON object, whose end is where its braces close."""
+        start = self._text.find("{", self._at)
+        if start < 0 or self._text[self._at : start].strip():
+            self._refuse("`%json` without a schema in braces")
+        depth, end = 0, start
+        while end < len(self._text):
+            character = self._text[end]
+            if character == '"':
+                self._at = end
+                self._quoted('"')
+                end = self._at
+                continue
+            depth += (character in "{[") - (character in "}]")
+            end += 1
+            if depth == 0:
+                break
+        self._at = end
+        return " " + json.dumps(schema.with_options(schema.prepare(self._text[start:end], "grammar")))
+
+    def _token(self) -> str:
+        end = self._text.find(">", self._at)
+        if end < 0 or "\n" in self._text[self._at : end]:
+            self._refuse("a `<` without its `>`")
+        return self._take(end + 1)
+
+    def _word(self) -> str:
+        end = self._at
+        while end < len(self._text) and (self._text[end].isalnum() or self._text[end] in "_-"):
+            end += 1
+        word = self._take(end)
+        if word in OPTIONS and self._text[self._at :].lstrip().startswith("="):
+            self._refuse(f"the option `{word}` is not supported")
+        if word.isdigit() and (len(word) > 9 or int(word) > limits.REPETITIONS):
+            self._refuse(f"more than {limits.REPETITIONS:,} repetitions")
+        return word
+
+    def _operator(self, character: str) -> str:
+        if character in CLOSING:
+            self._open.append(CLOSING[character])
+            if len(self._open) > limits.NESTING:
+                self._refuse(f"more than {limits.NESTING} nested groups")
+        elif character in CLOSING.values() and (not self._open or self._open.pop() != character):
+            self._refuse(f"a `{character}` too many")
+        elif character == "@" or self._text.startswith("::", self._at):
+            self._refuse(f"`{character}` is not supported")
+        self._n_rules += character == ":"
+        self._n_alternatives += character == "|"
+        return self._take(self._at + 1)
+
+    def _take(self, end: int) -> str:
+        taken = self._text[self._at : end]
+        self._at = end
+        return taken
+
+    def _refuse(self, happened: str) -> NoReturn:
+        line = self._text.count("\n", 0, self._at) + 1
+        refuse(f"`grammar`: line {line}: {happened}")
