@@ -6,17 +6,16 @@ Everything that native code would choke on is refused here. Does not know: other
 import struct
 
 from runtime.engine.backend import Embedder, InvalidRequest
-from runtime.engine.normalize import NONE, normalized
 from runtime.engine.prompt import CHARACTERS_PER_TOKEN, PromptTooLong
 from runtime.engine.protocol import Embed, Embedded, Failed, ModelFacts, Pooling, Ranked, Rerank
+from runtime.vectors import FLOAT_BYTES, normalized
 
-MAX_ANSWER_BYTES = 48 << 20
-"""Vectors of one request: an event has to fit into a frame."""
+MAX_ANSWER_BYTES = 16 << 20
+"""Vectors of one request: 10,922 of MiniLM, and five times as many bytes when written as JSON."""
 
 SHORT_CHARACTERS = 1 << 16
 """A text up to here is cut into tokens before it can be too long."""
 
-FLOAT_BYTES = 4
 DEFAULT_POOLING: Pooling = "mean"
 """Of a model that names none: it was made to continue texts."""
 
@@ -38,10 +37,11 @@ class Job:
         self._n_tokens: list[int] = []
         self._n_rows = 0
         self._most_rows = MAX_ANSWER_BYTES // (FLOAT_BYTES * facts.n_embd)
+        field = "documents" if isinstance(request, Rerank) else "input"
         if not self._texts:
-            raise InvalidRequest("there is no text to compute")
+            raise InvalidRequest(f"`{field}`: there is no text to compute")
         if len(self._texts) > self._most_rows:
-            raise InvalidRequest(f"expected at most {self._most_rows} texts in one request to this model")
+            raise InvalidRequest(f"`{field}`: expected at most {self._most_rows} texts in one request to this model")
 
     @property
     def n_left(self) -> int:
@@ -61,7 +61,7 @@ class Job:
     def add(self, rows: list[bytes]) -> None:
         """Take in what was computed for the next text."""
         request = self.request
-        if isinstance(request, Embed) and self.pooling != "none" and request.normalize != NONE:
+        if isinstance(request, Embed) and self.pooling != "none":
             # llama-server leaves the vectors of single tokens as they are, too
             rows = [normalized(row, request.normalize) for row in rows]
         self._rows.append(rows)

@@ -79,7 +79,9 @@ class LoadedModel:
     @property
     def reranks(self) -> bool:
         """Whether it scores pairs of texts."""
-        return self.pooling == "rank" or bool(self.meta(f"{self.meta('general.architecture')}.classifier.output_labels"))
+        return self.pooling == "rank" or bool(
+            self.meta(f"{self.meta('general.architecture')}.classifier.output_labels")
+        )
 
     def description(self, n_bytes: int) -> str:
         """Return llama.cpp's own words for the kind of model, at most `n_bytes` long."""
