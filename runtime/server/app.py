@@ -4,6 +4,7 @@ from aiohttp import web
 
 from runtime.engine.fleet import Fleet
 from runtime.server import native, openai, page
+from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.errors import errors
 from runtime.server.guard import GUARD, Guard, guarded
 from runtime.server.headers import SERVER, add_headers
@@ -21,6 +22,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     """Return the application that serves the models of `fleet`; `guard` knows the port it will be reached on."""
     app = web.Application(middlewares=MIDDLEWARES)
     app[SERVICE] = Service(fleet, options, fleet.main)
+    app[ADAPTERS] = AdapterBook()
     app[GUARD] = guard
     app[KEYS] = Keys(options.keys)
     app[OPEN_PATHS] = frozenset([*page.FILES, *native.HEALTH_PATHS])

@@ -15,7 +15,7 @@ from runtime.server.limits import read_body
 from runtime.server.places import deepest_field, field_at
 from runtime.server.problem import invalid
 
-Body = TypeVar("Body", bound=msgspec.Struct)
+Body = TypeVar("Body")
 
 
 async def read_json(request: web.Request, kind: type[Body]) -> Body:

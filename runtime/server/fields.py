@@ -13,7 +13,10 @@ import msgspec
 from msgspec import Meta
 
 from runtime.engine.protocol import Sampling, Seed
+from runtime.server.adapters import LoraFields
+from runtime.server.constraints import ConstraintFields
 from runtime.server.problem import invalid, not_supported
+from runtime.server.samplers import read_samplers
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-100, le=100)]
@@ -29,7 +32,7 @@ BiasEntry = tuple[int | str, Bias]
 
 _TOKEN_ID = re.compile(r"[0-9]{1,9}")
 
-UNSUPPORTED = ("grammar", "json_schema", "samplers", "lora", "tools", "functions", "chat_template_kwargs")
+UNSUPPORTED = ("tools", "functions", "chat_template_kwargs")
 
 
 class StreamOptions(msgspec.Struct, kw_only=True):
@@ -38,7 +41,7 @@ class StreamOptions(msgspec.Struct, kw_only=True):
     include_usage: bool | None = None
 
 
-class GenerationFields(msgspec.Struct, kw_only=True):
+class GenerationFields(ConstraintFields, kw_only=True):
     """How to generate; `None` is what was not given, or given as null."""
 
     model: Annotated[str, Meta(max_length=1024)] | None = None
@@ -49,7 +52,16 @@ class GenerationFields(msgspec.Struct, kw_only=True):
     max_completion_tokens: CountOrAll | None = None
     stop: StopWord | Annotated[list[StopWord], Meta(max_length=16)] | None = None
     cache_prompt: bool | None = None
+    n_keep: CountOrAll | None = None
+    n_discard: Count | None = None
+    id_slot: Annotated[int, Meta(ge=-1, le=1 << 16)] | None = None
+    n_draft: Annotated[int, Meta(ge=-1, le=1024)] | None = msgspec.field(default=None, name="speculative.n_max")
+    lora: LoraFields | None = None
+    post_sampling_probs: bool | None = None
+    t_max_predict_ms: int | None = None
+    n_indent: int | None = None
 
+    samplers: list[str] | str | None = None
     seed: Seed | None = None
     temperature: Scale | None = None
     top_k: CountOrAll | None = None
@@ -79,10 +91,6 @@ class GenerationFields(msgspec.Struct, kw_only=True):
     ignore_eos: bool | None = None
     logit_bias: dict[str, Bias] | list[BiasEntry] | None = None
 
-    grammar: object = None
-    json_schema: object = None
-    samplers: object = None
-    lora: object = None
     tools: object = None
     functions: object = None
     chat_template_kwargs: object = None
@@ -91,6 +99,9 @@ class GenerationFields(msgspec.Struct, kw_only=True):
         """Raise the Problem of a field that would change the answer and that this build does not know."""
         for name in UNSUPPORTED:
             if getattr(self, name):
+                raise not_supported(f"`{name}`")
+        for name in ("t_max_predict_ms", "n_indent"):
+            if (getattr(self, name) or 0) > 0:
                 raise not_supported(f"`{name}`")
 
     def limit(self, default: int) -> int:
@@ -114,8 +125,10 @@ class GenerationFields(msgspec.Struct, kw_only=True):
         given = {
             name: value
             for name in Sampling.__struct_fields__
-            if name != "logit_bias" and (value := getattr(self, name)) is not None
+            if name not in ("logit_bias", "samplers") and (value := getattr(self, name)) is not None
         }
+        if self.samplers is not None:
+            given["samplers"] = read_samplers(self.samplers)
         if self.logit_bias is not None:
             given["logit_bias"] = list(_biases(self.logit_bias, n_vocab))
         return msgspec.structs.replace(defaults, **given)

@@ -4,6 +4,7 @@ The engine's generator belongs to the request: when the handler ends for whateve
 also because the client has left, the generator is closed and the worker told to stop.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -24,13 +25,15 @@ async def run(service: Service, requests: Sequence[Generate]) -> AsyncGenerator[
 
     Raises: Problem when the engine refuses or loses one; the others end with it.
     """
-    async with aclosing(merge([_pieces(service, request) for request in requests])) as pieces:
+    # Twice the slots keep the engine busy; more would fill its queue and turn others away.
+    places = asyncio.Semaphore(2 * service.facts().n_slots)
+    async with aclosing(merge([_pieces(service, request, places) for request in requests])) as pieces:
         async for index, piece in pieces:
             yield index, piece
 
 
-async def _pieces(service: Service, request: Generate) -> AsyncGenerator[Piece, None]:
-    async with aclosing(service.engine.generate(request)) as events:
+async def _pieces(service: Service, request: Generate, places: asyncio.Semaphore) -> AsyncGenerator[Piece, None]:
+    async with places, aclosing(service.engine.generate(request)) as events:
         async for event in events:
             if isinstance(event, Failed):
                 raise from_engine(event)
@@ -65,6 +68,11 @@ class Answer:
     def text(self) -> str:
         """The answer so far."""
         return "".join(self.pieces)
+
+    @property
+    def slot(self) -> int:
+        """Where it is computed; -1 before it is."""
+        return self.started.slot if self.started else -1
 
     @property
     def n_prompt(self) -> int:

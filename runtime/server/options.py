@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from runtime.engine.protocol import Sampling
 
@@ -12,9 +13,9 @@ class ServerOptions:
 
     alias: its name in the API. build: program and engine versions in one string.
     keys: accepted API keys; none: no key is asked for. allow_hosts: further `Host`
-    values this server answers to, as `name:port`. total_slots: sequences computed at once.
+    values this server answers to, as `name:port`. slot_dir: where requests may save and restore slots; None: nowhere.
     hardware: what was found and why it is or is not used, for `/props`.
-    sampling, max_tokens: used where a request says nothing.
+    sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
     grace_s: how long running answers may go on after the first request to stop.
     """
 
@@ -23,8 +24,11 @@ class ServerOptions:
     build: str = ""
     keys: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
-    total_slots: int = 1
+    slot_dir: Path | None = None
     hardware: Mapping[str, object] = field(default_factory=dict)
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int = -1
+    cache_prompt: bool = True
+    n_keep: int = 0
+    embd_normalize: int = 2
     grace_s: float = 10.0

@@ -10,12 +10,14 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from runtime.engine.protocol import Delta, FinishReason, Generate, Started, TokenProbability
+from runtime.engine.protocol import Adapters, Delta, FinishReason, Generate, Started, TokenProbability
+from runtime.server.adapters import ADAPTERS
+from runtime.server.asking import requests
 from runtime.server.body import read_json
-from runtime.server.fields import Copies, GenerationFields, Probabilities, for_copy
+from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.generation import Answer, collect, run, timings
 from runtime.server.native.settings import settings
-from runtime.server.problem import not_supported
+from runtime.server.probabilities import drawn_token
 from runtime.server.prompts import PromptField, read_prompts
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
@@ -24,8 +26,6 @@ from runtime.server.sse import Chunk, Style, respond
 STYLE = Style(with_error={"content": "", "stop": True})
 
 STOP_TYPES: dict[FinishReason, str] = {"stop": "eos", "word": "word", "length": "limit", "cancelled": "none"}
-
-LEAST_LOGPROB = -9999.0
 
 
 class NativeBody(GenerationFields, kw_only=True):
@@ -37,9 +37,6 @@ class NativeBody(GenerationFields, kw_only=True):
     n_probs: Probabilities | None = None
     logprobs: Probabilities | None = None
     return_tokens: bool | None = None
-    post_sampling_probs: bool | None = None
-    t_max_predict_ms: int | None = None
-    n_indent: int | None = None
 
     def copies(self) -> int:
         """How many answers each prompt gets."""
@@ -54,74 +51,53 @@ async def answer(request: web.Request) -> web.StreamResponse:
     """Continue the prompts: one answer for one prompt, an array for a list of prompts or several copies."""
     body = await read_json(request, NativeBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        requests = _requests(service, body)
+        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.lora))
         if body.stream:
-            return await respond(request, _chunks(service, body, requests), STYLE)
-        answers = await collect(service, requests)
+            return await respond(request, _chunks(service, body, asked), STYLE)
+        answers = await collect(service, asked)
         whole = [
             _last(service, body, index, pair, content=pair[1].text)
-            for index, pair in enumerate(zip(requests, answers, strict=True))
+            for index, pair in enumerate(zip(asked, answers, strict=True))
         ]
         return json_response(whole if len(whole) > 1 or _is_batch(body) else whole[0])
 
 
-def _requests(service: Service, body: NativeBody) -> list[Generate]:
-    _refuse(body)
-    n_vocab = service.facts().n_vocab
-    sampling = body.sampling(service.options.sampling, n_vocab)
-    return [
-        Generate(
-            id=service.engine.new_id(),
-            prompt=prompt,
-            max_tokens=body.limit(service.options.max_tokens),
-            stop=body.stops(),
-            sampling=for_copy(sampling, copy),
-            n_probs=body.n_alternatives(),
-            cache_prompt=body.cache_prompt is not False,
-        )
-        for prompt in read_prompts(body.prompt, n_vocab, body.copies())
-        for copy in range(body.copies())
-    ]
-
-
-def _refuse(body: NativeBody) -> None:
+def _requests(service: Service, body: NativeBody, adapters: Adapters | None) -> list[Generate]:
     body.refuse_unsupported()
-    if body.post_sampling_probs:
-        raise not_supported("`post_sampling_probs`")
-    for name in ("t_max_predict_ms", "n_indent"):
-        if (getattr(body, name) or 0) > 0:
-            raise not_supported(f"`{name}`")
+    prompts = read_prompts(body.prompt, service.facts().n_vocab, body.copies())
+    contents = [Generate(id=0, prompt=prompt) for prompt in prompts]
+    return requests(service, body, contents, adapters=adapters, copies=body.copies(), n_probs=body.n_alternatives())
 
 
 def _is_batch(body: NativeBody) -> bool:
     return isinstance(body.prompt, list) and not isinstance(body.prompt[0], int)
 
 
-async def _chunks(service: Service, body: NativeBody, requests: list[Generate]) -> AsyncGenerator[Chunk, None]:
-    answers = [Answer() for _ in requests]
-    async with aclosing(run(service, requests)) as pieces:
+async def _chunks(service: Service, body: NativeBody, asked: list[Generate]) -> AsyncGenerator[Chunk, None]:
+    answers = [Answer() for _ in asked]
+    async with aclosing(run(service, asked)) as pieces:
         async for index, piece in pieces:
             answers[index].add(piece)
             if isinstance(piece, Started):
                 continue
             if isinstance(piece, Delta):
-                yield _chunk(index, piece, answers[index])
+                yield _chunk(index, piece, asked[index], answers[index])
             else:
-                yield _last(service, body, index, (requests[index], answers[index]), content="")
+                yield _last(service, body, index, (asked[index], answers[index]), content="")
 
 
-def _chunk(index: int, piece: Delta, answer: Answer) -> Chunk:
+def _chunk(index: int, piece: Delta, asked: Generate, answer: Answer) -> Chunk:
     chunk: dict[str, object] = {
         "index": index,
         "content": piece.text,
         "tokens": piece.tokens,
         "stop": False,
-        "id_slot": -1,
+        "id_slot": answer.slot,
         "tokens_predicted": answer.n_predicted,
         "tokens_evaluated": answer.n_prompt,
     }
     if piece.probabilities:
-        chunk["completion_probabilities"] = [_probability(one) for one in piece.probabilities]
+        chunk["completion_probabilities"] = _probabilities(asked, piece.probabilities)
     return chunk
 
 
@@ -132,7 +108,7 @@ def _last(service: Service, body: NativeBody, index: int, pair: tuple[Generate, 
         "index": index,
         "content": content,
         "tokens": answer.tokens if body.return_tokens and not body.stream else [],
-        "id_slot": -1,
+        "id_slot": answer.slot,
         "stop": True,
         "model": service.options.alias,
         "tokens_predicted": answer.n_predicted,
@@ -150,15 +126,9 @@ def _last(service: Service, body: NativeBody, index: int, pair: tuple[Generate, 
             "timings": timings(finished.timings),
         }
     if asked.n_probs and not body.stream:
-        last["completion_probabilities"] = [_probability(one) for one in answer.probabilities]
+        last["completion_probabilities"] = _probabilities(asked, answer.probabilities)
     return last
 
 
-def _probability(one: TokenProbability) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "token": one.token,
-        "bytes": one.bytes,
-        "logprob": max(one.logprob, LEAST_LOGPROB),
-        "top_logprobs": [_probability(other) for other in one.top_logprobs],
-    }
+def _probabilities(asked: Generate, drawn: list[TokenProbability]) -> list[dict[str, object]]:
+    return [drawn_token(one, asked.n_probs, asked.post_sampling) for one in drawn]

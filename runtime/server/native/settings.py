@@ -2,7 +2,7 @@
 
 import msgspec
 
-from runtime.engine.protocol import Generate
+from runtime.engine.protocol import Generate, Grammar
 
 
 def settings(asked: Generate, *, seed: int, stream: bool) -> dict[str, object]:
@@ -17,5 +17,19 @@ def settings(asked: Generate, *, seed: int, stream: bool) -> dict[str, object]:
         "stop": asked.stop,
         "stream": stream,
         "n_probs": asked.n_probs,
+        "post_sampling_probs": asked.post_sampling,
         "cache_prompt": asked.cache_prompt,
+        "n_keep": asked.n_keep,
+        "n_discard": asked.n_discard,
+        "speculative.n_max": asked.n_draft,
+        "lora": [{"name": name, "scale": scale} for name, scale in asked.adapters or []],
+        **_constraint(asked.grammar),
     }
+
+
+def _constraint(grammar: Grammar | None) -> dict[str, object]:
+    known: dict[str, object] = {"grammar": grammar.text if grammar else ""}
+    if grammar:
+        known["grammar_kind"] = grammar.kind
+        known["grammar_lazy"] = bool(grammar.triggers)
+    return known

@@ -8,11 +8,14 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from runtime.engine.protocol import Delta, Finished, Generate, Started, TokenProbability
+from runtime.engine.protocol import Adapters, Delta, Finished, Generate, Started, TokenProbability
+from runtime.server.adapters import ADAPTERS
+from runtime.server.asking import requests
 from runtime.server.body import read_json
-from runtime.server.fields import Copies, GenerationFields, Probabilities, for_copy
+from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.generation import Answer, collect, run, timings, usage
-from runtime.server.openai.chunks import FINISH_REASONS, LEAST_LOGPROB, STYLE, frame
+from runtime.server.openai.chunks import FINISH_REASONS, STYLE, frame
+from runtime.server.probabilities import drawn_token
 from runtime.server.problem import invalid, not_supported
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
@@ -38,12 +41,6 @@ class Message(msgspec.Struct, kw_only=True):
     tool_calls: object = None
 
 
-class ResponseFormat(msgspec.Struct, kw_only=True):
-    """OpenAI's `response_format`."""
-
-    type: str
-
-
 class ChatBody(GenerationFields, kw_only=True):
     """The request; fields not named here are ignored."""
 
@@ -51,7 +48,6 @@ class ChatBody(GenerationFields, kw_only=True):
     n: Copies | None = None
     logprobs: bool | None = None
     top_logprobs: Probabilities | None = None
-    response_format: ResponseFormat | None = None
     modalities: list[str] | None = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
@@ -61,35 +57,25 @@ async def answer(request: web.Request) -> web.StreamResponse:
     """Answer the conversation, whole or as a stream."""
     body = await read_json(request, ChatBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        requests = _requests(service, body)
+        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.lora))
         if body.stream:
-            return await respond(request, _chunks(service, body, requests), STYLE)
-        return json_response(_whole(service, body, await collect(service, requests)))
+            return await respond(request, _chunks(service, body, asked), STYLE)
+        return json_response(_whole(service, body, await collect(service, asked)))
 
 
-def _requests(service: Service, body: ChatBody) -> list[Generate]:
+def _requests(service: Service, body: ChatBody, adapters: Adapters | None) -> list[Generate]:
     _refuse(body)
-    sampling = body.sampling(service.options.sampling, service.facts().n_vocab)
-    messages = [_turn(message) for message in body.messages]
-    return [
-        Generate(
-            id=service.engine.new_id(),
-            messages=messages,
-            add_generation_prompt=body.add_generation_prompt is not False,
-            max_tokens=body.limit(service.options.max_tokens),
-            stop=body.stops(),
-            sampling=for_copy(sampling, copy),
-            n_probs=max(1, body.top_logprobs or 0) if body.logprobs else 0,
-            cache_prompt=body.cache_prompt is not False,
-        )
-        for copy in range(body.n or 1)
-    ]
+    content = Generate(
+        id=0,
+        messages=[_turn(message) for message in body.messages],
+        add_generation_prompt=body.add_generation_prompt is not False,
+    )
+    n_probs = max(1, body.top_logprobs or 0) if body.logprobs else 0
+    return requests(service, body, [content], adapters=adapters, copies=body.n or 1, n_probs=n_probs)
 
 
 def _refuse(body: ChatBody) -> None:
     body.refuse_unsupported()
-    if body.response_format and body.response_format.type != "text":
-        raise not_supported(f"`response_format` of type `{body.response_format.type}`")
     if body.continue_final_message:
         raise not_supported("`continue_final_message`")
     if set(body.modalities or []) - {"text"}:
@@ -129,7 +115,7 @@ def _whole(service: Service, body: ChatBody, answers: list[Answer]) -> dict[str,
         choice: dict[str, object] = {
             "index": index,
             "message": {"role": "assistant", "content": last.text},
-            "logprobs": _logprobs(last.probabilities, body.top_logprobs or 0) if body.logprobs else None,
+            "logprobs": _logprobs(last.probabilities, body) if body.logprobs else None,
             "finish_reason": FINISH_REASONS[last.finished.reason] if last.finished else None,
         }
         choices.append(choice)
@@ -140,11 +126,11 @@ def _whole(service: Service, body: ChatBody, answers: list[Answer]) -> dict[str,
     return whole
 
 
-async def _chunks(service: Service, body: ChatBody, requests: list[Generate]) -> AsyncGenerator[Chunk, None]:
+async def _chunks(service: Service, body: ChatBody, asked: list[Generate]) -> AsyncGenerator[Chunk, None]:
     base = frame(service, "chat.completion.chunk", "chatcmpl")
-    answers = [Answer() for _ in requests]
+    answers = [Answer() for _ in asked]
     opened: set[int] = set()
-    async with aclosing(run(service, requests)) as pieces:
+    async with aclosing(run(service, asked)) as pieces:
         async for index, piece in pieces:
             answers[index].add(piece)
             if isinstance(piece, Started):
@@ -155,7 +141,7 @@ async def _chunks(service: Service, body: ChatBody, requests: list[Generate]) ->
             if isinstance(piece, Delta):
                 yield {**base, "choices": [_delta(index, piece, body)]}
             else:
-                is_last = index == len(requests) - 1 and not body.wants_usage()
+                is_last = all(one.finished for one in answers) and not body.wants_usage()
                 yield {**base, "choices": [_choice(index, {}, piece)], **(_measured(piece) if is_last else {})}
     if body.wants_usage():
         finished = answers[-1].finished
@@ -171,7 +157,7 @@ def _choice(index: int, delta: Chunk, finished: Finished | None = None) -> dict[
 def _delta(index: int, piece: Delta, body: ChatBody) -> dict[str, object]:
     choice = _choice(index, {"content": piece.text})
     if body.logprobs:
-        choice["logprobs"] = _logprobs(piece.probabilities, body.top_logprobs or 0)
+        choice["logprobs"] = _logprobs(piece.probabilities, body)
     return choice
 
 
@@ -179,15 +165,6 @@ def _measured(finished: Finished) -> dict[str, object]:
     return {"timings": timings(finished.timings)}
 
 
-def _logprobs(probabilities: list[TokenProbability], n_top: int) -> dict[str, object]:
-    return {
-        "content": [
-            {**_token(drawn), "top_logprobs": [_token(other) for other in drawn.top_logprobs[:n_top]]}
-            for drawn in probabilities
-        ],
-        "refusal": None,
-    }
-
-
-def _token(one: TokenProbability) -> dict[str, object]:
-    return {"id": one.id, "token": one.token, "bytes": one.bytes, "logprob": max(one.logprob, LEAST_LOGPROB)}
+def _logprobs(probabilities: list[TokenProbability], body: ChatBody) -> dict[str, object]:
+    n_top, after_sampling = body.top_logprobs or 0, bool(body.post_sampling_probs)
+    return {"content": [drawn_token(drawn, n_top, after_sampling) for drawn in probabilities], "refusal": None}

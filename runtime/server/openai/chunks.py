@@ -12,9 +12,6 @@ STYLE = Style(done=b"data: [DONE]\n\n", heartbeat=True)
 
 FINISH_REASONS: Mapping[FinishReason, str] = {"stop": "stop", "word": "stop", "length": "length"}
 
-LEAST_LOGPROB = -9999.0
-"""Stands for the logarithm of zero, which JSON cannot hold."""
-
 
 def frame(service: Service, kind: str, prefix: str) -> dict[str, object]:
     """The keys that a whole answer and each of its chunks carry."""

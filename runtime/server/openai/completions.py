@@ -5,11 +5,14 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from runtime.engine.protocol import Delta, Generate, Started, TokenProbability
+from runtime.engine.protocol import Adapters, Delta, Generate, Started, TokenProbability
+from runtime.server.adapters import ADAPTERS
+from runtime.server.asking import requests
 from runtime.server.body import read_json
-from runtime.server.fields import Copies, GenerationFields, Probabilities, for_copy
+from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.generation import Answer, collect, run, timings, usage
-from runtime.server.openai.chunks import FINISH_REASONS, LEAST_LOGPROB, STYLE, frame
+from runtime.server.openai.chunks import FINISH_REASONS, STYLE, frame
+from runtime.server.probabilities import finite_logprob
 from runtime.server.problem import not_supported
 from runtime.server.prompts import PromptField, read_prompts
 from runtime.server.replies import json_response
@@ -26,42 +29,30 @@ class CompletionBody(GenerationFields, kw_only=True):
     logprobs: Probabilities | None = None
     echo: bool | None = None
     suffix: str | None = None
-    response_format: object = None
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
     """Continue the prompts, whole or as a stream; choice `i * n + j` is the j-th for prompt i."""
     body = await read_json(request, CompletionBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        requests = _requests(service, body)
+        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.lora))
         if body.stream:
-            return await respond(request, _chunks(service, body, requests), STYLE)
-        return json_response(_whole(service, body, await collect(service, requests)))
+            return await respond(request, _chunks(service, body, asked), STYLE)
+        return json_response(_whole(service, body, await collect(service, asked)))
 
 
-def _requests(service: Service, body: CompletionBody) -> list[Generate]:
+def _requests(service: Service, body: CompletionBody, adapters: Adapters | None) -> list[Generate]:
     _refuse(body)
-    n_vocab = service.facts().n_vocab
     copies = body.n or 1
-    sampling = body.sampling(service.options.sampling, n_vocab)
-    return [
-        Generate(
-            id=service.engine.new_id(),
-            prompt=prompt,
-            max_tokens=body.limit(service.options.max_tokens),
-            stop=body.stops(),
-            sampling=for_copy(sampling, copy),
-            n_probs=max(1, body.logprobs) if body.logprobs is not None else 0,
-            cache_prompt=body.cache_prompt is not False,
-        )
-        for prompt in read_prompts(body.prompt, n_vocab, copies)
-        for copy in range(copies)
-    ]
+    prompts = read_prompts(body.prompt, service.facts().n_vocab, copies)
+    contents = [Generate(id=0, prompt=prompt) for prompt in prompts]
+    n_probs = max(1, body.logprobs) if body.logprobs is not None else 0
+    return requests(service, body, contents, adapters=adapters, copies=copies, n_probs=n_probs)
 
 
 def _refuse(body: CompletionBody) -> None:
     body.refuse_unsupported()
-    for name in ("echo", "suffix", "response_format"):
+    for name in ("echo", "suffix"):
         if getattr(body, name):
             raise not_supported(f"`{name}`")
     if (body.best_of or 1) > (body.n or 1):
@@ -86,11 +77,11 @@ def _whole(service: Service, body: CompletionBody, answers: list[Answer]) -> dic
     return whole
 
 
-async def _chunks(service: Service, body: CompletionBody, requests: list[Generate]) -> AsyncGenerator[Chunk, None]:
+async def _chunks(service: Service, body: CompletionBody, asked: list[Generate]) -> AsyncGenerator[Chunk, None]:
     base = frame(service, "text_completion", "cmpl")
-    answers = [Answer() for _ in requests]
-    logprobs = [_Logprobs(body.logprobs) for _ in requests]
-    async with aclosing(run(service, requests)) as pieces:
+    answers = [Answer() for _ in asked]
+    logprobs = [_Logprobs(body.logprobs) for _ in asked]
+    async with aclosing(run(service, asked)) as pieces:
         async for index, piece in pieces:
             answers[index].add(piece)
             if isinstance(piece, Started):
@@ -101,7 +92,7 @@ async def _chunks(service: Service, body: CompletionBody, requests: list[Generat
                 choice |= {"text": piece.text, "logprobs": logprobs[index].of(piece.probabilities)}
             else:
                 choice["finish_reason"] = FINISH_REASONS[piece.reason]
-                if index == len(requests) - 1 and not body.wants_usage():
+                if all(one.finished for one in answers) and not body.wants_usage():
                     chunk["timings"] = timings(piece.timings)
             yield chunk
     if body.wants_usage():
@@ -127,13 +118,10 @@ class _Logprobs:
             self._offset += len(drawn.token)
         return {
             "tokens": [drawn.token for drawn in probabilities],
-            "token_logprobs": [_finite(drawn) for drawn in probabilities],
+            "token_logprobs": [finite_logprob(drawn) for drawn in probabilities],
             "top_logprobs": [
-                {other.token: _finite(other) for other in drawn.top_logprobs[: self._n_top]} for drawn in probabilities
+                {other.token: finite_logprob(other) for other in drawn.top_logprobs[: self._n_top]}
+                for drawn in probabilities
             ],
             "text_offset": offsets,
         }
-
-
-def _finite(one: TokenProbability) -> float:
-    return max(one.logprob, LEAST_LOGPROB)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.server.live import Live, ScriptedEngine, say
+from tests.runtime.server.live import Live, ScriptedEngine, say, silence
 
 
 @pytest.fixture
@@ -33,6 +33,8 @@ def shared() -> Iterator[Live]:
 def server(shared: Live) -> Live:
     """A server without a key whose engine says "Hello there."; one per module, clean for each test."""
     shared.engine.script = say("Hello", " there", ".")
+    shared.engine.answers = silence
     shared.engine.asked.clear()
+    shared.engine.singles.clear()
     shared.engine.cancelled.clear()
     return shared

@@ -13,7 +13,21 @@ from typing import Any, cast
 from runtime.engine.client import EngineClient
 from runtime.engine.config import WorkerConfig
 from runtime.engine.fleet import Fleet, Model
-from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, ModelFacts, Started, Timings
+from runtime.engine.protocol import (
+    Delta,
+    Embed,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Inspect,
+    ModelFacts,
+    Rerank,
+    SlotAction,
+    Started,
+    Terminal,
+    Timings,
+)
 from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
 from runtime.server.options import ServerOptions
@@ -22,11 +36,12 @@ from runtime.server.sockets import listen
 from runtime.server.stop import Stop
 
 WAIT_S = 10
+NO_MODEL = WorkerConfig(model_path="")
 FACTS = ModelFacts(
     name="scripted", architecture="none", description="a scripted engine", parameters=7, size_bytes=11, n_ctx=4096,
     n_ctx_train=8192, n_vocab=1000, n_embd=64, vocab_type=2, file_type="Q4_1", chat_template="{{ messages }}",
     bos_token="<s>", eos_token="</s>", n_threads=2, n_threads_batch=2, n_gpu_layers=0, cpu_variant="none",
-    accelerators=[], flash_attention=False, memory_bytes=0,
+    accelerators=[], flash_attention=False, memory_bytes=0, n_slots=4,
 )  # fmt: skip
 TIMINGS = Timings(cache_n=3, prompt_n=2, prompt_ms=4.0, predicted_n=3, predicted_ms=10.0)
 
@@ -63,11 +78,23 @@ def fail(kind: str, message: str, after: tuple[str, ...] = (), **facts: int) -> 
     return script
 
 
+Single = Embed | Rerank | SlotAction | Inspect
+Answers = Callable[[Single], Terminal]
+"""What the engine says to a request that has one answer."""
+
+
+def silence(request: Single) -> Terminal:
+    """An engine that was told nothing."""
+    return Failed(id=request.id, kind="internal", message="Nothing is scripted.")
+
+
 @dataclass
 class ScriptedEngine:
     """The seam of `EngineClient`, without a worker."""
 
     script: Script = field(default_factory=lambda: say("Hello", " there", "."))
+    answers: Answers = silence
+    singles: list[Single] = field(default_factory=list)
     state: str = "ready"
     facts: ModelFacts | None = FACTS
     failure: LmfileError | None = None
@@ -84,6 +111,10 @@ class ScriptedEngine:
     def new_id(self) -> int:
         self.last_id += 1
         return self.last_id
+
+    async def ask(self, request: Single) -> Terminal:
+        self.singles.append(request)
+        return self.answers(request)
 
     async def generate(self, request: Generate) -> AsyncGenerator[Event, None]:
         self.asked.append(request)
@@ -121,8 +152,9 @@ class Reply:
 class Live:
     """A running server; leaves nothing behind after `close`."""
 
-    def __init__(self, engine: ScriptedEngine, **options: Any) -> None:
+    def __init__(self, engine: ScriptedEngine, config: WorkerConfig = NO_MODEL, **options: Any) -> None:
         self.engine = engine
+        self.config = config
         self.options = replace(ServerOptions(alias="tiny", build="lmfile/test", grace_s=0.2), **options)
         self.ended_in_s = 0.0
         self._started = threading.Event()
@@ -140,7 +172,7 @@ class Live:
         self.leaked = [task for task in leaked if not task.done()]
 
     def _fleet(self) -> Fleet:
-        entry = ModelEntry(self.options.alias, WorkerConfig(model_path=""))
+        entry = ModelEntry(self.options.alias, self.config)
         return Fleet([Model(entry, cast(EngineClient, self.engine))])
 
     def ask_to_stop(self) -> None:

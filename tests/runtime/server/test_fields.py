@@ -149,8 +149,6 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 REFUSED: list[tuple[str, str, object]] = [
     *[(path, name, {"x": 1}) for path in BASE for name in UNSUPPORTED],
     (CHAT, "tools", [TOOL]),
-    (CHAT, "response_format", {"type": "json_object"}),
-    (CHAT, "response_format", {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}),
     (CHAT, "continue_final_message", True),
     (CHAT, "modalities", ["text", "audio"]),
     (CHAT, "messages", [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]),
@@ -159,13 +157,11 @@ REFUSED: list[tuple[str, str, object]] = [
     (TEXT, "echo", True),
     (TEXT, "suffix", "the end"),
     (TEXT, "best_of", 2),
-    (TEXT, "response_format", {"type": "json_object"}),
     (TEXT, "prompt", ["x", 1]),
     (NATIVE, "logit_bias", {"word": 1}),
     (NATIVE, "logit_bias", [["word", False]]),
-    (NATIVE, "post_sampling_probs", True),
-    (NATIVE, "t_max_predict_ms", 100),
-    (NATIVE, "n_indent", 2),
+    *[(path, "t_max_predict_ms", 100) for path in BASE],
+    *[(path, "n_indent", 2) for path in BASE],
 ]
 
 
@@ -178,16 +174,16 @@ def test_what_this_build_cannot_do_is_never_ignored(server: Live, path: str, fie
 
 EMPTY: list[tuple[str, str, object]] = [
     *[(path, name, value) for path in BASE for name in UNSUPPORTED for value in (None, [], {}, "")],
-    (CHAT, "response_format", {"type": "text"}),
+    *[(path, "response_format", {"type": "text"}) for path in BASE],
+    *[(path, "timings_per_token", True) for path in BASE],
+    *[(path, "return_progress", True) for path in BASE],
     (CHAT, "tool_choice", "auto"),
     (CHAT, "modalities", ["text"]),
     (TEXT, "echo", False),
     (TEXT, "suffix", ""),
     (TEXT, "best_of", 1),
-    (NATIVE, "n_keep", 5),
     (NATIVE, "tfs_z", 1.0),
     (NATIVE, "penalize_nl", True),
-    (NATIVE, "id_slot", 3),
     (NATIVE, "t_max_predict_ms", -1),
     (CHAT, "user", "somebody"),
     (CHAT, "store", True),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runtime.engine.protocol import Sampling
+from runtime.engine.protocol import DEFAULT_SAMPLERS, Sampling
 from tests.runtime.server.live import Live, fail, say
 from tests.runtime.server.test_openai import MEASURED, probable
 
@@ -20,10 +20,12 @@ SETTINGS = {
     "repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "dry_multiplier": 0.0, "dry_base": 1.75,
     "dry_allowed_length": 2, "dry_penalty_last_n": -1, "dry_sequence_breakers": ["\n", ":", '"', "*"], "mirostat": 0,
     "mirostat_tau": 5.0, "mirostat_eta": 0.1, "min_keep": 0, "seed": 42, "logit_bias": [], "ignore_eos": False,
-    "n_predict": -1, "max_tokens": -1, "stop": [], "stream": False, "n_probs": 0, "cache_prompt": True,
+    "samplers": DEFAULT_SAMPLERS, "n_predict": -1, "max_tokens": -1, "stop": [], "stream": False, "n_probs": 0,
+    "post_sampling_probs": False, "cache_prompt": True, "n_keep": 0, "n_discard": 0, "speculative.n_max": -1,
+    "lora": [], "grammar": "",
 }  # fmt: skip
 LAST = {
-    "index": 0, "content": "Hello there.", "tokens": [], "id_slot": -1, "stop": True, "model": "tiny",
+    "index": 0, "content": "Hello there.", "tokens": [], "id_slot": 0, "stop": True, "model": "tiny",
     "tokens_predicted": 3, "tokens_evaluated": 5, "prompt": "<the prompt>", "tokens_cached": 7,
     "generation_settings": SETTINGS, "has_new_line": False, "truncated": False, "stop_type": "eos", "stopping_word": "",
     "timings": MEASURED,
@@ -38,7 +40,7 @@ def test_a_whole_answer(server: Live, path: str) -> None:
 def test_a_streamed_answer_to_the_byte(server: Live) -> None:
     reply = server.post("/completion", {"prompt": "x", "stream": True})
     lines = reply.body.split(b"\n\n")
-    counts = b'"stop":false,"id_slot":-1,"tokens_predicted":%d,"tokens_evaluated":5}'
+    counts = b'"stop":false,"id_slot":0,"tokens_predicted":%d,"tokens_evaluated":5}'
     assert lines[:3] == [
         b'data: {"index":0,"content":"Hello","tokens":[0],' + counts % 1,
         b'data: {"index":0,"content":" there","tokens":[1],' + counts % 2,
@@ -113,7 +115,7 @@ def test_probabilities(server: Live) -> None:
     assert server.engine.asked[0].n_probs == 2
     assert [one["token"] for one in whole] == ["He", "llo"]
     assert whole[1]["logprob"] == -9999.0
-    assert whole[0]["top_logprobs"][1] == {"id": 1, "token": "b", "bytes": [98], "logprob": -1.0, "top_logprobs": []}
+    assert whole[0]["top_logprobs"][1] == {"id": 1, "token": "b", "bytes": [98], "logprob": -1.0}
     *chunks, last = server.post("/completion", {"prompt": "x", "logprobs": 2, "stream": True}).events()
     assert [chunk["completion_probabilities"][0]["token"] for chunk in chunks] == ["He", "llo"]
     assert "completion_probabilities" not in last
@@ -130,7 +132,7 @@ def test_health(server: Live, path: str) -> None:
 
 
 def test_props(start: object) -> None:
-    server: Live = start(model_path="/m/x.gguf", total_slots=4, hardware={"cpu": "zen4"})  # type: ignore[operator]
+    server: Live = start(model_path="/m/x.gguf", hardware={"cpu": "zen4"})  # type: ignore[operator]
     props = server.get("/props").json()
     settings = props.pop("default_generation_settings")
     assert settings == {"params": {**SETTINGS, "seed": -1, "stream": True}, "n_ctx": 4096}
@@ -138,5 +140,5 @@ def test_props(start: object) -> None:
         "total_slots": 4, "model_alias": "tiny", "model_path": "/m/x.gguf", "model_ftype": "Q4_1",
         "modalities": {"vision": False, "video": False, "audio": False}, "chat_template": "{{ messages }}",
         "bos_token": "<s>", "eos_token": "</s>", "build_info": "lmfile/test", "is_sleeping": False,
-        "endpoint_slots": False, "endpoint_props": False, "endpoint_metrics": False, "hardware": {"cpu": "zen4"},
+        "endpoint_slots": True, "endpoint_props": False, "endpoint_metrics": False, "hardware": {"cpu": "zen4"},
     }  # fmt: skip

@@ -216,7 +216,9 @@ def test_models(server: Live, path: str) -> None:
 FAILURES = [
     ("invalid", {}, 400, "invalid_request_error"),
     ("context", {"n_prompt": 9000, "n_ctx": 4096}, 400, "exceed_context_size_error"),
-    ("busy", {}, 503, "unavailable_error"),
+    ("missing", {}, 400, "invalid_request_error"),
+    ("poison", {}, 400, "invalid_request_error"),
+    ("busy", {}, 429, "rate_limit_error"),
     ("died", {}, 503, "unavailable_error"),
     ("internal", {}, 500, "server_error"),
 ]
@@ -234,7 +236,7 @@ def test_failures_before_the_first_token(
     assert reply.status == status
     assert reply.headers["Content-Type"] == "application/json; charset=utf-8"
     assert reply.json() == {"error": {"code": status, "message": "It did not work.", "type": name, **counts}}
-    assert reply.headers.get("Retry-After") == ("1" if status == 503 else None)
+    assert reply.headers.get("Retry-After") == ("1" if status in (429, 503) else None)
 
 
 @pytest.mark.parametrize("path", [CHAT, TEXT])

@@ -1,0 +1,100 @@
+"""The adapters of a request, and those that requests get which name none.
+
+A request names them by llama-server's numbers or by their names. What their files hold is for
+the worker to check; here only names, numbers and weights are.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from runtime.adapters.catalogue import Catalogue, Listed
+from runtime.engine.protocol import Adapters
+from runtime.errors import AdapterNotFound
+from runtime.server.problem import Problem, invalid
+from runtime.server.service import Service
+
+MAX_SCALE = 100.0
+
+
+class LoraField(msgspec.Struct, kw_only=True):
+    """One adapter of a request, by `id` or by `name`."""
+
+    id: Annotated[int, Meta(ge=0, le=1 << 20)] | None = None
+    name: Annotated[str, Meta(max_length=256)] | None = None
+    scale: float
+
+
+LoraFields = Annotated[list[LoraField], Meta(max_length=64)]
+
+
+class AdapterBook:
+    """The adapters of each model of a server, and the weights that POST /lora-adapters has set."""
+
+    def __init__(self) -> None:
+        self._catalogues: dict[str, Catalogue] = {}
+        self._set: dict[str, Adapters] = {}
+
+    async def listed(self, service: Service) -> list[Listed]:
+        """All that there are now, in the order of their numbers. Raises: Problem when their folder cannot be read."""
+        entry = service.model.entry
+        if entry.name not in self._catalogues:
+            self._catalogues[entry.name] = Catalogue.of(entry.config)
+        try:
+            return await asyncio.to_thread(self._catalogues[entry.name].all)
+        except AdapterNotFound as failure:
+            raise Problem(500, "server_error", str(failure)) from failure
+
+    async def chosen(self, service: Service, fields: Sequence[LoraField] | None) -> Adapters | None:
+        """Return the adapters of a request, in the order of their numbers; None: what the server was started with.
+
+        Raises: Problem that names the field.
+        """
+        if fields is None:
+            return service.adapters if service.adapters is not None else self._set.get(service.model.entry.name)
+        if service.adapters is not None and fields:
+            raise invalid(f"`lora`: the model's name already stands for the adapter `{service.adapters[0][0]}`.")
+        if not fields:
+            return service.adapters or []
+        return _weighted(fields, await self.listed(service), "lora")
+
+    async def set(self, service: Service, fields: Sequence[LoraField]) -> None:
+        """Give these to all requests from now on that name none. Raises: Problem."""
+        self._set[service.model.entry.name] = _weighted(fields, await self.listed(service), "")
+
+    def scale(self, service: Service, one: Listed) -> float:
+        """The weight of an adapter in answers to requests that name none."""
+        changed = self._set.get(service.model.entry.name)
+        return one.wanted.scale if changed is None else dict(changed).get(one.wanted.name, 0.0)
+
+
+def _weighted(fields: Sequence[LoraField], known: Sequence[Listed], field: str) -> Adapters:
+    scales: dict[int, tuple[str, float]] = {}
+    for index, one in enumerate(fields):
+        place = f"{field}[{index}]"
+        found = _find(one, known, place)
+        if not math.isfinite(one.scale) or abs(one.scale) > MAX_SCALE:
+            raise invalid(f"`{place}.scale`: expected a number from -{MAX_SCALE:g} to {MAX_SCALE:g}.")
+        if found.id in scales:
+            raise invalid(f"`{place}`: the adapter `{found.wanted.name}` is named twice.")
+        scales[found.id] = (found.wanted.name, one.scale)
+    return [scales[number] for number in sorted(scales) if scales[number][1]]
+
+
+def _find(one: LoraField, known: Sequence[Listed], place: str) -> Listed:
+    if (one.id is None) == (one.name is None):
+        raise invalid(f"`{place}`: expected either `id` or `name`.")
+    for listed in known:
+        if one.id == listed.id or one.name == listed.wanted.name:
+            return listed
+    wanted = f"the number {one.id}" if one.name is None else f"the name `{one.name[:64]}`"
+    names = ", ".join(f"{listed.id} `{listed.wanted.name}`" for listed in known[:32]) or "none at all"
+    raise invalid(f"`{place}`: no adapter has {wanted}; there are: {names}.")
+
+
+ADAPTERS = web.AppKey("adapters", AdapterBook)

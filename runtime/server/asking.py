@@ -1,0 +1,59 @@
+"""What the engine is asked, made of the fields that all dialects share."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from runtime.engine.protocol import Adapters, Generate
+from runtime.server.fields import GenerationFields, for_copy
+from runtime.server.problem import invalid
+from runtime.server.service import Service
+
+
+def requests(
+    service: Service,
+    body: GenerationFields,
+    contents: Sequence[Generate],
+    *,
+    adapters: Adapters | None,
+    copies: int = 1,
+    n_probs: int = 0,
+) -> list[Generate]:
+    """Return `copies` requests for each of `contents`, which hold what to continue and nothing else.
+
+    The i-th content's j-th copy is at i * copies + j. Raises: Problem that names a field.
+    """
+    facts = service.facts()
+    sampling = body.sampling(service.options.sampling, facts.n_vocab)
+    shared: dict[str, object] = {
+        "max_tokens": body.limit(service.options.max_tokens),
+        "stop": body.stops(),
+        "n_probs": n_probs,
+        "post_sampling": bool(body.post_sampling_probs),
+        "cache_prompt": service.options.cache_prompt if body.cache_prompt is None else body.cache_prompt,
+        "grammar": body.constraint(facts.n_vocab),
+        "adapters": adapters,
+        "n_keep": service.options.n_keep if body.n_keep is None else body.n_keep,
+        "n_discard": body.n_discard or 0,
+        "n_draft": -1 if body.n_draft is None else body.n_draft,
+    }
+    slot = _slot(body, facts.n_slots)
+    return [
+        msgspec.structs.replace(
+            content,
+            id=service.engine.new_id(),
+            sampling=for_copy(sampling, copy),
+            slot=slot if copy == 0 else -1,  # one slot computes one answer at a time
+            **shared,
+        )
+        for content in contents
+        for copy in range(copies)
+    ]
+
+
+def _slot(body: GenerationFields, n_slots: int) -> int:
+    if body.id_slot is None:
+        return -1
+    if body.id_slot >= n_slots:
+        raise invalid(f"`id_slot`: expected -1 or a slot from 0 to {n_slots - 1}.")
+    return body.id_slot
