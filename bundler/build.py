@@ -1,28 +1,25 @@
-"""The flow of `lmfile build`, top to bottom: model, adapters, launcher, image, our code, executable."""
+"""The flow of `lmfile build`, top to bottom: models, adapters, launcher, image, our code, executable."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bundler import adapters, app, container, models
+from bundler import adapters, app, container, model_members
 from bundler.console import Console
 from bundler.container import Contents, Part
 from bundler.launcher import launcher
 from bundler.runtime_image import RuntimeImage, runtime_image
 from bundler.share import license_file
-from runtime import gguf
 from runtime.errors import PayloadDamaged, UsageError
 from runtime.payload import RUNTIME_NAME, Model, Payload
-from runtime.payload.manifest import is_safe
 from runtime.version import VERSION
-
-NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to build: MODEL and the adapters as they were written, and the output; `name` None: the model's."""
+    """What to build: models and adapters as they were written, and the output; `name` None: the main model's."""
 
-    model: str
+    models: tuple[str, ...]
     output: Path
     target: str
     name: str | None = None
@@ -33,32 +30,30 @@ class Request:
 def build(request: Request, console: Console) -> None:
     """Build the executable and print its size. Raises: LmfileError; nothing is left of a failed build."""
     _check_output(request)
-    source = models.resolve(request.model, console.progress)
-    base = gguf.read(source.path)
-    model = _model(source, gguf.facts(base))
-    packed = adapters.packed(request.adapters, base)
+    models = model_members.packed(request.models, console.progress)
+    packed = adapters.packed(request.adapters, models[0].file)
     stub = launcher(request.target, console.progress)
     image = runtime_image(request.target, console.progress)
     contents = Contents(
-        name=request.name or source.name,
+        name=request.name or models[0].title,
         target=request.target,
         version=VERSION,
         launcher=stub,
         parts=[
             *app.parts(console.progress),
-            *_licenses(image, model),
-            Part(model.path, "model", source.path),
+            *_licenses(image, [model.record for model in models]),
+            *(model.part for model in models),
             *packed.parts,
             Part(RUNTIME_NAME, "runtime", image.archive),
         ],
         runtime=_runtime_facts(image),
         runtime_unpacked=image.unpacked_bytes,
-        models=[model],
+        models=[model.record for model in models],
         adapters=packed.records,
         created=container.created(),
     )
     size = container.write(request.output, contents, console.progress)
-    weights = source.path.stat().st_size + sum(part.size for part in packed.parts)
+    weights = sum(part.size for part in [*(model.part for model in models), *packed.parts])
     console.result(
         f"{request.output}: {size / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights"
         f" + {(size - weights) / 1e6:.1f} MB engine, runtime and page"
@@ -80,33 +75,19 @@ def _check_output(request: Request) -> None:
         ) from error
 
 
-def _model(source: models.Source, facts: gguf.Facts) -> Model:
-    return Model(
-        role="chat",
-        path=f"models/{_safe(source.path.name)}",
-        architecture=facts.architecture,
-        name=facts.name or source.name,
-        parameters=facts.parameters,
-        context_length=facts.context_length,
-        file_type=facts.file_type,
-        license=facts.license or source.license or NOT_STATED,
-    )
-
-
-def _safe(name: str) -> str:
-    """`name` with an underscore for each character that some system does not allow in a file's name."""
-    return "".join(character if is_safe("_" + character) else "_" for character in name)
-
-
-def _licenses(image: RuntimeImage, model: Model) -> list[Part]:
+def _licenses(image: RuntimeImage, models: Sequence[Model]) -> list[Part]:
     files = sorted(path for path in image.licenses.rglob("*") if path.is_file())
     texts = {path.relative_to(image.licenses).as_posix(): path.read_bytes() for path in files}
     texts["lmfile.txt"] = license_file().read_bytes()
+    texts["model.txt"] = "\n".join(map(_notice, models)).encode()
+    return [Part(f"LICENSES/{name}", "license", text) for name, text in texts.items()]
+
+
+def _notice(model: Model) -> str:
     notice = f"{model.name}\n\nFile: {model.path}\nLicense, as its publisher states it: {model.license}\n"
     if model.license.lower() == "apache-2.0":
         notice += "The text of the Apache License 2.0 is in lmfile.txt beside this file.\n"
-    texts["model.txt"] = notice.encode()
-    return [Part(f"LICENSES/{name}", "license", text) for name, text in texts.items()]
+    return notice
 
 
 def _runtime_facts(image: RuntimeImage) -> dict[str, object]:

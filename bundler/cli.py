@@ -21,9 +21,10 @@ lmfile turns model weights into one executable that anyone can download and run.
 usage: lmfile COMMAND [OPTION]…          lmfile COMMAND --help shows a command's options
 
 make an executable
-  build MODEL -o FILE     pack MODEL: the path of a .gguf file, or a known model:
+  build MODEL… -o FILE    pack MODEL: the path of a .gguf file, or a known model:
                           smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB);
-                          --adapter PATH packs a LoRA adapter with it
+                          --adapter PATH packs a LoRA adapter with it; further
+                          MODELs embed, rerank, or are other ones to chat with
 look into one
   inspect FILE            model, engine, members with offsets and hashes
   verify FILE             hold every byte against its hash
@@ -152,10 +153,16 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 def _build_parser() -> _Parser:
     parser = _Parser(
         prog="lmfile build",
-        description="Pack a model, the engine, the page and the API server into one executable.",
-        epilog="example: lmfile build ~/models/mine.gguf -o mine",
+        description="Pack one model or several, the engine, the page and the API server into one executable.",
+        epilog="example: lmfile build smollm2 ~/models/embedder.gguf -o mine",
     )
-    parser.add_argument("model", metavar="MODEL", help="the path of a .gguf file, or smollm2, or qwen2.5-coder-1.5b")
+    parser.add_argument(
+        "models",
+        metavar="[ROLE:][NAME=]MODEL",
+        nargs="+",
+        help="the path of a .gguf file, or smollm2, or qwen2.5-coder-1.5b; of several, requests choose one by NAME"
+        " (default: its file's), and ROLE is chat, embed, rerank or draft (default: what the file was made for)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the executable to write")
     parser.add_argument(
         "--adapter",
@@ -178,7 +185,7 @@ def _build(options: argparse.Namespace, console: Console) -> int:
 
     target = options.target or builder_target()
     adapters = tuple(options.adapter)
-    build(Request(options.model, options.output, target, options.name, options.force, adapters), console)
+    build(Request(tuple(options.models), options.output, target, options.name, options.force, adapters), console)
     return 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bundler.console import Console
 from bundler.executable import open_executable
-from runtime.payload import Adapter, Payload, Span
+from runtime.payload import Adapter, Model, Payload, Span
 
 
 def inspect(path: Path, as_json: bool, console: Console) -> None:
@@ -27,11 +27,7 @@ def _page(payload: Payload) -> list[str]:
         f"python    {manifest.runtime.get('python', '?')}",
         f"engine    llama-cpp-python {engine.get('llama_cpp_python', '?')}",
     ]
-    lines += [
-        f"model     {model.name}, {model.architecture}, {model.file_type}, {model.parameters / 1e6:,.0f}M parameters,"
-        f" {model.context_length:,} tokens, license {model.license}"
-        for model in manifest.models
-    ]
+    lines += [_model(model) for model in manifest.models]
     lines += [
         f"adapter   {adapter.name}, rank {adapter.rank}, {adapter.parameters / 1e6:,.1f}M parameters, {_when(adapter)}"
         for adapter in manifest.adapters
@@ -41,6 +37,11 @@ def _page(payload: Payload) -> list[str]:
     spans |= {member.path: Span(member.offset, member.size, member.sha256) for member in manifest.members}
     lines += [f"{span.size:>14,}  {span.offset:>14,}  {span.sha256[:16]}  {name}" for name, span in spans.items()]
     return lines
+
+
+def _model(model: Model) -> str:
+    size = f"{model.parameters / 1e6:,.0f}M parameters, {model.context_length:,} tokens"
+    return f"{model.role:<10}{model.name}, {model.architecture}, {model.file_type}, {size}, license {model.license}"
 
 
 def _when(adapter: Adapter) -> str:

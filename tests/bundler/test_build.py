@@ -12,7 +12,7 @@ from bundler import cli
 from bundler.container import Part
 from bundler.runtime_image import RuntimeImage
 from runtime.payload import Payload
-from tests.gguf_writer import ARRAY, STRING, TINY, gguf
+from tests.gguf_writer import ARRAY, STRING, TINY, U32, gguf
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +132,50 @@ def test_two_builds_are_identical(capsys: pytest.CaptureFixture[str], model: Pat
     first = output.read_bytes()
     build(capsys, model, "-o", output)
     assert output.read_bytes() == first
+
+
+def embedder() -> bytes:
+    return gguf({**TINY, "general.name": (STRING, "Vectors"), "llama.pooling_type": (U32, 1)})
+
+
+def test_several_models_in_one_executable(capsys: pytest.CaptureFixture[str], tmp_path: Path, output: Path) -> None:
+    chat, vectors = tmp_path / "chat.gguf", tmp_path / "vectors.gguf"
+    chat.write_bytes(gguf())
+    vectors.write_bytes(embedder())
+    wanted = [vectors, f"rerank:order={vectors}", f"draft:small={chat}", chat]
+    code, out, err = build(capsys, *wanted, "-o", output)
+    assert (code, err) == (0, "")
+    assert f"{4 * 1664 / 1e6:.1f} MB weights" in out
+    payload = Payload.open(output)
+    assert [(model.role, model.path, model.name) for model in payload.manifest.models] == [
+        ("chat", "models/chat.gguf", "Tiny"),
+        ("embed", "models/vectors.gguf", "Vectors"),
+        ("rerank", "models/order.gguf", "Vectors"),
+        ("draft", "models/small.gguf", "Tiny"),
+    ]
+    assert payload.manifest.name == "chat"
+    offsets = [member.offset for member in payload.by_role("model")]
+    assert [offset % 65_536 for offset in offsets] == [0, 0, 0, 0]
+    assert payload.verify(lambda _what, _done, _total: None) == []
+    assert cli.main(["inspect", str(output)]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{role:<10}" in shown for role in ("chat", "embed", "rerank", "draft"))
+
+
+def test_models_that_cannot_be_together(capsys: pytest.CaptureFixture[str], tmp_path: Path, output: Path) -> None:
+    chat, vectors, small = tmp_path / "chat.gguf", tmp_path / "vectors.gguf", tmp_path / "small.gguf"
+    chat.write_bytes(gguf())
+    vectors.write_bytes(embedder())
+    tokens = {key: value for key, value in TINY.items() if not key.startswith("tokenizer.ggml.to")}
+    short = ["<unk>", "<s>", "</s>", "<0x0A>", "a", "b", "c"]
+    tensors = [("token_embd.weight", (8, 7), 0), ("output_norm.weight", (8,), 0)]
+    small.write_bytes(gguf({**tokens, "tokenizer.ggml.tokens": (ARRAY, (STRING, short))}, tensors))
+    for wanted, exit_code, reason in [
+        ([chat, chat], 10, "another one is called `chat`; write NAME="),
+        ([chat, f"draft:a={chat}", f"draft:b={chat}"], 10, "two draft models"),
+        ([vectors, f"draft:{chat}"], 10, "of use to a chat model alone"),
+        ([chat, f"draft:{small}"], 22, "it knows 7 tokens and `chat` 8"),
+    ]:
+        code, _, err = build(capsys, *wanted, "-o", output)
+        assert (code, reason in err) == (exit_code, True), err
+        assert not output.exists()
