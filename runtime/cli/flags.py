@@ -42,6 +42,9 @@ class Options:
     lora_scaled: tuple[str, ...] = ()
     lora_dir: str | None = None
     lora_init_without_apply: bool = False
+    pooling: str = ""
+    reranking: bool = False
+    embd_normalize: int = 2
     ctx_size: int = 0
     gpu_layers: int = -1
     gpu: str = "auto"
@@ -127,6 +130,24 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
                 "vk",
             ),
         ),
+        Flag(
+            ("--pooling",),
+            "pooling",
+            "text",
+            "vectors of texts: none, mean, cls, last or rank; default: the model's",
+            "NAME",
+            choices=("none", "mean", "cls", "last", "rank"),
+        ),
+        Flag(("--reranking", "--rerank"), "reranking", "switch", "score documents: as --pooling rank"),
+        Flag(
+            ("--embd-normalize",),
+            "embd_normalize",
+            "int",
+            "scale vectors; -1: not, 0: by the greatest, 1: sum, 2: length",
+            "N",
+            -1,
+            1000,
+        ),
     ),
     "Server": (
         Flag(("--host",), "host", "text", "address to listen on", "ADDRESS"),
@@ -177,7 +198,7 @@ LEGACY_WITH_VALUE = frozenset(
     --threads-http --main-gpu -mg --split-mode -sm --tensor-split -ts --rope-scaling --rope-scale --rope-freq-base
     --rope-freq-scale --yarn-ext-factor --grp-attn-n -gan --grp-attn-w -gaw --load-mode -lm --numa --prio --poll
     --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical --mirostat
-    --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold --pooling
+    --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold
     --fit --gpu-memory --defrag-thold -dt --slot-save-path --draft --draft-max --draft-min --json-schema -j
     --grammar --grammar-file --control-vector -hf --hf-repo -mu --model-url --sleep-idle-seconds""".split()
 )

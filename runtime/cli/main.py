@@ -118,6 +118,7 @@ def _worker_config(options: Options, model: ModelSource, payload: Payload | None
         n_threads=options.threads,
         n_threads_batch=options.threads_batch,
         n_gpu_layers=0 if on_cpu else options.gpu_layers,
+        pooling="rank" if options.reranking else options.pooling,
     )
     if not (options.lora or options.lora_scaled or options.lora_dir or (payload and payload.manifest.adapters)):
         return config

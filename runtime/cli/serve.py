@@ -73,6 +73,7 @@ def _settings(options: Options, model: ModelSource, port: Port, machine: dict[st
         hardware=machine,
         sampling=sampling(options),
         max_tokens=options.predict,
+        embd_normalize=options.embd_normalize,
     )
 
 
