@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 
-.PHONY: help setup demo bundle test test-fast lint bench peers clean
+.PHONY: help setup demo bundle test test-fast lint bench proofs peers clean
 .DEFAULT_GOAL := help
 
 help:            ## list the targets
@@ -47,6 +47,9 @@ peers: $(VENV)/.build  ## build llama-server, llama-bench and llama-quantize fro
 
 bench: setup peers  ## compare with llama-server in one run; writes dist/bench.json
 	$(PY) -m tests.bench
+
+proofs: demo setup peers  ## the engine's tests in their long forms: 200 prompts, 300 schemas, 100 deaths, 500 clients that leave
+	$(PY) -m tests.drivers dist/smollm2
 
 clean:           ## remove dist/ and the virtual environment; the user cache stays
 	rm -rf dist $(VENV)
