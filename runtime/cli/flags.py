@@ -50,6 +50,13 @@ class Options:
     gpu: str = "auto"
     threads: int = -1
     threads_batch: int = -1
+    parallel: int = -1
+    context_shift: bool = False
+    keep: int = 0
+    no_cache_prompt: bool = False
+    draft_max: int = 0
+    model_draft: str | None = None
+    slot_save_path: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     api_key: str | None = None
@@ -149,6 +156,27 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
             1000,
         ),
     ),
+    "Many requests, long ones, fast ones": (
+        Flag(("-np", "--parallel"), "parallel", "int", "requests computed at once; -1: by memory", "N", -1, 256),
+        Flag(("--context-shift",), "context_shift", "switch", "drop the oldest tokens when the context is full"),
+        Flag(("--keep",), "keep", "int", "tokens that a shift keeps; -1: all of the prompt", "N", -1, INT_MAX),
+        Flag(
+            ("--no-cache-prompt",), "no_cache_prompt", "switch", "compute every prompt anew, unless a request objects"
+        ),
+        Flag(
+            ("--draft-max", "--draft", "--draft-n", "--spec-draft-n-max"),
+            "draft_max",
+            "int",
+            "tokens guessed ahead, from the text or by -md; 0: none",
+            "N",
+            0,
+            64,
+        ),
+        Flag(
+            ("-md", "--model-draft", "--spec-draft-model"), "model_draft", "file", "a smaller GGUF that guesses", "FILE"
+        ),
+        Flag(("--slot-save-path",), "slot_save_path", "file", "requests may save slots in this folder", "DIR"),
+    ),
     "Server": (
         Flag(("--host",), "host", "text", "address to listen on", "ADDRESS"),
         Flag(("--port",), "port", "int", "port to listen on; 0: any free one", "N", 0, 65535),
@@ -188,17 +216,17 @@ LEGACY_SWITCHES = frozenset(
     """--unsecure --confine-reads --v2 --cli --nologo --ascii --nothink --trap --fast --precise --no-mmap --mlock
     --embedding --embeddings --metrics --slots --no-slots --jinja --no-jinja --cont-batching -cb --no-cont-batching
     --no-warmup --warmup --log-disable --simple-io --no-display-prompt --no-perf --perf --offline --no-webui --no-ui
-    --props --context-shift --no-context-shift --kv-unified -kvu --swa-full --flash-attn-off --interactive
+    --props --cache-prompt --no-context-shift --kv-unified -kvu --swa-full --flash-attn-off --interactive
     --no-penalize-nl --special --escape --no-escape -e --recompile --nocompile --fit-off --color -i -cnv -no-cnv
     --check-tensors --numa-off --silent-prompt --quiet --verbose -v""".split()
 )
 LEGACY_WITH_VALUE = frozenset(
-    """-b --batch-size -ub --ubatch-size -fa --flash-attn -np --parallel -ctk --cache-type-k -ctv --cache-type-v
-    --keep --image --mmproj --timeout -to --url-prefix --api-prefix --path --log-file --log-prefix --log-verbosity -lv
+    """-b --batch-size -ub --ubatch-size -fa --flash-attn -ctk --cache-type-k -ctv --cache-type-v
+    --image --mmproj --timeout -to --url-prefix --api-prefix --path --log-file --log-prefix --log-verbosity -lv
     --threads-http --main-gpu -mg --split-mode -sm --tensor-split -ts --rope-scaling --rope-scale --rope-freq-base
     --rope-freq-scale --yarn-ext-factor --grp-attn-n -gan --grp-attn-w -gaw --load-mode -lm --numa --prio --poll
     --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical --mirostat
     --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold
-    --fit --gpu-memory --defrag-thold -dt --slot-save-path --draft --draft-max --draft-min --json-schema -j
+    --fit --gpu-memory --defrag-thold -dt --draft-min --json-schema -j
     --grammar --grammar-file --control-vector -hf --hf-repo -mu --model-url --sleep-idle-seconds""".split()
 )

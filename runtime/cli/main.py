@@ -7,7 +7,7 @@ import sys
 from runtime.cli import about, signals
 from runtime.cli.flags import Options
 from runtime.cli.parse import parse
-from runtime.cli.source import ModelSource, find_model, own_payload
+from runtime.cli.source import ModelSource, find_draft, find_model, own_payload
 from runtime.console import Console
 from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import Worker, launch
@@ -109,6 +109,7 @@ def _launch(options: Options, model: ModelSource, payload: Payload | None, conso
 
 def _worker_config(options: Options, model: ModelSource, payload: Payload | None) -> WorkerConfig:
     on_cpu = options.gpu.startswith("disable")
+    draft = find_draft(options)
     config = WorkerConfig(
         model_path=str(model.path),
         offset=model.offset,
@@ -118,6 +119,10 @@ def _worker_config(options: Options, model: ModelSource, payload: Payload | None
         n_threads=options.threads,
         n_threads_batch=options.threads_batch,
         n_gpu_layers=0 if on_cpu else options.gpu_layers,
+        n_parallel=options.parallel or -1,
+        context_shift=options.context_shift,
+        n_draft=options.draft_max,
+        draft_path=str(draft.path) if draft else "",
         pooling="rank" if options.reranking else options.pooling,
     )
     if not (options.lora or options.lora_scaled or options.lora_dir or (payload and payload.manifest.adapters)):

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from runtime import hardware
 from runtime.cli.browser import open_browser
@@ -15,7 +16,7 @@ from runtime.engine.client import EngineClient
 from runtime.engine.fleet import Fleet, Model
 from runtime.engine.launch import Worker
 from runtime.engine.routing import ModelEntry
-from runtime.errors import LmfileError
+from runtime.errors import LmfileError, UsageError
 from runtime.server.options import ServerOptions
 from runtime.server.serve import serve as serve_http
 from runtime.server.stop import Stop
@@ -73,8 +74,22 @@ def _settings(options: Options, model: ModelSource, port: Port, machine: dict[st
         hardware=machine,
         sampling=sampling(options),
         max_tokens=options.predict,
+        cache_prompt=not options.no_cache_prompt,
+        n_keep=options.keep,
+        slot_dir=_slot_dir(options),
         embd_normalize=options.embd_normalize,
     )
+
+
+def _slot_dir(options: Options) -> Path | None:
+    if options.slot_save_path is None:
+        return None
+    folder = Path(options.slot_save_path).absolute()
+    if not folder.is_dir():
+        raise UsageError(
+            f"Reading the command line: --slot-save-path is `{folder}`, which is no folder; make it first."
+        )
+    return folder
 
 
 def _announcement(options: Options, port: Port, console: Console) -> Callable[[], None]:

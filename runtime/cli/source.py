@@ -45,6 +45,11 @@ def find_model(options: Options, payload: Payload | None) -> ModelSource:
     return ModelSource(payload.path, member.offset, member.size, payload.manifest.name, foreign=False)
 
 
+def find_draft(options: Options) -> ModelSource | None:
+    """Return where the weights lie that guess ahead; None without. Raises: ModelNotFound, ModelInvalid."""
+    return _foreign(Path(options.model_draft)) if options.model_draft else None
+
+
 def chat_model(payload: Payload) -> tuple[Model, Member]:
     """The packed model that answers, and where it lies. Raises: PayloadDamaged without one."""
     for model in payload.manifest.models:

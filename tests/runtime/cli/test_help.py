@@ -4,7 +4,7 @@ from runtime.cli.flags import FLAGS
 from runtime.cli.help import help_page
 from runtime.errors import LmfileError
 
-SCREEN_LINES = 60
+SCREEN_LINES = 75
 SCREEN_COLUMNS = 120
 
 
