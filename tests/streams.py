@@ -60,8 +60,8 @@ class Stream:
 
     @property
     def events(self) -> list[Any]:
-        """The JSON of each event."""
-        lines = (line.partition(": ") for line in self.body.splitlines())
+        """The JSON of each event that came whole."""
+        lines = (line.partition(": ") for line in self.body.split("\n")[:-1])
         return [json.loads(data) for name, _, data in lines if name in ("data", "error") and data != "[DONE]"]
 
     @property

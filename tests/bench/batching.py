@@ -17,7 +17,7 @@ from tests.streams import Stream
 CLIENTS = (8, 16)
 TURNS = 3
 TOKENS = 128
-BUSY_TURNS = 5
+BUSY_TURNS = 3
 TOKENS_PER_SLOT = 512
 
 
