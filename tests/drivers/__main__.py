@@ -19,8 +19,6 @@ from tests.serving import Server, serving
 
 LLAMA_SERVER = Path(__file__).resolve().parent.parent.parent / "dist/peers/llama-server"
 KILLS, LEAVERS, SCHEMAS = 100, 500, 300
-KILL_PAUSE_S = 15.0
-"""Five deaths within a minute are the end of trying."""
 N_CTX = 1024
 
 Outcome = tuple[object, bool]
@@ -62,8 +60,8 @@ def _shapes(executable: Path) -> Outcome:
 
 
 def _deaths(executable: Path) -> Outcome:
-    with _server(executable, "-np", str(deaths.STREAMS)) as server:
-        result = deaths.kill_repeatedly(server, KILLS, KILL_PAUSE_S)
+    with _server(executable, *deaths.FLAGS) as server:
+        result = deaths.kill_repeatedly(server, KILLS)
     return result, not result.wrong and result.recovered == KILLS
 
 

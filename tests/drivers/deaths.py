@@ -11,6 +11,7 @@ from tests.serving import Server
 from tests.streams import Streams, streams
 
 STREAMS = 20
+FLAGS = ("-np", str(STREAMS), "--max-restarts", "0")
 SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGSTOP)
 TOLD_WITHIN_S = 2.0
 UNDER_WAY_LIMIT_S = 30.0
@@ -29,8 +30,8 @@ class Deaths:
     wrong: list[str] = field(default_factory=list)
 
 
-def kill_repeatedly(server: Server, kills: int, pause_s: float = 0.0) -> Deaths:
-    """Kill the worker `kills` times under STREAMS streams; `pause_s` between two of them."""
+def kill_repeatedly(server: Server, kills: int) -> Deaths:
+    """Kill the worker `kills` times under STREAMS streams; the server was started with FLAGS."""
     moments, result = random.Random(SEED), Deaths()
     for number in range(kills):
         with streams(server.port) as opened:
@@ -38,7 +39,6 @@ def kill_repeatedly(server: Server, kills: int, pause_s: float = 0.0) -> Deaths:
         server.wait_ready()
         answer = server.post("/completion", {"prompt": f"Number {number} is", "n_predict": 2, "temperature": 0})
         result.recovered += answer["stop"] is True
-        time.sleep(pause_s)
     if server.running.ended:
         result.wrong.append("the front has ended")
     return result

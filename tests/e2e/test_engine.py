@@ -15,8 +15,7 @@ from tests.serving import Server, serving
 
 EVERY = 9
 """23 of the 200 prompts."""
-KILLS = 4
-"""The fifth death within a minute would be the end of trying."""
+KILLS = 8
 LEAVERS = 100
 SCHEMAS = 12
 N_CTX = 1024
@@ -61,6 +60,6 @@ def test_bad_requests_are_refused(executable: Path, env: dict[str, str]) -> None
 
 
 def test_a_worker_that_dies_under_many_streams(executable: Path, env: dict[str, str]) -> None:
-    with serving(executable, "-t", "1", "-np", str(deaths.STREAMS), env=env) as server:
+    with serving(executable, "-t", "1", *deaths.FLAGS, env=env) as server:
         result = deaths.kill_repeatedly(server, KILLS)
     assert (result.wrong, result.recovered) == ([], KILLS), result
