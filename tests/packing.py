@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bundler import container, fetch
 from bundler.container import Contents, Part
-from runtime.payload import Model
+from runtime.payload import Adapter, Model
 from tests.gguf_writer import gguf
 
 APP = {
@@ -16,7 +16,11 @@ APP = {
 
 
 def contents(
-    folder: Path, model: Path | bytes | None = None, app: dict[str, bytes] | None = None, extra: Sequence[Part] = ()
+    folder: Path,
+    model: Path | bytes | None = None,
+    app: dict[str, bytes] | None = None,
+    extra: Sequence[Part] = (),
+    adapters: Sequence[Adapter] = (),
 ) -> Contents:
     """Contents whose launcher and runtime are 70,000 and 50,000 bytes that mean nothing."""
     launcher = folder / "launcher"
@@ -39,6 +43,7 @@ def contents(
         runtime={"sha256": "0" * 64, "python": "3.13", "engine": {"llama_cpp_python": "0.3.36"}, "unpacked": 1},
         runtime_unpacked=1,
         models=[Model("chat", "models/tiny model.gguf", "llama", "Tiny", 64, 64, "F32", "mit")],
+        adapters=adapters,
     )
 
 
