@@ -4,7 +4,7 @@ import sys
 
 from runtime.cli.flags import Options
 from runtime.cli.help import help_page
-from runtime.cli.source import chat_model
+from runtime.cli.source import main_model
 from runtime.console import Console
 from runtime.errors import UsageError
 from runtime.payload import Payload
@@ -43,7 +43,7 @@ def _version(payload: Payload | None) -> str:
     if payload is None:
         return f"lmfile {VERSION}, Python {sys.version.split()[0]}, unpacked"
     manifest = payload.manifest
-    model, member = chat_model(payload)
+    model, member = main_model(payload)
     runtime = manifest.runtime
     return (
         f"{manifest.name}: lmfile {manifest.lmfile} for {manifest.target}\n"

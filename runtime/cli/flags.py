@@ -45,6 +45,11 @@ class Options:
     pooling: str = ""
     reranking: bool = False
     embd_normalize: int = 2
+    models_dir: str | None = None
+    models_max: int = 4
+    sleep_idle_seconds: int = -1
+    max_restarts: int = 5
+    step_timeout: int = 60
     ctx_size: int = 0
     gpu_layers: int = -1
     gpu: str = "auto"
@@ -182,6 +187,21 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--port",), "port", "int", "port to listen on; 0: any free one", "N", 0, 65535),
         Flag(("--nobrowser", "--no-browser"), "nobrowser", "switch", "do not open the browser"),
         Flag(("--api-key-file",), "api_key_file", "file", "file with API keys, one per line", "FILE"),
+        Flag(("--models-dir",), "models_dir", "file", "offer the GGUFs of this folder, too, by their names", "DIR"),
+        Flag(("--models-max",), "models_max", "int", "models in memory at once; 0: any number", "N", 0, INT_MAX),
+        Flag(
+            ("--sleep-idle-seconds",),
+            "sleep_idle_seconds",
+            "int",
+            "free the memory of unused models; -1: never",
+            "N",
+            -1,
+            INT_MAX,
+        ),
+        Flag(
+            ("--max-restarts",), "max_restarts", "int", "crashes within a minute to give up at; 0: never", "N", 0, 1000
+        ),
+        Flag(("--step-timeout",), "step_timeout", "int", "seconds after which a step hangs; 0: never", "N", 0, INT_MAX),
         Flag(("--allow-host",), "allow_host", "text", "further names to answer to, with commas", "NAME:PORT"),
         Flag(("--api-key",), "api_key", "text", "API key (a file or LMFILE_API_KEY hides it better)", "KEY"),
     ),
@@ -228,5 +248,5 @@ LEGACY_WITH_VALUE = frozenset(
     --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical --mirostat
     --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold
     --fit --gpu-memory --defrag-thold -dt --draft-min --json-schema -j
-    --grammar --grammar-file --control-vector -hf --hf-repo -mu --model-url --sleep-idle-seconds""".split()
+    --grammar --grammar-file --control-vector -hf --hf-repo -mu --model-url""".split()
 )

@@ -97,7 +97,7 @@ def _serve(options: Options, model: ModelSource, payload: Payload | None, consol
 
     gc.freeze()
     gc.enable()
-    return serve(options, model, worker, port, console)
+    return serve(options, model, payload, worker, port, console)
 
 
 def _launch(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> Worker:
@@ -109,12 +109,12 @@ def _launch(options: Options, model: ModelSource, payload: Payload | None, conso
 
 def _worker_config(options: Options, model: ModelSource, payload: Payload | None) -> WorkerConfig:
     on_cpu = options.gpu.startswith("disable")
-    draft = find_draft(options)
+    draft = find_draft(options, payload)
     config = WorkerConfig(
         model_path=str(model.path),
         offset=model.offset,
         size=model.size,
-        name=options.alias or model.name,
+        name=(options.alias or model.name).partition(",")[0],
         n_ctx=options.ctx_size,
         n_threads=options.threads,
         n_threads_batch=options.threads_batch,
@@ -123,7 +123,10 @@ def _worker_config(options: Options, model: ModelSource, payload: Payload | None
         context_shift=options.context_shift,
         n_draft=options.draft_max,
         draft_path=str(draft.path) if draft else "",
+        draft_offset=draft.offset if draft else 0,
+        draft_size=draft.size if draft else 0,
         pooling="rank" if options.reranking else options.pooling,
+        step_timeout_s=options.step_timeout,
     )
     if not (options.lora or options.lora_scaled or options.lora_dir or (payload and payload.manifest.adapters)):
         return config

@@ -2,10 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runtime import hardware
+from runtime.cli import models
 from runtime.cli.browser import open_browser
 from runtime.cli.flags import Options
 from runtime.cli.port import Port
@@ -17,6 +18,7 @@ from runtime.engine.fleet import Fleet, Model
 from runtime.engine.launch import Worker
 from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError, UsageError
+from runtime.payload import Payload
 from runtime.server.options import ServerOptions
 from runtime.server.serve import serve as serve_http
 from runtime.server.stop import Stop
@@ -25,24 +27,27 @@ from runtime.version import VERSION
 EXIT_INTERRUPTED = 130
 
 
-def serve(options: Options, model: ModelSource, worker: Worker, port: Port, console: Console) -> int:
+def serve(
+    options: Options, model: ModelSource, payload: Payload | None, worker: Worker, port: Port, console: Console
+) -> int:
     """Serve until told to stop; return the exit code.
 
     Raises: the engine's error when it never came up; an engine that dies later is replaced.
     """
-    return asyncio.run(_serve(options, model, worker, port, console))
+    listed = models.entries(options, payload, model, worker.config, console)
+    return asyncio.run(_serve(options, listed, worker, port, console))
 
 
-async def _serve(options: Options, model: ModelSource, worker: Worker, port: Port, console: Console) -> int:
-    engine = EngineClient(worker.config, worker)
-    fleet = Fleet([Model(ModelEntry(options.alias or model.name, worker.config), engine)])
+async def _serve(options: Options, listed: Sequence[ModelEntry], worker: Worker, port: Port, console: Console) -> int:
+    fleet = _fleet(options, listed, worker)
+    engine = fleet.main.engine
     stop = Stop()
     machine: dict[str, object] = {}
     with stop.on_signals():
         try:
             await fleet.start()
             watch = asyncio.create_task(_watch(engine, machine, stop, console))
-            settings = _settings(options, model, port, machine)
+            settings = _settings(options, listed[0], port, machine)
             await serve_http(port.sockets, settings, fleet, stop, _announcement(options, port, console))
             watch.cancel()
         finally:
@@ -50,6 +55,13 @@ async def _serve(options: Options, model: ModelSource, worker: Worker, port: Por
     if engine.failure and engine.facts is None:
         raise engine.failure
     return EXIT_INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+def _fleet(options: Options, listed: Sequence[ModelEntry], worker: Worker) -> Fleet:
+    main, *others = listed
+    offered = [Model(main, EngineClient(main.config, worker, options.max_restarts))]
+    offered += [Model(entry, EngineClient(entry.config, max_deaths=options.max_restarts)) for entry in others]
+    return Fleet(offered, models.limits(options))
 
 
 async def _watch(engine: EngineClient, machine: dict[str, object], stop: Stop, console: Console) -> None:
@@ -64,10 +76,10 @@ async def _watch(engine: EngineClient, machine: dict[str, object], stop: Stop, c
     console.note(report.line(facts))
 
 
-def _settings(options: Options, model: ModelSource, port: Port, machine: dict[str, object]) -> ServerOptions:
+def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str, object]) -> ServerOptions:
     return ServerOptions(
-        alias=options.alias or model.name,
-        model_path=str(model.path),
+        alias=main.name,
+        model_path=main.config.model_path,
         build=f"lmfile {VERSION}",
         keys=port.keys,
         allow_hosts=tuple(filter(None, (options.allow_host or "").split(","))),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runtime.cli.flags import Options
+from runtime.engine.routing import ROLES, Role
 from runtime.errors import ModelNotFound, PayloadDamaged, UsageError
 from runtime.payload import Member, Model, Payload
 
@@ -24,6 +25,7 @@ class ModelSource(NamedTuple):
     size: int
     name: str
     foreign: bool
+    role: Role = "chat"
 
 
 def own_payload() -> Payload | None:
@@ -41,22 +43,31 @@ def find_model(options: Options, payload: Payload | None) -> ModelSource:
         return _foreign(Path(options.model))
     if payload is None:
         raise UsageError("Starting without a packed model: there is none in a checkout; name a GGUF with -m FILE.")
-    member = chat_model(payload)[1]
-    return ModelSource(payload.path, member.offset, member.size, payload.manifest.name, foreign=False)
+    model, member = main_model(payload)
+    role = ROLES.get(model.role, "chat")
+    return ModelSource(payload.path, member.offset, member.size, payload.manifest.name, foreign=False, role=role)
 
 
-def find_draft(options: Options) -> ModelSource | None:
+def find_draft(options: Options, payload: Payload | None) -> ModelSource | None:
     """Return where the weights lie that guess ahead; None without. Raises: ModelNotFound, ModelInvalid."""
-    return _foreign(Path(options.model_draft)) if options.model_draft else None
-
-
-def chat_model(payload: Payload) -> tuple[Model, Member]:
-    """The packed model that answers, and where it lies. Raises: PayloadDamaged without one."""
+    if options.model_draft:
+        return _foreign(Path(options.model_draft))
+    if payload is None or options.model is not None:
+        return None
     for model in payload.manifest.models:
         member = payload.member(model.path)
-        if model.role == "chat" and member is not None:
+        if model.role == "draft" and member is not None:
+            return ModelSource(payload.path, member.offset, member.size, model.name, foreign=False)
+    return None
+
+
+def main_model(payload: Payload) -> tuple[Model, Member]:
+    """The packed model that every start loads, and where it lies. Raises: PayloadDamaged without one."""
+    for model in payload.manifest.models:
+        member = payload.member(model.path)
+        if model.role != "draft" and member is not None:
             return model, member
-    raise PayloadDamaged(payload.path, "no chat model is packed")
+    raise PayloadDamaged(payload.path, "no model is packed")
 
 
 def _foreign(path: Path) -> ModelSource:
@@ -66,5 +77,5 @@ def _foreign(path: Path) -> ModelSource:
         raise ModelNotFound(path)
     from runtime import gguf  # 6 ms that the packed model does not need
 
-    gguf.read(path)
-    return ModelSource(path.absolute(), 0, path.stat().st_size, path.stem, foreign=True)
+    role = gguf.role(gguf.read(path))
+    return ModelSource(path.absolute(), 0, path.stat().st_size, path.stem, foreign=True, role=role)

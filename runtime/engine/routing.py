@@ -13,6 +13,9 @@ Role = Literal["chat", "embed", "rerank"]
 Need = Literal["generate", "embed", "rerank"]
 
 ROLE_FOR: dict[Need, Role] = {"generate": "chat", "embed": "embed", "rerank": "rerank"}
+ROLES: dict[str, Role] = {role: role for role in ROLE_FOR.values()}
+"""By the words that stand for them in a file."""
+
 NO_NAMES = ("", "default")
 """What a client writes that leaves the choice to the server."""
 

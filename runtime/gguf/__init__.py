@@ -5,7 +5,7 @@ possible; `facts` only if the pinned engine runs it. Nothing native sees a file
 before both have passed.
 """
 
-from runtime.gguf.facts import Facts, Role, facts
+from runtime.gguf.facts import Facts, Role, facts, role
 from runtime.gguf.reader import Gguf, Tensor, read
 
-__all__ = ["Facts", "Gguf", "Role", "Tensor", "facts", "read"]
+__all__ = ["Facts", "Gguf", "Role", "Tensor", "facts", "read", "role"]

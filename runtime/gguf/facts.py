@@ -74,7 +74,7 @@ def facts(gguf: Gguf) -> Facts:
     _check_experts(gguf, architecture, layers)
     _check_rope(gguf, architecture)
     return Facts(
-        role=_role(gguf, architecture),
+        role=role(gguf),
         architecture=architecture,
         name=gguf.text("general.name") or "",
         parameters=sum(_elements(tensor.shape) for tensor in gguf.tensors.values()),
@@ -110,8 +110,9 @@ def _architecture(gguf: Gguf) -> str:
     return name
 
 
-def _role(gguf: Gguf, architecture: str) -> Role:
-    """A model that pools the vectors of its tokens was made for that; one that pools nothing chats."""
+def role(gguf: Gguf) -> Role:
+    """Return what a model was made for: one that pools the vectors of its tokens, for that; any other chats."""
+    architecture = gguf.text("general.architecture")
     pooling = gguf.integer(f"{architecture}.pooling_type")
     if pooling == POOLING_RANK:
         return "rerank"

@@ -1,0 +1,88 @@
+"""The models that the server offers: the main one, the others of the executable, and those of `--models-dir`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from runtime import gguf
+from runtime.adapters.catalogue import Catalogue
+from runtime.cli.flags import Options
+from runtime.cli.source import ModelSource
+from runtime.console import Console
+from runtime.engine.config import WorkerConfig
+from runtime.engine.fleet import Limits
+from runtime.engine.routing import ROLES, ModelEntry, Role
+from runtime.errors import LmfileError, ModelNotFound
+from runtime.payload import Payload
+
+NO_LIMIT = 1_000_000
+
+
+def entries(
+    options: Options, payload: Payload | None, main: ModelSource, config: WorkerConfig, console: Console
+) -> list[ModelEntry]:
+    """Return them with the main one first, which runs as `config` says.
+
+    Files of the folder that are no models of this engine are left out with a warning, and so is
+    one whose name is taken. Raises: ModelNotFound without the folder.
+    """
+    names = [name for name in (options.alias or "").split(",") if name] or [main.name]
+    known = [ModelEntry(names[0], config, main.role, (*names[1:], main.name, main.path.stem), _adapters(config))]
+    if payload:
+        known += [entry for entry in _packed(payload, config) if main.foreign or entry.config.offset != main.offset]
+    for entry in _in_folder(options.models_dir, config, console):
+        if entry.name in [one.name for one in known]:
+            console.warning(f"`{entry.config.model_path}` is left out: another model is called `{entry.name}`")
+        elif Path(entry.config.model_path) != main.path:
+            known.append(entry)
+    return known
+
+
+def limits(options: Options) -> Limits:
+    """What the flags say about how many models are in memory, and for how long."""
+    return Limits(max_loaded=options.models_max or NO_LIMIT, sleep_idle_s=options.sleep_idle_seconds)
+
+
+def _adapters(config: WorkerConfig) -> tuple[str, ...]:
+    """Names of adapters, each of which means the main model with it."""
+    if not config.adapters and not config.lora_dir:
+        return ()
+    return tuple(listed.wanted.name for listed in Catalogue.of(config).all())
+
+
+def _packed(payload: Payload, config: WorkerConfig) -> Iterator[ModelEntry]:
+    for model in payload.manifest.models:
+        member = payload.member(model.path)
+        role: Role | None = ROLES.get(model.role)
+        if member and role:
+            name = Path(model.path).stem
+            yield ModelEntry(name, _other(config, name, payload.path, member.offset, member.size), role, (model.name,))
+
+
+def _in_folder(folder: str | None, config: WorkerConfig, console: Console) -> Iterator[ModelEntry]:
+    if folder is None:
+        return
+    if not Path(folder).is_dir():
+        raise ModelNotFound(folder, "--models-dir is not a folder")
+    for path in sorted(Path(folder).absolute().glob("*.gguf")):
+        try:
+            role = gguf.facts(gguf.read(path)).role
+        except LmfileError as refusal:
+            console.warning(str(refusal))
+        else:
+            yield ModelEntry(path.stem, _other(config, path.stem, path, 0, path.stat().st_size), role)
+
+
+def _other(main: WorkerConfig, name: str, path: Path, offset: int, size: int) -> WorkerConfig:
+    """The settings of the main model without those that are about its weights."""
+    return main._replace(
+        name=name,
+        model_path=str(path),
+        offset=offset,
+        size=size,
+        pooling="",
+        adapters="",
+        lora_dir="",
+        draft_path="",
+        draft_offset=0,
+        draft_size=0,
+    )
