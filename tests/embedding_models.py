@@ -33,7 +33,7 @@ def minilm_gguf() -> Path:
 
 def reranker_gguf() -> Path:
     """One layer, 8 MB: scores a document by the share of its and the query's words that stand twice."""
-    return _made("overlap-reranker-F16.gguf", "rank", lambda: (_reranker_config(), _reranker_weights(_words())))
+    return _made("overlap-reranker-F16.gguf", "rank", lambda: (overlap_config(), overlap_weights(_words())))
 
 
 def _made(filename: str, pooling: str, parts: Callable[[], tuple[Mapping[str, Any], Weights]]) -> Path:
@@ -60,12 +60,12 @@ def _words() -> list[str]:
     return _file("vocab.txt").decode().splitlines()
 
 
-def _reranker_config() -> Mapping[str, Any]:
+def overlap_config() -> Mapping[str, Any]:
     shape = {"hidden_size": WIDTH, "intermediate_size": 32, "num_attention_heads": 1, "num_hidden_layers": 1}
     return {**_config(), **shape}
 
 
-def _reranker_weights(words: list[str]) -> Weights:
+def overlap_weights(words: list[str]) -> Weights:
     """Each word is a vector of random signs, so that two words hardly look alike.
 
     A token shares its attention between the tokens of its own word and [CLS], the only one

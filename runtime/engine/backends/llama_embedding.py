@@ -96,9 +96,12 @@ class _Context:
 
     def run(self, texts: list[list[int]]) -> list[list[bytes]]:
         """Compute texts that fit, in one native call. Raises: EngineFailed."""
+        native, batch = self._native, self._batch.fill(texts)
         if self._memory:
-            self._native.llama_memory_clear(self._memory, False)
-        status = self._native.llama_decode(self._handle, self._batch.fill(texts))
+            native.llama_memory_clear(self._memory, False)
+            status = native.llama_decode(self._handle, batch)
+        else:
+            status = native.llama_encode(self._handle, batch)
         if status:
             raise EngineFailed(f"Computing {len(texts)} texts: llama.cpp refused them (status {status}).")
         return list(self._rows(texts))

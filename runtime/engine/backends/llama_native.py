@@ -227,6 +227,7 @@ LLAMA: dict[str, Signature] = {
     "llama_memory_seq_rm": (c_bool, (c_void_p, c_int32, c_int32, c_int32)),
     "llama_memory_seq_pos_min": (c_int32, (c_void_p, c_int32)),
     "llama_memory_seq_pos_max": (c_int32, (c_void_p, c_int32)),
+    "llama_encode": (c_int32, (c_void_p, Batch)),
     "llama_decode": (c_int32, (c_void_p, Batch)),
     "llama_batch_init": (Batch, (c_int32, c_int32, c_int32)),
     "llama_get_logits_ith": (POINTER(c_float), (c_void_p, c_int32)),
