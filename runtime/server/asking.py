@@ -24,6 +24,8 @@ def requests(
     The i-th content's j-th copy is at i * copies + j. Raises: Problem that names a field.
     """
     facts = service.facts()
+    if not facts.generates:
+        raise invalid(f"The model `{service.options.alias}` makes vectors of texts and cannot continue one.")
     sampling = body.sampling(service.options.sampling, facts.n_vocab)
     shared: dict[str, object] = {
         "max_tokens": body.limit(service.options.max_tokens),

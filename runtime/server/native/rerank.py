@@ -38,7 +38,7 @@ class RerankBody(msgspec.Struct, kw_only=True):
         else:
             found = [one if isinstance(one, str) else one.text for one in self.documents or []]
         if not found:
-            raise invalid("`documents`: expected at least one text.")
+            raise invalid(f"`{'documents' if self.texts is None else 'texts'}`: expected at least one text.")
         return found
 
 
