@@ -32,6 +32,6 @@ def _compiled(package: Path, progress: fetch.Progress) -> Path:
 
     def make(staging: Path) -> None:
         jobs = [(str(file), name, str(staging / f"{name}c")) for file, name in zip(sources, names, strict=True)]
-        analysis.run(python, script, {"jobs": jobs, "lazy": []}, [], staging)
+        analysis.run(python, script, {"jobs": jobs, "lazy": [], "bare": []}, [], staging)
 
     return store.once("app", store.recipe_hash(python.root.name, names, script, *sources), make)

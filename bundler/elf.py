@@ -2,7 +2,7 @@
 
 Only the program headers and the dynamic section count: that is what the loader reads,
 and section headers may be stripped. The gate keeps a runtime image runnable
-wherever glibc is at least the declared floor.
+wherever glibc is at least the declared floor. `loosen` helps files over it that can do without what is newer.
 """
 
 import struct
@@ -22,14 +22,16 @@ _LITTLE_ENDIAN_64 = b"\x02\x01"
 _MACHINES = {62: "x86_64", 183: "aarch64"}
 _PT_LOAD, _PT_DYNAMIC = 1, 2
 _DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SYMTAB, _DT_SONAME = 0, 1, 5, 6, 14
-_DT_GNU_HASH, _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFEF5, 0x6FFFFFFE, 0x6FFFFFFF
+_DT_GNU_HASH, _DT_VERSYM, _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFE, 0x6FFFFFFF
 _SYMBOL_BYTES = 24
+_WEAK_SYMBOL, _WEAK_VERSION = 2, 2
+_VERSION_INDEX = 0x7FFF
 _NOT_A_NUMBER = (1 << 31,)  # GLIBC_PRIVATE and GLIBC_ABI_DT_RELR: above every floor
 
 
 @dataclass(frozen=True)
 class Elf:
-    """One file: `needed` are library names, `versions` the symbol versions it wants, by library.
+    """One file: `needed` are library names, `versions` the symbol versions it cannot do without, by library.
 
     `exports` are the symbols that others can link to, sorted.
     """
@@ -78,6 +80,27 @@ def read(path: Path) -> Elf:
         return _Reader(path).elf()
     except (struct.error, ValueError, LookupError, OverflowError) as error:
         raise BuildFailed("an image", f"`{path}` is not a sound 64-bit ELF file ({error})") from error
+
+
+def loosen(path: Path) -> int:
+    """Mark symbol versions that only weak symbols want as weak themselves; return how many were not.
+
+    A program asks at run time whether a weak symbol is there, but the loader refuses a file for
+    the mere name of a version that it does not have, unless that is marked so. Rust's
+    standard library takes `gettid` and `statx` so, and lld leaves the mark out.
+    """
+    if not _is_elf(path):
+        return 0
+    data = bytearray(path.read_bytes())
+    try:
+        places = list(_Reader(path).loosenable())
+    except (struct.error, ValueError, LookupError, OverflowError) as error:
+        raise BuildFailed("an image", f"`{path}` is not a sound 64-bit ELF file ({error})") from error
+    for place in places:
+        struct.pack_into("<H", data, place, _WEAK_VERSION)
+    if places:
+        path.write_bytes(data)
+    return len(places)
 
 
 def _complaints(elf: Elf, floor: str, machine: str | None, present: set[str]) -> Iterator[str]:
@@ -159,23 +182,53 @@ class _Reader:
                 last_of_chain = self._data[chains + (index - first) * 4] & 1
                 index += 1
 
+    def loosenable(self) -> Iterator[int]:
+        """Yield the file offset of the flags of each version that no strong symbol wants."""
+        bindings: dict[int, set[int]] = {}
+        for index, binding in self._imports():
+            bindings.setdefault(index, set()).add(binding)
+        for _, versions in self._versions():
+            for place, flags, index, _ in versions:
+                if not flags & _WEAK_VERSION and bindings.get(index) == {_WEAK_SYMBOL}:
+                    yield place
+
+    def _imports(self) -> Iterator[tuple[int, int]]:
+        """Yield (index of its version, binding) of each undefined symbol: these come before the hashed ones."""
+        entries = dict(self._dynamic)
+        if _DT_GNU_HASH not in entries or _DT_VERSYM not in entries:
+            return
+        symbols, versions = self._offset(entries[_DT_SYMTAB]), self._offset(entries[_DT_VERSYM])
+        (first,) = struct.unpack_from("<I", self._data, self._offset(entries[_DT_GNU_HASH]) + 4)
+        for index in range(1, first):
+            info, _, section = struct.unpack_from("<BBH", self._data, symbols + index * _SYMBOL_BYTES + 4)
+            (version,) = struct.unpack_from("<H", self._data, versions + index * 2)
+            if section == 0:
+                yield version & _VERSION_INDEX, info >> 4
+
     def _version_needs(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Walk the chain of Verneed records (one per library) and their Vernaux (one per version)."""
+        for library, versions in self._versions():
+            yield library, tuple(name for _, flags, _, name in versions if not flags & _WEAK_VERSION)
+
+    def _versions(self) -> Iterator[tuple[str, list[tuple[int, int, int, str]]]]:
+        """Walk the chain of Verneed records (one per library) and their Vernaux (one per version).
+
+        Yields each library with (offset of the flags, flags, index, name) of its versions.
+        """
         entries = dict(self._dynamic)
         if _DT_VERNEED not in entries:
             return
         position = self._offset(entries[_DT_VERNEED])
         for _ in range(entries[_DT_VERNEEDNUM]):
             _, count, library, first, following = struct.unpack_from("<HHIII", self._data, position)
-            yield self._string(library), tuple(self._version_names(position + first, count))
+            yield self._string(library), list(self._library_versions(position + first, count))
             if not following:
                 return
             position += following
 
-    def _version_names(self, position: int, count: int) -> Iterator[str]:
+    def _library_versions(self, position: int, count: int) -> Iterator[tuple[int, int, int, str]]:
         for _ in range(count):
-            _, _, _, name, following = struct.unpack_from("<IHHII", self._data, position)
-            yield self._string(name)
+            _, flags, index, name, following = struct.unpack_from("<IHHII", self._data, position)
+            yield position + 4, flags, index, self._string(name)
             position += following
 
     def _string(self, index: int) -> str:

@@ -11,7 +11,7 @@ from bundler import cpython, engine, imports, store, wheels
 
 # Our own files whose text decides an image's bytes.
 DATA = ("analyse.py", "boot.py", "bytecode.py", "image.toml")
-CODE = ("analysis.py", "archive.py", "runtime_image.py", "trim.py")
+CODE = ("analysis.py", "archive.py", "elf.py", "runtime_image.py", "trim.py")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Contents:
     packages: list[str]
     tools: list[str]
     lazy: list[str]
+    bare: list[str]
     include: dict[str, str]
     exclude: dict[str, str]
 

@@ -89,6 +89,7 @@ class _Build:
         for path in sorted(self._tree.rglob("*")):
             if path.is_file():
                 trim.trim(path)
+                elf.loosen(path)
         shutil.copytree(self._engine / "llama_cpp" / "lib", self._lib / "llama_cpp" / "lib")
         elf.gate(self._tree, self._target.glibc, self._target.machine)
         written = archive.write(self._tree, self._staging / ARCHIVE, self._progress)
@@ -111,7 +112,7 @@ class _Build:
                 jobs.append((str(file), name, str((self._lib / name).with_suffix(".pyc"))))
             else:
                 shutil.copyfile(file, self._lib / name)
-        request = {"jobs": jobs, "lazy": self._contents.lazy}
+        request = {"jobs": jobs, "lazy": self._contents.lazy, "bare": self._contents.bare}
         analysis.run(self._builder, source("bytecode.py"), request, [], self._staging)
 
     def _found_modules(self) -> Iterator[tuple[Path, str]]:

@@ -1,7 +1,8 @@
 """Compiles modules to .pyc files that are the same on every machine and never checked against a source.
 
 Runs inside the portable CPython, so that its compiler decides; reads {"jobs": [[source, name, into]…],
-"lazy": [package…]} as JSON from stdin. Assertions stay: aiohttp has relied on them for safety (CVE-2025-69227).
+"lazy": [package…], "bare": [package…]} as JSON from stdin.
+Assertions stay: aiohttp has relied on them for safety (CVE-2025-69227).
 """
 
 import ast
@@ -25,6 +26,8 @@ def main() -> None:
         if name in [f"{package}/__init__.py" for package in request["lazy"]]:
             target.with_name(f"{EAGER}.pyc").write_bytes(pyc(code(text, name.replace("__init__", EAGER))))
             target.write_bytes(pyc(code(lazy(text, Path(source).parent).encode(), name)))
+        elif name in [f"{package}/__init__.py" for package in request["bare"]]:
+            target.write_bytes(pyc(code(b"", name)))
         else:
             target.write_bytes(pyc(code(text, name)))
 

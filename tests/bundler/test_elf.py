@@ -1,12 +1,13 @@
 """The floor gate, on real files: the engine's libraries, this Python and this system's libraries."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bundler import elf
+from bundler import elf, wheels
 from bundler.engine import engine
 from runtime.errors import BuildFailed
 
@@ -92,3 +93,26 @@ def refused_or_read(path: Path) -> None:
         elf.read(path)
     except BuildFailed as error:
         assert str(path) in str(error)
+
+
+@pytest.fixture
+def optional(folder: Path) -> Path:
+    """A library that takes `gettid` of glibc 2.30 if it is there, and says no word of that to the loader."""
+    library = wheels.unpacked(["llguidance"], "linux-x86_64") / "llguidance" / "_lib.abi3.so"
+    return shutil.copyfile(library, folder / library.name)
+
+
+def test_a_version_that_only_weak_symbols_want_is_no_need(optional: Path) -> None:
+    assert elf.read(optional).glibc == "GLIBC_2.30"
+    assert elf.loosen(optional) == 4
+    assert elf.read(optional).glibc == "GLIBC_2.17"
+    assert elf.loosen(optional) == 0
+
+
+def test_the_loader_takes_a_loosened_library_where_the_version_is_missing(optional: Path) -> None:
+    missing = optional.with_name("missing.so")
+    missing.write_bytes(optional.read_bytes().replace(b"GLIBC_2.30\0", b"GLIBC_9.99\0"))
+    load = [sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", missing]
+    assert "GLIBC_9.99' not found" in subprocess.run(load, capture_output=True, text=True, timeout=60).stderr
+    elf.loosen(missing)
+    subprocess.run(load, check=True, timeout=60)
