@@ -25,8 +25,8 @@ def entries(
     Files of the folder that are no models of this engine are left out with a warning, and so is
     one whose name is taken. Raises: ModelNotFound without the folder.
     """
-    names = [name for name in (options.alias or "").split(",") if name] or [main.name]
-    known = [ModelEntry(names[0], config, main.role, (*names[1:], main.name, main.path.stem), _adapters(config))]
+    name, *aliases = _names(options, main)
+    known = [ModelEntry(name, config, main.role, tuple(aliases), _adapters(config))]
     if payload:
         known += [entry for entry in _packed(payload, config) if main.foreign or entry.config.offset != main.offset]
     for entry in _in_folder(options.models_dir, config, console):
@@ -40,6 +40,12 @@ def entries(
 def limits(options: Options) -> Limits:
     """What the flags say about how many models are in memory, and for how long."""
     return Limits(max_loaded=options.models_max or NO_LIMIT, sleep_idle_s=options.sleep_idle_seconds)
+
+
+def _names(options: Options, main: ModelSource) -> list[str]:
+    """What the main model is called, the listed name first."""
+    given = [*(options.alias or "").split(","), main.name, main.path.stem]
+    return list(dict.fromkeys(name for name in given if name))
 
 
 def _adapters(config: WorkerConfig) -> tuple[str, ...]:

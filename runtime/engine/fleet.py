@@ -143,7 +143,9 @@ class Fleet:
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
             for model in self.models:
-                if model.is_idle and time.monotonic() - model.used_at >= self._limits.sleep_idle_s:
+                if not model.is_idle:
+                    model.used_at = time.monotonic()
+                elif time.monotonic() - model.used_at >= self._limits.sleep_idle_s:
                     async with self._loading:
                         if model.is_idle:
                             await model.engine.unload()
