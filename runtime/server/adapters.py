@@ -14,6 +14,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from runtime.adapters.catalogue import Catalogue, Listed
+from runtime.engine.fleet import Model
 from runtime.engine.protocol import Adapters
 from runtime.errors import AdapterNotFound
 from runtime.server.problem import Problem, invalid
@@ -40,32 +41,42 @@ class AdapterBook:
         self._catalogues: dict[str, Catalogue] = {}
         self._set: dict[str, Adapters] = {}
 
-    async def listed(self, service: Service) -> list[Listed]:
-        """All that there are now, in the order of their numbers. Raises: Problem when their folder cannot be read."""
-        entry = service.model.entry
-        if entry.name not in self._catalogues:
-            self._catalogues[entry.name] = Catalogue.of(entry.config)
+    async def listed(self, model: Model) -> list[Listed]:
+        """All that the model has now, in the order of their numbers. Raises: Problem for an unreadable folder."""
+        config = model.entry.config
+        if not config.adapters and not config.lora_dir:
+            return []
+        if model.entry.name not in self._catalogues:
+            self._catalogues[model.entry.name] = Catalogue.of(config)
         try:
-            return await asyncio.to_thread(self._catalogues[entry.name].all)
+            return await asyncio.to_thread(self._catalogues[model.entry.name].all)
         except AdapterNotFound as failure:
             raise Problem(500, "server_error", str(failure)) from failure
 
-    async def chosen(self, service: Service, fields: Sequence[LoraField] | None) -> Adapters | None:
+    async def chosen(self, service: Service, name: str | None, lora: Sequence[LoraField] | None) -> Adapters | None:
         """Return the adapters of a request, in the order of their numbers; None: what the server was started with.
 
-        Raises: Problem that names the field.
+        name: of the model in the request, which may be an adapter's, as in vLLM. Raises: Problem that names the field.
         """
-        if fields is None:
-            return service.adapters if service.adapters is not None else self._set.get(service.model.entry.name)
-        if service.adapters is not None and fields:
-            raise invalid(f"`lora`: the model's name already stands for the adapter `{service.adapters[0][0]}`.")
-        if not fields:
-            return service.adapters or []
-        return _weighted(fields, await self.listed(service), "lora")
+        named = service.adapters if service.adapters is not None else await self._named(service.model, name)
+        if named and lora:
+            raise invalid(f"`lora`: the model's name already stands for the adapter `{named[0][0]}`.")
+        if named:
+            return named
+        if lora is None:
+            return self._set.get(service.model.entry.name)
+        return _weighted(lora, await self.listed(service.model), "lora") if lora else []
+
+    async def _named(self, model: Model, name: str | None) -> Adapters | None:
+        """The adapter that a model's name means; it may have come after the start."""
+        if not name or name in (model.entry.name, *model.entry.aliases):
+            return None
+        known = {one.wanted.name for one in await self.listed(model)}
+        return [(name, 1.0)] if name in known else None
 
     async def set(self, service: Service, fields: Sequence[LoraField]) -> None:
         """Give these to all requests from now on that name none. Raises: Problem."""
-        self._set[service.model.entry.name] = _weighted(fields, await self.listed(service), "")
+        self._set[service.model.entry.name] = _weighted(fields, await self.listed(service.model), "")
 
     def scale(self, service: Service, one: Listed) -> float:
         """The weight of an adapter in answers to requests that name none."""

@@ -21,7 +21,7 @@ async def listing(request: web.Request) -> web.Response:
                 "task_name": "",
                 "prompt_prefix": "",
             }
-            for one in await book.listed(service)
+            for one in await book.listed(service.model)
         ]
     )
 

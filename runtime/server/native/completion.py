@@ -51,7 +51,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     """Continue the prompts: one answer for one prompt, an array for a list of prompts or several copies."""
     body = await read_json(request, NativeBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.lora))
+        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.model, body.lora))
         if body.stream:
             return await respond(request, _chunks(service, body, asked), STYLE)
         answers = await collect(service, asked)

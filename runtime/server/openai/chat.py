@@ -57,7 +57,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     """Answer the conversation, whole or as a stream."""
     body = await read_json(request, ChatBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.lora))
+        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.model, body.lora))
         if body.stream:
             return await respond(request, _chunks(service, body, asked), STYLE)
         return json_response(_whole(service, body, await collect(service, asked)))

@@ -35,7 +35,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     """Continue the prompts, whole or as a stream; choice `i * n + j` is the j-th for prompt i."""
     body = await read_json(request, CompletionBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.lora))
+        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.model, body.lora))
         if body.stream:
             return await respond(request, _chunks(service, body, asked), STYLE)
         return json_response(_whole(service, body, await collect(service, asked)))

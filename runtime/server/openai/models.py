@@ -1,28 +1,41 @@
 """GET /v1/models and /v1/models/{id}."""
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from runtime.engine.fleet import Model
 from runtime.engine.protocol import ModelFacts
+from runtime.server.adapters import ADAPTERS
 from runtime.server.problem import no_such_model
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 
 
 async def listing(request: web.Request) -> web.Response:
-    """Every model there is, loaded or not."""
-    service = request.app[SERVICE]
-    return json_response({"object": "list", "data": [_listed(service, model) for model in service.fleet.models]})
+    """Every model there is, loaded or not, and after each its adapters."""
+    return json_response({"object": "list", "data": [listed async for _, listed in _all(request)]})
 
 
 async def one(request: web.Request) -> web.Response:
-    """The model of that name. Raises: Problem when there is none."""
+    """The model or adapter of that name. Raises: Problem when there is none."""
     service, name = request.app[SERVICE], request.match_info["id"]
-    for model in service.fleet.models:
-        if name in (model.entry.name, *model.entry.aliases):
-            return json_response(_listed(service, model))
+    async for names, listed in _all(request):
+        if name in names:
+            return json_response(listed)
     known = ", ".join(f"`{entry.name}`" for entry in service.fleet.entries)
     raise no_such_model(f"There is no model `{name[:200]}`; there is {known}.")
+
+
+async def _all(request: web.Request) -> AsyncIterator[tuple[tuple[str, ...], dict[str, object]]]:
+    """Yield the names that mean a model or an adapter, and what is told of it."""
+    service, book = request.app[SERVICE], request.app[ADAPTERS]
+    for model in service.fleet.models:
+        listed = _listed(service, model)
+        yield (model.entry.name, *model.entry.aliases), listed
+        for adapter in await book.listed(model):
+            name = adapter.wanted.name
+            yield (name,), {**listed, "id": name, "aliases": [], "parent": model.entry.name}
 
 
 def _listed(service: Service, model: Model) -> dict[str, object]:
