@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from runtime.server.limits import read_body
-from runtime.server.places import deepest_field, field_at
+from runtime.server.places import deepest_field, field_at, lone_surrogate
 from runtime.server.problem import invalid
 
 Body = TypeVar("Body")
@@ -39,7 +39,10 @@ def decode(body: bytes, kind: type[Body]) -> Body:
 def _malformed(text: str, body: bytes) -> str:
     """msgspec says `JSON is malformed: invalid character (byte 5)`, also of NaN; name the field first."""
     found = re.search(r"\(byte ([0-9]+)\)", text)
-    field = field_at(body, int(found[1])) if found else None
+    offset = int(found[1]) if found else lone_surrogate(body)
+    if not found and offset is not None:
+        text = f"half of a surrogate pair (byte {offset})"
+    field = None if offset is None else field_at(body, offset)
     return f"{f'`{field}`: ' if field else ''}the request is not valid JSON: {text}."
 
 

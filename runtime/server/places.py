@@ -13,6 +13,11 @@ MAX_TOKENS = 20_000
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"(?:\s*:)?|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 """A string (with the colon that makes it a key, or without an end), or a bracket."""
 
+_TO_LONE_SURROGATE = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u(?:[^dD]|[dD][0-7])|\\u[dD][89abAB]..\\u[dD][c-fC-F])*+(?=\\u[dD][89a-fA-F])", re.DOTALL
+)
+"""All that stands before an escaped half of a surrogate pair without its other half."""
+
 
 def field_at(text: bytes, offset: int) -> str | None:
     """Return the name of the outermost field whose value holds byte `offset`; None when there is none."""
@@ -23,6 +28,12 @@ def field_at(text: bytes, offset: int) -> str | None:
         if depth == 1 and token.endswith(b":"):
             found = _name(token)
     return found
+
+
+def lone_surrogate(text: bytes) -> int | None:
+    """Return where half of a surrogate pair stands for itself, which no UTF-8 can carry; None when there is none."""
+    before = _TO_LONE_SURROGATE.match(text)
+    return before.end() if before else None
 
 
 def deepest_field(text: bytes) -> str | None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from runtime.server.places import deepest_field, field_at, is_deeper
+from runtime.server.places import deepest_field, field_at, is_deeper, lone_surrogate
 from tests.runtime.server.live import Live
 
 
@@ -22,6 +22,23 @@ def test_the_field_of_a_byte(text: bytes, field: str | None) -> None:
     assert field_at(text, text.index(b"NaN")) == field
 
 
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        (rb'{"a": "\ud800"}', 7), (rb'{"a": "\\\udc00x"}', 9), (rb'"\ud83d\udc4b \ud83d\u0041"', 14),
+        (rb'"\\ud800"', None),
+        (rb'"\uD83D\uDC4B\n"', None), (b'"plain"', None), (rb'"\ud8', 1),
+    ],
+)  # fmt: skip
+def test_half_of_a_surrogate_pair(text: bytes, offset: int | None) -> None:
+    assert lone_surrogate(text) == offset
+
+
+def test_half_of_a_surrogate_pair_is_refused_by_name(server: Live) -> None:
+    message = server.post("/completion", rb'{"stop": "a", "prompt": "a\ud800"}').json()["error"]["message"]
+    assert message == "`prompt`: the request is not valid JSON: half of a surrogate pair (byte 26)."
+
+
 def test_depth() -> None:
     assert deepest_field(b'{"a": [[]], "b": {"c": {"d": {}}}, "e": 1}') == "b"
     assert deepest_field(b"[[[]]]") is None
@@ -31,7 +48,7 @@ def test_depth() -> None:
 
 HOSTILE = [
     b'{"x":' + b'{"a":' * 800_000, b'{"x":"' + b'a\\"' * 1_300_000, b'"' * (4 << 20), b'"\\' * (2 << 20),
-    b"\\" * (4 << 20), b"[]" * (2 << 20),
+    b"\\" * (4 << 20), b"[]" * (2 << 20), b'"' + b"\\u" * (2 << 20), b'"' + b"\\ud83d\\udc4b" * 300_000,
 ]  # fmt: skip
 
 
@@ -40,6 +57,7 @@ def test_hostile_texts_take_no_time(text: bytes) -> None:
     began = time.process_time()
     field_at(text, len(text))
     deepest_field(text)
+    lone_surrogate(text)
     assert time.process_time() - began < 1.0
 
 
