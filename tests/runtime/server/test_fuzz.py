@@ -17,12 +17,17 @@ SEEDS: list[tuple[str, dict[str, Any]]] = [
         "model": "m", "temperature": 0.5, "top_p": 1, "n": 1, "stream": True, "stream_options": {"include_usage": True},
         "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "text", "text": "t"}]}],
         "max_completion_tokens": 5, "presence_penalty": 0, "logit_bias": {"5": 1}, "logprobs": True, "top_logprobs": 2,
-        "response_format": {"type": "text"}, "seed": 1, "tools": [], "user": "u", "stop": ["x"],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": {"a": 1}}},
+        "samplers": ["top_k"], "lora": [], "speculative.n_max": 3, "post_sampling_probs": True, "seed": 1,
+        "tools": [], "user": "u", "stop": ["x"],
     }),
-    ("/v1/completions", {"prompt": ["a", [1, 2]], "max_tokens": 5, "logprobs": 2, "n": 2, "best_of": 1, "echo": False}),
+    ("/v1/completions", {"prompt": ["a", [1, 2]], "max_tokens": 5, "logprobs": 2, "n": 2, "best_of": 1, "echo": False,
+                         "structured_outputs": {"choice": ["a", "b"]}, "samplers": "kt", "n_keep": 1, "id_slot": 1}),
     ("/completion", {
         "prompt": "a", "n_predict": 5, "stream": False, "stop": [], "n_probs": 2, "logit_bias": [[5, 1], [6, False]],
         "dry_sequence_breakers": ["\n"], "mirostat": 0, "return_tokens": True, "cache_prompt": True, "id_slot": -1,
+        "grammar": "root ::= [a-z]", "grammar_lazy": True, "n_discard": 5,
+        "grammar_triggers": [{"type": 1, "value": "x"}, {"type": 0, "token": 5}, {"type": 3, "value": "x"}],
     }),
 ]  # fmt: skip
 STRANGE: list[Any] = [
