@@ -5,14 +5,16 @@ one native call, and the context has room for the longest that has come so far.
 """
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ctypes import POINTER, c_float, c_int8, c_int32, c_void_p
 from itertools import chain
 
-from runtime.engine.backends.llama_context import threads
+from runtime.engine.backends import llama_devices
+from runtime.engine.backends.llama_context import Brake, threads
 from runtime.engine.backends.llama_model import POOLINGS, LoadedModel, load_failure
 from runtime.engine.backends.llama_native import FLASH_ATTENTION, Batch
 from runtime.engine.backends.llama_texts import Texts
+from runtime.engine.backends.llama_threads import ThreadControl
 from runtime.engine.protocol import Pooling
 from runtime.errors import EngineFailed, OutOfMemory
 from runtime.hardware.memory import memory
@@ -26,6 +28,8 @@ N_TEXTS = 64
 LEAST_TOKENS = 512
 """What a context has room for at first."""
 
+ABORTED = 2
+
 FLOAT_BYTES = 4
 
 
@@ -35,6 +39,7 @@ class LlamaEmbedder:
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._texts = Texts(model)
+        self._crew = _Crew(model)
         self._contexts: dict[Pooling, _Context] = {}
         trained: int = model.native.llama_model_n_ctx_train(model.handle)
         self.n_batch = min(trained, model.config.n_ctx) if model.config.n_ctx > 0 else trained
@@ -63,7 +68,7 @@ class LlamaEmbedder:
         if context is None:
             while len(self._contexts) >= N_CONTEXTS:
                 self._contexts.pop(next(iter(self._contexts))).close()
-            context = _Context(self._model, pooling, _room(n_tokens, self.n_batch))
+            context = _Context(self._model, pooling, _room(n_tokens, self.n_batch), self._crew)
         self._contexts[pooling] = context
         return context
 
@@ -71,10 +76,11 @@ class LlamaEmbedder:
 class _Context:
     """A context for one way of pooling, with room for `n_tokens` tokens of `n_texts` texts."""
 
-    def __init__(self, model: LoadedModel, pooling: Pooling, n_tokens: int) -> None:
+    def __init__(self, model: LoadedModel, pooling: Pooling, n_tokens: int, crew: "_Crew") -> None:
         native, config = model.native, model.config
         _check_room(model, n_tokens)
         self._native = native
+        self._crew = crew
         self.pooling = pooling
         self.n_tokens = n_tokens
         self.n_texts = 1 if _keeps_state(model) else N_TEXTS
@@ -84,8 +90,8 @@ class _Context:
         params.kv_unified = True
         params.embeddings = True
         params.pooling_type = POOLINGS[pooling]
-        params.n_threads = params.n_threads_batch = threads(config)[1]
         params.flash_attn_type = FLASH_ATTENTION[config.flash_attention]
+        params.abort_callback, params.abort_callback_data = crew.brake.function, crew.brake.argument
         self._handle: int = native.llama_init_from_model(model.handle, params)
         if not self._handle:
             raise load_failure(config.model_path)
@@ -96,18 +102,23 @@ class _Context:
 
     def run(self, texts: list[list[int]]) -> list[list[bytes]]:
         """Compute texts that fit, in one native call. Raises: EngineFailed."""
-        native, batch = self._native, self._batch.fill(texts)
-        if self._memory:
-            native.llama_memory_clear(self._memory, False)
-            status = native.llama_decode(self._handle, batch)
-        else:
-            status = native.llama_encode(self._handle, batch)
+        status = self._crew.run(self._compute, self._batch.fill(texts))
         if status:
             raise EngineFailed(f"Computing {len(texts)} texts: llama.cpp refused them (status {status}).")
         return list(self._rows(texts))
 
     def close(self) -> None:
         self._native.llama_free(self._handle)
+
+    def _compute(self, batch: Batch, n_threads: int) -> int:
+        native = self._native
+        native.llama_set_n_threads(self._handle, n_threads, n_threads)
+        if self._memory:
+            native.llama_memory_clear(self._memory, False)
+            status: int = native.llama_decode(self._handle, batch)
+        else:
+            status = native.llama_encode(self._handle, batch)
+        return status
 
     def _rows(self, texts: list[list[int]]) -> Iterator[list[bytes]]:
         first = 0
@@ -123,6 +134,35 @@ class _Context:
         if not numbers:
             raise EngineFailed("Computing texts: llama.cpp gave no vector for one of them.")
         return ctypes.string_at(numbers, self._row_bytes)
+
+
+class _Crew:
+    """The threads that compute, in all contexts; fewer while others use the processor."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        config = model.config
+        self.brake = Brake()
+        self._n_threads = threads(config)[1]
+        self._control: ThreadControl | None = None
+        on_cpu = config.n_gpu_layers == 0 or not llama_devices.accelerators(model.native)
+        if on_cpu and self._n_threads > 1 and config.n_threads < 0 and config.n_threads_batch < 0:
+            self._control = ThreadControl(self._use, self.brake.pull, self._n_threads)
+            self._control.watch()
+
+    def run(self, compute: Callable[[Batch, int], int], batch: Batch) -> int:
+        """Return the status of a computation; one that was stopped to go on with fewer threads is done again."""
+        status = ABORTED
+        while status == ABORTED:
+            self.brake.release()
+            if self._control:
+                self._control.begin()
+            status = compute(batch, self._n_threads)
+            if self._control:
+                self._control.end()
+        return status
+
+    def _use(self, n_threads: int) -> None:
+        self._n_threads = n_threads
 
 
 class _TextBatch:
