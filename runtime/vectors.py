@@ -57,4 +57,5 @@ def _length(components: "array[float]", way: int) -> float:
     if not greatest > 0:
         return 0.0
     # Shares of the greatest: a power of a large number would overflow.
-    return greatest * math.fsum((abs(component) / greatest) ** way for component in components) ** (1 / way)
+    share: float = math.fsum((abs(component) / greatest) ** way for component in components) ** (1 / way)
+    return greatest * share

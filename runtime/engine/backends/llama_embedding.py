@@ -184,8 +184,8 @@ class _TextBatch:
         for place, tokens in zip(self._places, texts, strict=False):
             n_tokens = len(tokens)
             end = first + n_tokens
-            self._tokens[first:end] = tokens
-            self._positions[first:end] = range(n_tokens)
+            self._tokens[first:end] = [*tokens]
+            self._positions[first:end] = [*range(n_tokens)]
             self._sequences[first:end] = [place] * n_tokens
             first = end
         self._batch.n_tokens = first
