@@ -117,7 +117,8 @@ class Catalogue:
                 found = sorted(Path(entry.path) for entry, _ in zip(entries, range(MAX_IN_FOLDER), strict=False))
         except OSError as error:
             raise AdapterNotFound(self._folder, error.strerror or str(error)) from error
-        usable = [path for path in found if not path.name.startswith(".") and _is_adapter(path, self._folder)]
+        root = self._folder.resolve()
+        usable = [path for path in found if not path.name.startswith(".") and _is_adapter(path, root)]
         with self._lock:
             for path in usable:
                 self._add(Wanted(adapter_name(path), str(path), scale=0.0), in_folder=True)
@@ -125,21 +126,21 @@ class Catalogue:
 
     def _check_place(self, listed: Listed) -> None:
         """Somebody may have put a link where a file of the folder was. Raises: AdapterNotFound."""
-        if self._folder is None or not _is_adapter(Path(listed.wanted.path), self._folder):
+        if self._folder is None or not _is_adapter(Path(listed.wanted.path), self._folder.resolve()):
             raise AdapterNotFound(listed.wanted.name, "it is no longer in its folder")
 
 
-def _is_adapter(path: Path, folder: Path) -> bool:
-    """Whether `path` is a GGUF file or a PEFT folder, with nothing of it outside of `folder`."""
+def _is_adapter(path: Path, root: Path) -> bool:
+    """Whether `path` is a GGUF file or a PEFT folder, with nothing of it outside of the resolved folder `root`."""
     if path.is_dir():
         parts = [path, path / CONFIG_NAME, path / WEIGHTS_NAME] if is_peft(path) else []
     else:
         parts = [path] if path.name.lower().endswith(ENDING) and path.is_file() else []
-    return bool(parts) and all(_is_inside(part, folder) for part in parts)
+    return bool(parts) and all(_is_inside(part, root) for part in parts)
 
 
-def _is_inside(path: Path, folder: Path) -> bool:
+def _is_inside(path: Path, root: Path) -> bool:
     try:
-        return path.resolve().is_relative_to(folder.resolve())
+        return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # a link to itself
         return False
