@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime import gguf
 from runtime.adapters.catalogue import Catalogue
 from runtime.cli.flags import Options
 from runtime.cli.source import ModelSource
@@ -69,6 +68,8 @@ def _in_folder(folder: str | None, config: WorkerConfig, console: Console) -> It
         return
     if not Path(folder).is_dir():
         raise ModelNotFound(folder, "--models-dir is not a folder")
+    from runtime import gguf  # 6 ms that a start without a folder does not need
+
     for path in sorted(Path(folder).absolute().glob("*.gguf")):
         try:
             role = gguf.facts(gguf.read(path)).role

@@ -159,8 +159,8 @@ class Supervisor:
         self._hooks.died(death)
         delay_s = self.restarts.delay_s()
         if delay_s is None:
-            times, within = self.restarts.max_deaths, f"{WITHIN_S:.0f} seconds"
-            self._give_up(EngineDied(f"Running the engine: it died {times} times within {within}, {death.text}."))
+            times = f"{self.restarts.max_deaths} times within {WITHIN_S:.0f} seconds"
+            self._give_up(EngineDied(f"Running the engine: it died {times}, {death.text}; start the program again."))
             return
         await asyncio.sleep(delay_s)
         await self._launch()

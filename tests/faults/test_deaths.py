@@ -79,27 +79,28 @@ def test_a_dead_worker_is_told_to_its_clients_and_replaced(
 def test_killing_it_again_and_again(tiny: Path, env: dict[str, str]) -> None:
     """At random moments, while one answer follows another: the front stays, and every client gets an end."""
     moments = random.Random(4)
+    statuses: list[int] = []
+    is_over = threading.Event()
     with serving(tiny, "-t", "1", env=env) as server:
+        asking = threading.Thread(target=lambda: ask_until(server, statuses, is_over), daemon=True)
+        asking.start()
         for _ in range(3):
-            worker = server.running.worker()
-            ends: list[int] = []
-            asking = threading.Thread(target=lambda ends=ends: ends.extend(ask_until_it_dies(server)), daemon=True)
-            asking.start()
+            worker, n_before = server.running.worker(), len(statuses)
             time.sleep(moments.uniform(0, 0.3))
             os.kill(worker, signal.SIGKILL)
-            asking.join(SOON_S)
-            assert ends[-1:] == [503], ends
             server.running.until(lambda worker=worker: server.running.worker() not in (0, worker))
             server.wait_ready()
-        assert server.post("/completion", {"prompt": "Hello", "n_predict": 2})["stop"] is True
+            assert eventually(lambda n_before=n_before: len(statuses) > n_before + 1, 10.0)
+        is_over.set()
+        asking.join(10)
+        assert set(statuses) <= {200, 503} and statuses[-1] == 200
+        assert statuses.count(503) <= 3, "only what was being computed is lost"
 
 
-def ask_until_it_dies(server: Server) -> list[int]:
-    """Ask one question after another; -> the statuses of the answers, the last one being a failure."""
-    statuses = [200]
-    while statuses[-1] == 200:
+def ask_until(server: Server, statuses: list[int], is_over: threading.Event) -> None:
+    """Ask one question after another and note the statuses of the answers."""
+    while not is_over.is_set():
         statuses.append(server.ask("/completion", {"prompt": "Hello", "n_predict": 2})[0])
-    return statuses
 
 
 def test_a_worker_that_never_lives_is_given_up(tiny: Path, env: dict[str, str]) -> None:
@@ -132,11 +133,10 @@ def test_a_stopped_worker_does_not_stop_the_server(tiny: Path, env: dict[str, st
     with serving(tiny, "-t", "1", env=env) as server:
         worker = server.running.worker()
         os.kill(worker, signal.SIGSTOP)
-        assert server.get("/health")[0] == 200
         assert server.get("/")[0] == 200
-        os.kill(worker, signal.SIGCONT)
+        server.running.until(lambda: server.running.worker() not in (0, worker))
         assert server.post("/completion", {"prompt": "Hello", "n_predict": 2})["stop"] is True
-        os.kill(worker, signal.SIGSTOP)
+        os.kill(server.running.worker(), signal.SIGSTOP)
         server.running.send(signal.SIGTERM)
         assert server.running.wait(15).status == 0
         assert eventually(lambda: not server.running.family(), 1)
