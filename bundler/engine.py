@@ -1,9 +1,9 @@
-"""Builds the engine libraries of a target: llama.cpp with its Python bindings, once per recipe.
+"""Builds the engine libraries of a target: llama.cpp with its Python bindings and ours, once per recipe.
 
 The result is a directory that goes into a runtime image as it is:
 
     llama_cpp/          the bindings (ctypes), and an __init__.py of our own that imports nothing
-    llama_cpp/lib/      libllama, libmtmd, libggml, libggml-base and one libggml-cpu-* per CPU level
+    llama_cpp/lib/      libllama, libmtmd, libggml, libggml-base and one libggml-cpu-* per CPU level; liblmfile-rows
     LICENSES/           the licence of everything that is compiled in
     engine.json         what was built, how, and the sha256 of every file
 
@@ -15,6 +15,7 @@ import json
 import re
 import shutil
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from runtime.errors import BuildFailed, UsageError
 
 INIT = '"""The bindings of llama.cpp; import `llama_cpp.llama_cpp`, and `llama_cpp.mtmd_cpp` for images and sound."""\n'
 LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
+ROWS = "lmfile-rows"
 
 
 def engine(target: str = "linux-x86_64", progress: fetch.Progress = fetch.quiet) -> Path:
@@ -46,6 +48,7 @@ class Recipe:
         ingredients = [self._folder / name for name in ("recipe.toml", "zig.cmake", "hidden.map")]
         if self._toolchain not in ingredients:
             ingredients.append(self._toolchain)
+        ingredients += sorted((self._folder / "rows").iterdir())
         self.hash = store.recipe_hash(
             fetch.pins()[llama_source.PIN].sha256,
             self._zig_version,
@@ -60,8 +63,9 @@ class Recipe:
         def build(folder: Path) -> None:
             source = llama_source.unpack(folder / "source", progress)
             llama_source.apply_edits(source)
-            built = self.compile(source / llama_source.LLAMA_CPP, self._recipe["targets"], progress)
-            self._collect(source, built / "bin", folder)
+            rows = shutil.copytree(self._folder / "rows", source / "rows")
+            built = self.compile(source / llama_source.LLAMA_CPP, self._recipe["targets"], progress) / "bin"
+            self._collect(source, [built, self.compile(rows, [ROWS], progress)], folder)
             shutil.rmtree(source)
             self._check(folder)
             self._describe(folder)
@@ -69,7 +73,7 @@ class Recipe:
         return store.once("engine", self.hash, build)
 
     def compile(self, source: Path, targets: list[str], progress: fetch.Progress = fetch.quiet) -> Path:
-        """Compile some of llama.cpp's CMake targets from `source`; return the build directory."""
+        """Compile some of the CMake targets of `source`; return the build directory."""
         zig = {
             "CMAKE_TOOLCHAIN_FILE": str(self._toolchain),
             "ZIG": str(cmake.zig()),
@@ -81,14 +85,14 @@ class Recipe:
         log = store.cache_dir("logs") / f"engine-{self.target}-{self.hash[:16]}.log"
         return cmake.build(source, self._recipe["options"] | zig, targets, log, what, progress)
 
-    def _collect(self, source: Path, built: Path, folder: Path) -> None:
+    def _collect(self, source: Path, built: list[Path], folder: Path) -> None:
         package = folder / "llama_cpp"
         libraries = package / "lib"
         libraries.mkdir(parents=True)
         (package / "__init__.py").write_text(INIT, encoding="utf-8")
         for name in self._recipe["bindings"]:
             shutil.copyfile(source / "llama_cpp" / name, package / name)
-        for file in built.iterdir():
+        for file in chain.from_iterable(place.iterdir() for place in built):
             if file.suffix in LIBRARY_SUFFIXES:
                 shutil.copyfile(file, libraries / file.name)
         (folder / "LICENSES").mkdir()

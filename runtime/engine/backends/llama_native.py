@@ -1,4 +1,4 @@
-"""The C functions of llama.cpp that are used here, declared for ctypes.
+"""The C functions of llama.cpp and of our own library that are used here, declared for ctypes.
 
 Only these: the complete declarations of the `llama_cpp` package take 34 ms to import, a
 sixth of the whole start. The structures are compared with that package's by a test, as
@@ -28,7 +28,7 @@ from typing import Any
 
 from runtime.hardware.libraries import file_name
 
-LIBRARIES = ("ggml-base", "ggml", "llama")
+LIBRARIES = ("ggml-base", "ggml", "llama", "lmfile-rows")
 MAX_THREADS = 512
 NO_TOKEN = -1
 
@@ -192,6 +192,9 @@ LLAMA: dict[str, Signature] = {
     "llama_set_n_threads": (None, (c_void_p, c_int32, c_int32)),
     "llama_n_ctx": (c_uint32, (c_void_p,)),
     "llama_get_memory": (c_void_p, (c_void_p,)),
+    "llama_set_adapters_lora": (c_int32, (c_void_p, POINTER(c_void_p), c_size_t, POINTER(c_float))),
+    "llama_adapter_lora_init_from_file_ptr": (c_void_p, (c_void_p, c_void_p)),
+    "llama_adapter_lora_free": (None, (c_void_p,)),
     "llama_model_get_vocab": (c_void_p, (c_void_p,)),
     "llama_model_n_ctx_train": (c_int32, (c_void_p,)),
     "llama_model_n_embd": (c_int32, (c_void_p,)),
@@ -219,12 +222,21 @@ LLAMA: dict[str, Signature] = {
     "llama_vocab_get_add_bos": (c_bool, (c_void_p,)),
     "llama_vocab_get_add_eos": (c_bool, (c_void_p,)),
     "llama_vocab_get_add_sep": (c_bool, (c_void_p,)),
+    "llama_vocab_get_attr": (c_int, (c_void_p, c_int32)),
     "llama_vocab_is_eog": (c_bool, (c_void_p, c_int32)),
     "llama_vocab_get_suppress_tokens": (POINTER(c_int32), (c_void_p, POINTER(c_int32))),
     "llama_tokenize": (c_int32, (c_void_p, c_char_p, c_int32, POINTER(c_int32), c_int32, c_bool, c_bool)),
     "llama_token_to_piece": (c_int32, (c_void_p, c_int32, c_char_p, c_int32, c_int32, c_bool)),
     "llama_memory_clear": (None, (c_void_p, c_bool)),
     "llama_memory_seq_rm": (c_bool, (c_void_p, c_int32, c_int32, c_int32)),
+    "llama_memory_seq_cp": (None, (c_void_p, c_int32, c_int32, c_int32, c_int32)),
+    "llama_memory_seq_add": (None, (c_void_p, c_int32, c_int32, c_int32, c_int32)),
+    "llama_memory_can_shift": (c_bool, (c_void_p,)),
+    "llama_state_seq_save_file": (c_size_t, (c_void_p, c_char_p, c_int32, POINTER(c_int32), c_size_t)),
+    "llama_state_seq_load_file": (
+        c_size_t,
+        (c_void_p, c_char_p, c_int32, POINTER(c_int32), c_size_t, POINTER(c_size_t)),
+    ),
     "llama_memory_seq_pos_min": (c_int32, (c_void_p, c_int32)),
     "llama_memory_seq_pos_max": (c_int32, (c_void_p, c_int32)),
     "llama_encode": (c_int32, (c_void_p, Batch)),
@@ -258,9 +270,18 @@ LLAMA: dict[str, Signature] = {
     "llama_sampler_init_logit_bias": (c_void_p, (c_int32, c_int32, POINTER(LogitBias))),
 }
 
+# Our own library, build/engine/rows/rows.c.
+ROWS: dict[str, Signature] = {
+    "rows_argmax": (c_int32, (POINTER(c_float), c_int32)),
+    "rows_mask": (None, (POINTER(c_float), POINTER(c_uint32), c_int32)),
+    "rows_top": (c_int32, (POINTER(c_float), c_int32, c_int32, POINTER(c_int32), POINTER(c_float))),
+    "rows_logprob": (c_float, (POINTER(c_float), c_int32, c_int32)),
+    "rows_fill": (None, (POINTER(TokenData), POINTER(c_float), c_int32)),
+}
+
 
 class Native:
-    """llama.cpp, loaded: its functions are attributes."""
+    """llama.cpp and our library, loaded: their functions are attributes."""
 
     directory: str
 
@@ -269,7 +290,7 @@ class Native:
         self.directory = directory
         if sys.platform == "win32":
             os.add_dll_directory(directory)
-        for library, functions in zip(LIBRARIES, (GGML_BASE, GGML, LLAMA), strict=True):
+        for library, functions in zip(LIBRARIES, (GGML_BASE, GGML, LLAMA, ROWS), strict=True):
             loaded = ctypes.CDLL(f"{directory}{os.sep}{file_name(library)}")
             for name, (result, arguments) in functions.items():
                 function = getattr(loaded, name)
