@@ -136,6 +136,17 @@ def test_only_the_model_is_locked(built: Path, model: Path, tmp_path: Path) -> N
     assert locked > 0.9 * size or os.geteuid() != 0  # a user may not be allowed to lock that much
 
 
+def test_memory_is_cleared_without_touching_it(built: Path, model: Path, tmp_path: Path) -> None:
+    found = probe("clear_probe.py", built, model, tmp_path / "file")
+    assert all(found["zero"])
+    assert all(found["value"])
+    assert found["locked"]
+    assert found["file"]
+    assert found["nominal_bytes"] > 700 * MIB
+    assert found["new_bytes"] < found["nominal_bytes"] / 10
+    assert found["answers"][0] == found["answers"][1]
+
+
 @pytest.mark.timeout(900)  # it compiles for half a minute on two quiet cores
 def test_a_library_is_the_same_bytes_from_any_directory(built: Path, tmp_path: Path, usual_cache: None) -> None:
     source = llama_source.unpack(tmp_path / "elsewhere and spaced")

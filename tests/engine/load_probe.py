@@ -35,7 +35,10 @@ def main(engine: str, file: str, offset: str, *flags: str) -> None:
     if not model:
         sys.exit("the model did not load")
     costs = {"load_s": took, "read_bytes": bytes_read() - before} | memory()
-    print(json.dumps(costs | {"tokens": decode(llama, model, 8)}))
+    parameters = llama.llama_context_default_params()
+    parameters.n_ctx, parameters.n_threads, parameters.n_threads_batch = 256, 2, 2
+    context = llama.llama_init_from_model(model, parameters)
+    print(json.dumps(costs | {"tokens": decode(llama, model, context, 8)}))
 
 
 def start_backends(engine: Path) -> None:
@@ -65,11 +68,8 @@ def field(file: str, name: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 
 
-def decode(llama: object, model: object, count: int) -> list[int]:
+def decode(llama: object, model: object, context: object, count: int) -> list[int]:
     """Decode `count` tokens greedily after a fixed prompt."""
-    parameters = llama.llama_context_default_params()
-    parameters.n_ctx, parameters.n_threads, parameters.n_threads_batch = 256, 2, 2
-    context = llama.llama_init_from_model(model, parameters)
     vocabulary = llama.llama_model_get_vocab(model)
     text = b"The capital of France is"
     prompt = (llama.llama_token * 64)()
