@@ -147,6 +147,11 @@ def test_memory_is_cleared_without_touching_it(built: Path, model: Path, tmp_pat
     assert found["answers"][0] == found["answers"][1]
 
 
+def test_cells_of_other_sequences_change_no_bit(built: Path, model: Path) -> None:
+    found = probe("mask_probe.py", built, model)
+    assert found["alone"] == found["behind others"] == found["between others"]
+
+
 @pytest.mark.timeout(900)  # it compiles for half a minute on two quiet cores
 def test_a_library_is_the_same_bytes_from_any_directory(built: Path, tmp_path: Path, usual_cache: None) -> None:
     source = llama_source.unpack(tmp_path / "elsewhere and spaced")
