@@ -40,7 +40,7 @@ def failure(event: Failed) -> LmfileError:
             f"Reading the prompt: it has {event.n_prompt} tokens and the context holds {event.n_ctx}; "
             f"shorten it or raise -c."
         )
-    if event.kind == "invalid":
+    if event.kind in ("invalid", "missing"):
         return UsageError(f"Reading the prompt: {event.message}; change the request.")
     if event.kind == "died":
         return EngineDied(f"Answering: {event.message}; start again.")
