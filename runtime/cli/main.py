@@ -31,6 +31,9 @@ NOT_OF_THE_WEIGHTS = frozenset(
 )
 """Why a worker may refuse to start though the packed model is sound."""
 
+DRAFTED_BY_A_MODEL = 8
+"""Tokens that a draft model guesses ahead where --draft-max does not say."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the command line; return the exit code. Never raises."""
@@ -121,7 +124,7 @@ def _worker_config(options: Options, model: ModelSource, payload: Payload | None
         n_gpu_layers=0 if on_cpu else options.gpu_layers,
         n_parallel=options.parallel or -1,
         context_shift=options.context_shift,
-        n_draft=options.draft_max,
+        n_draft=options.draft_max or (DRAFTED_BY_A_MODEL if draft else 0),
         draft_path=str(draft.path) if draft else "",
         draft_offset=draft.offset if draft else 0,
         draft_size=draft.size if draft else 0,
