@@ -1,25 +1,38 @@
 """What the step loop asks of an engine; each backend answers for one kind of model.
 
-A slot is a place for one sequence in the model's memory, counted from 0. The step loop
-says which tokens of which slot come next, the backend computes them and draws.
+A memory holds the computed tokens of sequences, counted from 0. The step loop says which
+tokens of which sequence come next, the backend computes them and draws.
 Does not know: requests, texts of answers, the wire.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple, Protocol
 
-from runtime.engine.protocol import ModelFacts, Sampling, TokenProbability
+from runtime.engine.protocol import Generate, ModelFacts, Pooling, TokenProbability
+
+AdapterSet = tuple[tuple[str, float], ...]
+"""Names of adapters and their weights, sorted; empty: the model as it is."""
 
 
 class InvalidRequest(Exception):
     """The request asks for what this model cannot do; the text is for whoever asked."""
 
 
+class NotThere(InvalidRequest):
+    """The request names an adapter or a file that does not exist."""
+
+
 class Interrupted(Exception):
     """`interrupt` ended a run early; nothing of the run counts."""
 
 
+class NoRoom(Exception):
+    """The memory cannot take the tokens of this run; nothing of it was computed."""
+
+
 class Drawn(NamedTuple):
-    """The next token of a slot, and its probabilities if they were asked for."""
+    """The next token of a sequence, and its probabilities if they were asked for."""
 
     token: int
     probability: TokenProbability | None = None
@@ -30,30 +43,99 @@ class Sampler(Protocol):
 
     seed: int
 
+    def forced(self) -> list[int]:
+        """Return tokens that have to come next, if that is known."""
+
     def close(self) -> None: ...
 
 
 class Work(NamedTuple):
-    """The next tokens of one slot. With a sampler, the token that follows them is drawn.
+    """The next tokens of one sequence. With a sampler, the token that follows them is drawn.
 
-    position: how many tokens of the slot come before; the memory holds exactly these.
+    position: how many tokens of the sequence come before; the memory holds exactly these.
+    n_guessed: the last so many tokens are guesses. What follows is drawn after the token
+    before each of them, too, up to the first guess that was wrong.
     """
 
-    slot: int
+    sequence: int
     tokens: list[int]
     position: int
-    sampler: Sampler | None
+    sampler: Sampler | None = None
+    n_guessed: int = 0
+
+
+class Memory(Protocol):
+    """The tokens of the sequences of one context: `n_cells` tokens of up to `n_sequences` sequences.
+
+    can_trim: the end of a sequence can be forgotten, and any beginning of it shared. Where it
+    cannot, only a whole sequence can be shared, as it is at that moment.
+    can_shift: positions can be moved.
+    """
+
+    n_cells: int
+    n_sequences: int
+    can_trim: bool
+    can_shift: bool
+
+    def share(self, source: int, target: int, begin: int, end: int) -> None:
+        """Let `target` hold the tokens from `begin` to before `end` of `source`, too; takes no room."""
+
+    def forget(self, sequence: int, begin: int = 0, end: int = -1) -> None:
+        """Drop tokens of a sequence; end -1: to the last."""
+
+    def shift(self, sequence: int, begin: int, by: int) -> None:
+        """Move the tokens from `begin` on by so many positions. Nobody else may hold them."""
+
+    def save(self, sequence: int, tokens: list[int], path: str) -> int:
+        """Write the sequence, which holds exactly `tokens`, to a file; return its bytes. Raises: InvalidRequest."""
+
+    def stored(self, path: str) -> int:
+        """Return how many tokens a file holds. Raises: InvalidRequest, NotThere."""
+
+    def restore(self, sequence: int, path: str) -> tuple[list[int], int]:
+        """Read a sequence; return its tokens and the file's bytes. Raises: InvalidRequest, NotThere."""
+
+
+class Guesser(Protocol):
+    """A small model that guesses the next tokens of several sequences at once."""
+
+    def guess(self, sequences: dict[int, list[int]], n_most: int) -> dict[int, list[int]]:
+        """Return the likeliest continuation of each sequence, keyed as they are."""
+
+    def forget(self, key: int) -> None:
+        """Drop what is known of a sequence."""
+
+
+class Embedder(Protocol):
+    """Makes vectors of texts."""
+
+    n_batch: int
+    """The most tokens of one run, and of one text."""
+
+    def tokenize(self, text: str | list[int]) -> list[int]: ...
+    def pair(self, query: str, document: str) -> list[int]: ...
+    def run(self, texts: list[list[int]], pooling: Pooling) -> list[list[bytes]]: ...
 
 
 class Backend(Protocol):
-    """One loaded model. Every method but `interrupt` belongs to the thread that loaded it."""
+    """One loaded model. Every method but `interrupt` and `open` belongs to the thread that computes."""
 
     facts: ModelFacts
     n_chunk: int
-    """The most tokens that a `Work` may hold."""
+    """The most tokens that one run may hold."""
+    n_outputs: int
+    """The most tokens that one run may draw."""
+    shifts: bool
+    """Whether a full context drops its oldest tokens instead of ending the answer."""
+    n_memories: int
+    """How many memories there is room for, the first one included."""
     adds_bos: bool
     adds_eos: bool
     """Whether `tokenize` puts these tokens around a prompt by itself."""
+
+    @property
+    def n_threads(self) -> int:
+        """The threads that compute now; their number may change from step to step."""
 
     def tokenize(self, text: str) -> list[int]:
         """Return the tokens of a whole prompt, special tokens in its text included."""
@@ -64,17 +146,26 @@ class Backend(Protocol):
     def is_end(self, token: int) -> bool:
         """Tell whether `token` ends the model's turn."""
 
-    def sampler(self, sampling: Sampling, n_probs: int, prompt: list[int]) -> Sampler:
+    def sampler(self, request: Generate, prompt: list[int]) -> Sampler:
         """Return what draws the tokens that follow `prompt`. Raises: InvalidRequest."""
 
-    def keep(self, slot: int, n_tokens: int) -> int:
-        """Forget all but the first `n_tokens` of the slot; return how many really stayed."""
+    def adapters(self, request: Generate) -> AdapterSet:
+        """Return the adapters that a request asks for. Raises: NotThere, InvalidRequest."""
 
-    def run(self, works: list[Work]) -> list[Drawn | None]:
-        """Compute one step. Raises: Interrupted; EngineFailed when native code refuses."""
+    def open(self, adapters: AdapterSet) -> Memory:
+        """Make the memory for a set of adapters. From any thread. Raises: InvalidRequest, LmfileError."""
+
+    def close(self, memory: Memory) -> None:
+        """Free a memory that `open` made."""
+
+    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn]]:
+        """Compute one step; for each work what was drawn. Raises: Interrupted, NoRoom, EngineFailed."""
 
     def interrupt(self) -> None:
         """Make the run in progress, or the next one, raise Interrupted; from any thread."""
 
     def resume(self) -> None:
         """Let runs go on after an interrupt."""
+
+    def embedder(self) -> Embedder:
+        """Return what makes vectors with this model. Raises: InvalidRequest, LmfileError."""

@@ -1,111 +1,90 @@
-"""The requests that wait and the one being served, shared by the listening and the computing thread.
+"""What the front has asked for and the step loop has not seen yet, shared by the listening and the computing thread.
 
-A request is waiting, then current, then gone. Cancel works at once in each of these
-states: a waiting one is taken out, the current one is marked and its computation stopped.
+It counts the requests that wait, here and in the step loop, so that a full queue is refused
+at once; and it stops a computation in which nobody has an interest any more.
 """
 
-from collections import deque
 from collections.abc import Callable
 from threading import Condition, Lock
 
-from runtime.engine.protocol import Generate
+from runtime.engine.protocol import Cancel, Request
 
 
 class Inbox:
-    """At most `max_waiting` requests wait, first come first served."""
+    """At most `max_waiting` requests wait."""
 
     def __init__(self, max_waiting: int) -> None:
         self.max_waiting = max_waiting
-        self.wants_attention = False
-        """Whether `take` has to be asked before the current request may go on; read without the lock."""
+        self.has_arrived = False
+        """Whether `take` has something to give; read without the lock."""
         self._changed = Condition(Lock())
-        self._waiting: deque[Generate] = deque()
-        self._current: Generate | None = None
-        self._is_cancelled = False
+        self._arrived: list[Request | Cancel] = []
+        self._n_waiting = 0
         self._is_stopping = False
+        self._computing: set[int] = set()
         self._interrupt: Callable[[], None] | None = None
-        self._resume: Callable[[], None] | None = None
 
     # For the listening thread
 
-    def submit(self, request: Generate) -> bool:
+    def submit(self, request: Request) -> bool:
         """Queue a request; False when too many wait already."""
         with self._changed:
-            if len(self._waiting) >= self.max_waiting:
+            if self._n_waiting >= self.max_waiting:
                 return False
-            self._waiting.append(request)
-            self._changed.notify()
+            self._n_waiting += 1
+            self._arrive(request)
             return True
 
-    def cancel(self, request_id: int) -> Generate | None:
-        """End a request; return it if it was still waiting. Harmless when it is gone."""
+    def cancel(self, request_id: int) -> None:
+        """End a request at the next step. Harmless when it is gone."""
         with self._changed:
-            for request in self._waiting:
-                if request.id == request_id:
-                    self._waiting.remove(request)
-                    return request
-            if self._current and self._current.id == request_id:
-                self._is_cancelled = True
-                self._stop_computing()
-            return None
+            self._computing.discard(request_id)
+            if not self._computing and self._interrupt:
+                self._interrupt()
+            self._arrive(Cancel(request_id))
 
     def stop(self) -> None:
         """Make `take` return None from now on."""
         with self._changed:
             self._is_stopping = True
-            self._stop_computing()
+            if self._interrupt:
+                self._interrupt()
             self._changed.notify()
 
     # For the computing thread
 
-    def attach(self, interrupt: Callable[[], None], resume: Callable[[], None]) -> None:
-        """Say how a computation is stopped, and how the next one is allowed."""
+    def attach(self, interrupt: Callable[[], None]) -> None:
+        """Tell how a computation is stopped."""
         with self._changed:
-            self._interrupt, self._resume = interrupt, resume
+            self._interrupt = interrupt
 
-    def take(self) -> Generate | None:
-        """Return the current request, or wait for the next one; None after `stop`."""
+    def take(self, wait: bool, timeout_s: float | None = None) -> list[Request | Cancel] | None:
+        """Return what has arrived, waiting for something if `wait`; None after `stop`."""
         with self._changed:
-            while not (self._current or self._waiting or self._is_stopping):
-                self._changed.wait()
+            if wait and not (self._arrived or self._is_stopping):
+                self._changed.wait(timeout_s)
             if self._is_stopping:
                 return None
-            if self._current is None:
-                self._current = self._waiting.popleft()
-                self._is_cancelled = False
-            if not self._is_cancelled:
-                self.wants_attention = False
-                if self._resume:
-                    self._resume()
-            return self._current
+            arrived, self._arrived = self._arrived, []
+            self.has_arrived = False
+            return arrived
 
-    def interrupted(self) -> None:
-        """A computation was stopped: `take` will say whether to go on."""
-        self.wants_attention = True
-
-    @property
-    def current(self) -> Generate | None:
-        """The request that `take` returned last, until it is done."""
-        return self._current
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the current request is to end now."""
-        return self._is_cancelled
-
-    def done(self) -> None:
-        """The current request has ended."""
+    def begun(self) -> None:
+        """A request waits no more: it is being computed, or has ended."""
         with self._changed:
-            self._current = None
-            self._is_cancelled = False
+            self._n_waiting -= 1
 
-    def drain(self) -> list[Generate]:
-        """Take out everything that waits."""
+    def waits_again(self) -> None:
+        """A request had to make room for others; it is never refused for that."""
         with self._changed:
-            waiting, self._waiting = list(self._waiting), deque()
-            return waiting
+            self._n_waiting += 1
 
-    def _stop_computing(self) -> None:
-        self.wants_attention = True
-        if self._interrupt:
-            self._interrupt()
+    def computing(self, request_ids: set[int]) -> None:
+        """These requests are computed next: when all of them are cancelled, the computation is stopped."""
+        with self._changed:
+            self._computing = request_ids
+
+    def _arrive(self, one: Request | Cancel) -> None:
+        self._arrived.append(one)
+        self.has_arrived = True
+        self._changed.notify()

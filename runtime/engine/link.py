@@ -9,8 +9,7 @@ from typing import NoReturn
 import msgspec
 
 from runtime.engine.inbox import Inbox
-from runtime.engine.protocol import Cancel, Command, Event, Failed, Generate, command, frame
-from runtime.engine.scheduler import never_begun
+from runtime.engine.protocol import Cancel, Command, Event, Failed, Shutdown, command, frame
 from runtime.engine.wire import Frames, FrameTooLong
 from runtime.errors import EngineFailed
 
@@ -51,13 +50,12 @@ class Link:
         os._exit(0)
 
     def _obey(self, order: Command) -> None:
-        if isinstance(order, Generate):
+        if isinstance(order, Cancel):
+            self.inbox.cancel(order.id)
+        elif not isinstance(order, Shutdown):
             if not self.inbox.submit(order):
                 message = f"{self.inbox.max_waiting} requests are waiting already; try again later"
                 self.send([Failed(id=order.id, kind="busy", message=message)])
-        elif isinstance(order, Cancel):
-            if waiting := self.inbox.cancel(order.id):
-                self.send([never_begun(waiting)])
         elif self.is_serving:
             self.inbox.stop()
         else:

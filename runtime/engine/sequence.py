@@ -4,26 +4,51 @@ There is no prompt phase and no answer phase: a step computes the next tokens th
 known, and when none is left unknown the next one is drawn. Does not know: the model.
 """
 
-from time import perf_counter
+from __future__ import annotations
 
-from runtime.engine.backend import Drawn, Sampler
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+from runtime.engine.backend import AdapterSet, Drawn, Sampler
+from runtime.engine.lookup import Lookup
 from runtime.engine.protocol import Delta, Event, Finished, FinishReason, Generate, Timings, TokenProbability
 from runtime.engine.text import TextAssembler
 
+if TYPE_CHECKING:
+    from runtime.engine.lane import Place
+
+Stage = Literal["queued", "prefilling", "decoding", "finishing"]
+"""queued: no place in a memory; finishing: it has a reason to end."""
+
 
 class Sequence:
-    """The state of one request from its admission to its end."""
+    """The state of one request from its admission to its end.
 
-    def __init__(self, request: Generate, prompt: list[int], n_cached: int, sampler: Sampler) -> None:
+    place: where its tokens are held; None while it waits. n_cached: tokens of the prompt that
+    others had computed. is_shifted: tokens were dropped from its middle, so that what the memory
+    holds is not what these tokens alone would give.
+    """
+
+    def __init__(self, request: Generate, prompt: list[int], text: str, sampler: Sampler, adapters: AdapterSet) -> None:
         self.request = request
         self.tokens = list(prompt)
+        self.text = text
         self.n_prompt = len(prompt)
-        self.n_cached = n_cached
-        self.n_computed = n_cached
+        self.n_predicted = 0
+        self.n_cached = 0
+        self.n_computed = 0
         self.sampler = sampler
+        self.adapters = adapters
+        self.slot = -1
+        self.place: Place | None = None
         self.reason: FinishReason | None = None
         self.truncated = False
-        self._text = TextAssembler(request.stop)
+        self.is_shifted = False
+        self.was_announced = False
+        self.lookup: Lookup | None = None
+        self.n_guessed = 0
+        self.n_guessed_right = 0
+        self._assembler = TextAssembler(request.stop)
         self._unsent: list[int] = []
         self._probabilities: list[TokenProbability] = []
         self._started_at = perf_counter()
@@ -31,62 +56,83 @@ class Sequence:
         self._last_at = 0.0
 
     @property
-    def n_predicted(self) -> int:
-        return len(self.tokens) - self.n_prompt
+    def stage(self) -> Stage:
+        if self.reason:
+            return "finishing"
+        if self.place is None:
+            return "queued"
+        return "prefilling" if self.n_left > 1 or not self.n_predicted else "decoding"
 
-    def next_tokens(self, n_most: int) -> list[int]:
-        """Return the tokens to compute next, at most `n_most`."""
-        return self.tokens[self.n_computed : self.n_computed + n_most]
+    @property
+    def n_left(self) -> int:
+        """Tokens that are known and not computed."""
+        return len(self.tokens) - self.n_computed
 
-    def is_last_chunk(self, n_tokens: int) -> bool:
-        """Tell whether computing `n_tokens` more leaves only the next token unknown."""
-        return self.n_computed + n_tokens == len(self.tokens)
+    @property
+    def n_room(self) -> int:
+        """Tokens that this request may still add; a large number when it may go on to the end."""
+        limit = self.request.max_tokens
+        return limit - self.n_predicted if limit >= 0 else 1 << 30
 
-    def add(self, drawn: Drawn, piece: bytes, is_end: bool, n_ctx: int) -> Delta | None:
+    def add(self, drawn: Drawn, piece: bytes, is_end: bool, n_ctx: int) -> str:
         """Take the drawn token, decide whether it was the last, and return what may be shown."""
         self._last_at = perf_counter()
-        if self.n_prompt == len(self.tokens):
+        if not self.n_predicted:
             self._first_at = self._last_at
         self.tokens.append(drawn.token)
+        self.n_predicted += 1
         self._unsent.append(drawn.token)
         if drawn.probability:
             self._probabilities.append(drawn.probability)
-        text = self._text.push(piece)
+        text = self._assembler.push(piece)
         self._decide(is_end, n_ctx)
-        return self._delta(text) if text else None
+        return text
+
+    def delta(self, text: str) -> list[Event]:
+        """Return the event that shows `text` with the tokens since the last one; none while all is held back."""
+        if not text:
+            return []
+        delta = Delta(id=self.request.id, text=text, tokens=self._unsent, probabilities=self._probabilities)
+        self._unsent, self._probabilities = [], []
+        return [delta]
 
     def end(self, reason: FinishReason) -> list[Event]:
         """Return what was still held back and the `Finished` of this request."""
         self.reason = reason
-        text = self._text.finish()
-        events: list[Event] = [self._delta(text)] if text or self._unsent else []
+        text = self._assembler.finish()
+        events: list[Event] = []
+        if text or self._unsent:
+            events = [
+                Delta(id=self.request.id, text=text, tokens=self._unsent, probabilities=self._probabilities),
+            ]
         finished = Finished(
             id=self.request.id,
             reason=reason,
-            stopping_word=self._text.stopped_by,
+            stopping_word=self._assembler.stopped_by,
             timings=self._timings(),
             seed=self.sampler.seed,
             truncated=self.truncated,
-            has_new_line=self._text.has_new_line,
+            has_new_line=self._assembler.has_new_line,
         )
         return [*events, finished]
 
+    def drop(self, n_kept: int, n_dropped: int) -> None:
+        """Forget so many tokens after the first `n_kept`: a context shift."""
+        del self.tokens[n_kept : n_kept + n_dropped]
+        self.n_computed -= n_dropped
+        self.truncated = True
+        self.lookup = None
+
     def _decide(self, is_end: bool, n_ctx: int) -> None:
-        limit = self.request.max_tokens
-        if self._text.stopped_by:
+        if self._assembler.stopped_by:
             self.reason = "word"
         elif is_end:
             self.reason = "stop"
-        elif self.n_computed + 1 >= n_ctx:
+        elif len(self.tokens) >= n_ctx:
             self.reason = "length"
             self.truncated = True
-        elif 0 <= limit <= self.n_predicted:
+        elif self.n_room <= 0:
             self.reason = "length"
-
-    def _delta(self, text: str) -> Delta:
-        delta = Delta(id=self.request.id, text=text, tokens=self._unsent, probabilities=self._probabilities)
-        self._unsent, self._probabilities = [], []
-        return delta
 
     def _timings(self) -> Timings:
         answered = self._first_at or perf_counter()
@@ -96,4 +142,6 @@ class Sequence:
             prompt_ms=(answered - self._started_at) * 1e3,
             predicted_n=self.n_predicted,
             predicted_ms=(self._last_at - self._first_at) * 1e3,
+            draft_n=self.n_guessed,
+            draft_n_accepted=self.n_guessed_right,
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FAKE_N_CTX = 4096
 FAKE_STEP_S = 0.001
+FAKE_N_SLOTS = 4
 STANDARD_INPUT = 0
 
 
@@ -76,7 +77,7 @@ def _work(config: WorkerConfig, opening: _Opening) -> int:
     except Exception as error:
         return _refuse(error, config, opening.result())
     try:
-        _serve(opening.result(), backend)
+        _serve(opening.result(), backend, config)
     except OSError:
         return 0  # the front is gone
     return 0
@@ -96,9 +97,12 @@ def _refuse(error: Exception, config: WorkerConfig, link: Link) -> int:
 
 def _load(config: WorkerConfig, opening: _Opening) -> Backend:
     if config.backend == "fake":
-        from runtime.engine.backends.fake import FakeBackend
+        from runtime.engine.backends.fake import FakeBackend, FakeShape
 
-        return FakeBackend(answer=config.model_path, n_ctx=config.n_ctx or FAKE_N_CTX, step_s=FAKE_STEP_S)
+        n_slots = config.n_parallel if config.n_parallel > 0 else FAKE_N_SLOTS
+        return FakeBackend(
+            config.model_path, config.n_ctx or FAKE_N_CTX, step_s=FAKE_STEP_S, shape=FakeShape(n_slots, 2 * n_slots)
+        )
     from runtime.engine.backends import llama_model
 
     model = llama_model.load(config, opening.progress)
@@ -107,12 +111,13 @@ def _load(config: WorkerConfig, opening: _Opening) -> Backend:
     return LlamaBackend(model)
 
 
-def _serve(link: Link, backend: Backend) -> None:
+def _serve(link: Link, backend: Backend, config: WorkerConfig) -> None:
     """Announce the model and compute until told to stop. Raises: OSError when the front is gone."""
+    from runtime.engine.guessing import Guessing
     from runtime.engine.protocol import Ready
     from runtime.engine.scheduler import Scheduler
 
-    scheduler = Scheduler(backend, _template(backend), link.inbox, link.send)
+    scheduler = Scheduler(backend, _template(backend), link.inbox, link.send, Guessing(config.n_draft))
     link.is_serving = True
     worker_log.empty(worker_log.STANDARD_ERROR)
     link.send([Ready(backend.facts)])

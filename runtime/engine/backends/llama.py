@@ -1,168 +1,203 @@
-"""llama.cpp as an engine: tokens in and out, one step at a time, with nothing that could abort the process.
+"""llama.cpp as an engine: many sequences in one step, with nothing that could abort the process.
 
-Does not know: requests, the wire, when to stop.
+Does not know: requests beyond how they are sampled, the wire, when to stop.
 """
 
-import ctypes
-from ctypes import POINTER, c_int8, c_int32
+from __future__ import annotations
 
-from runtime.engine.backend import Drawn, Interrupted, InvalidRequest, Sampler, Work
+from typing import TYPE_CHECKING
+
+from runtime.engine.backend import (
+    AdapterSet,
+    Drawn,
+    Embedder,
+    Interrupted,
+    InvalidRequest,
+    Memory,
+    NoRoom,
+    Sampler,
+    Work,
+)
 from runtime.engine.backends import llama_sampling
-from runtime.engine.backends.llama_context import Context
+from runtime.engine.backends.llama_adapters import LlamaAdapters
+from runtime.engine.backends.llama_batch import StepBatch
+from runtime.engine.backends.llama_context import Computing, Context, Shape, on_cpu
 from runtime.engine.backends.llama_facts import facts
+from runtime.engine.backends.llama_fit import fitting_n_ctx, n_memories
+from runtime.engine.backends.llama_memory import LlamaMemory
 from runtime.engine.backends.llama_model import LoadedModel
-from runtime.engine.backends.llama_native import NO_TOKEN, Batch, Native
-from runtime.engine.backends.llama_probabilities import Probabilities
+from runtime.engine.backends.llama_native import Native
+from runtime.engine.backends.llama_rows import Rows
 from runtime.engine.backends.llama_sampling import LlamaSampler
-from runtime.engine.protocol import Sampling
+from runtime.engine.backends.llama_vocabulary import LlamaVocabulary
+from runtime.engine.protocol import Generate
 from runtime.errors import EngineFailed
 
-PIECE_BYTES = 512
+if TYPE_CHECKING:
+    from runtime.engine.backends.llama_embedding import LlamaEmbedder
+    from runtime.engine.constraints.constraints import Constraints
+
+NO_CELLS = 1
 ABORTED = 2
+
+TOKENS_PER_SLOT = 512
+"""So many tokens of context for each request at once, by default."""
+
+LEAST_SLOTS, MOST_SLOTS, ALL_SLOTS = 4, 16, 128
+SEQUENCES_PER_SLOT = 4
+"""Of these, all but one remember what earlier requests have computed."""
+
+SPARE_STATES = 8
+"""What models that keep one state for each sequence may remember; each is megabytes."""
+
+MAX_SEQUENCES = 256
+"""LLAMA_MAX_SEQ"""
+
+GUESSES_PER_STEP = 32
 
 
 class LlamaBackend:
-    """One model in one context with one slot (`runtime.engine.backend.Backend`)."""
+    """One model and its contexts (`runtime.engine.backend.Backend`)."""
 
     def __init__(self, model: LoadedModel) -> None:
         """Make the context of `model`. Raises: OutOfMemory, EngineFailed."""
+        self._model = model
         self._native: Native = model.native
-        self._vocab = model.vocab
-        self._context = Context(model)
-        self._piece_buffer = ctypes.create_string_buffer(PIECE_BYTES)
-        self._known: dict[int, tuple[bytes, bool]] = {}
-        self._n_held = 0
-        self._n_swa: int = model.native.llama_model_n_swa(model.handle)
-        self._batch = _OneSlotBatch(self._context.n_chunk)
-        self._probabilities: Probabilities | None = None
-        self.n_chunk = self._context.n_chunk
-        self.adds_bos: bool = model.native.llama_vocab_get_add_bos(model.vocab)
-        self.adds_eos: bool = model.native.llama_vocab_get_add_eos(model.vocab)
-        self.facts = facts(model, self._context, self._special)
+        self._vocabulary = LlamaVocabulary(model)
+        self._computing = Computing(model)
+        self._adapters = LlamaAdapters(model)
+        self._constraints: Constraints | None = None
+        self._embedder: LlamaEmbedder | None = None
+        self._first: LlamaMemory | None = None
+        self._shape = Shape(0, 0, 0)
+        self.shifts = model.config.context_shift
+        self.n_chunk = self.n_outputs = 1
+        if model.generates:
+            self._shape = _shape(model)
+            self._first = self._open(())
+            self.n_chunk, self.n_outputs = self._first.context.n_chunk, self._shape.n_outputs
+        self.n_memories = n_memories(model, self._shape.n_ctx)
+        self._batch = StepBatch(model.config.n_batch, max(1, self._shape.n_sequences))
+        self.adds_bos, self.adds_eos = self._vocabulary.adds_bos, self._vocabulary.adds_eos
+        n_ctx = self._first.n_cells if self._first else 0
+        self.facts = facts(model, n_ctx, _n_slots(model, n_ctx), self._computing, self._vocabulary.special)
+        self._rows = Rows(self._native, self._vocabulary.n_vocab, n_ctx, self._vocabulary.piece)
+        self.tokenize, self.piece, self.is_end = (
+            self._vocabulary.prompt,
+            self._vocabulary.piece,
+            self._vocabulary.is_end,
+        )
 
-    def tokenize(self, text: str) -> list[int]:
-        raw = text.encode("utf-8", "replace")
-        buffer = (c_int32 * (len(raw) + 16))()
-        n_tokens = self._native.llama_tokenize(self._vocab, raw, len(raw), buffer, len(buffer), True, True)
-        if n_tokens < 0:
-            raise InvalidRequest("the prompt cannot be cut into tokens")
-        return buffer[:n_tokens]
+    @property
+    def n_threads(self) -> int:
+        """That compute now."""
+        control = self._computing.control
+        return control.n_threads if control else self._computing.n_threads
 
-    def piece(self, token: int) -> bytes:
-        return self._look_up(token)[0]
+    def sampler(self, request: Generate, prompt: list[int]) -> LlamaSampler:
+        matcher = self._all_constraints().matcher(request.grammar) if request.grammar else None
+        return llama_sampling.build(self._native, self._model.vocab, self._rows, request, prompt, matcher)
 
-    def is_end(self, token: int) -> bool:
-        return self._look_up(token)[1]
+    def adapters(self, request: Generate) -> AdapterSet:
+        if not self._first:
+            raise InvalidRequest("this model makes vectors of texts; it cannot continue one")
+        return self._adapters.asked_for(request)
 
-    def sampler(self, sampling: Sampling, n_probs: int, prompt: list[int]) -> LlamaSampler:
-        sampler = llama_sampling.build(self._native, self._vocab, sampling, n_probs, self.facts.n_ctx)
-        n_last = llama_sampling.remembers(sampling)
-        for token in prompt if n_last < 0 else prompt[len(prompt) - min(n_last, len(prompt)) :]:
-            self._native.llama_sampler_accept(sampler.handle, token)
-        return sampler
+    def open(self, adapters: AdapterSet) -> LlamaMemory:
+        if not adapters and self._first:
+            return self._first
+        return self._open(adapters)
 
-    def keep(self, slot: int, n_tokens: int) -> int:
-        n_kept = min(n_tokens, self._n_held)
-        if n_kept < self._n_held:
-            self._n_held = n_kept
-            self._cut(slot)
-        return self._n_held
+    def close(self, memory: Memory) -> None:
+        if isinstance(memory, LlamaMemory):
+            self._computing.detach(memory.context)
+            memory.context.close()
+            self._adapters.release(memory.adapters)
 
-    def run(self, works: list[Work]) -> list[Drawn | None]:
-        return [self._compute(work) for work in works]
+    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn]]:
+        if not isinstance(memory, LlamaMemory):
+            raise EngineFailed("Computing: this memory belongs to another engine.")
+        batch, rows = self._batch.fill(works)
+        control = self._computing.control
+        if control:
+            control.begin()
+        status: int = self._native.llama_decode(memory.context.handle, batch)
+        if control:
+            control.end()
+        if status == ABORTED:
+            raise Interrupted
+        if status == NO_CELLS:
+            raise NoRoom
+        if status:
+            raise EngineFailed(f"Computing {batch.n_tokens} tokens: llama.cpp refused them (status {status}).")
+        return [self._drawn(memory, work, row) for work, row in zip(works, rows, strict=True)]
 
     def interrupt(self) -> None:
-        self._context.brake.pull()
+        self._computing.brake.pull()
 
     def resume(self) -> None:
-        self._context.brake.release()
+        self._computing.brake.release()
 
-    def _compute(self, work: Work) -> Drawn | None:
-        if work.position != self._n_held:
-            raise EngineFailed(f"Computing from token {work.position}: the model's memory holds {self._n_held}.")
-        batch = self._batch.fill(work.tokens, work.position)
-        status = self._decode(batch)
-        if status:
-            self._cut(work.slot)
-            if status == ABORTED:
-                raise Interrupted
-            raise EngineFailed(f"Computing {len(work.tokens)} tokens: llama.cpp refused them (status {status}).")
-        self._n_held += len(work.tokens)
-        return self._draw(work.sampler, len(work.tokens) - 1) if work.sampler else None
+    def embedder(self) -> Embedder:
+        if self._embedder is None:
+            from runtime.engine.backends.llama_embedding import LlamaEmbedder
 
-    def _decode(self, batch: Batch) -> int:
-        threads = self._context.threads
-        if threads is None:
-            status: int = self._native.llama_decode(self._context.handle, batch)
-            return status
-        threads.begin()
-        status = self._native.llama_decode(self._context.handle, batch)
-        threads.end()
-        return status
+            self._embedder = LlamaEmbedder(self._model)
+        return self._embedder
 
-    def _draw(self, sampler: Sampler, row: int) -> Drawn:
+    def _open(self, adapters: AdapterSet) -> LlamaMemory:
+        context = Context(self._model, self._shape, self._computing.brake)
+        if adapters:
+            self._adapters.apply(context, adapters)
+        self._computing.attach(context)
+        return LlamaMemory(
+            context, adapters, self._shape.n_sequences, self._vocabulary.n_vocab, can_trim=not _keeps_state(self._model)
+        )
+
+    def _drawn(self, memory: LlamaMemory, work: Work, row: int) -> list[Drawn]:
+        """Draw after the last known token, and after each guess as long as the guesses are right."""
+        drawn: list[Drawn] = []
+        for guess in [*work.tokens[len(work.tokens) - work.n_guessed :], None] if work.sampler else []:
+            drawn.append(self._draw(memory, work.sampler, row + len(drawn)))
+            if drawn[-1].token != guess or self.is_end(drawn[-1].token):
+                break
+        return drawn
+
+    def _draw(self, memory: LlamaMemory, sampler: Sampler | None, row: int) -> Drawn:
         if not isinstance(sampler, LlamaSampler) or not sampler.handle:
             raise EngineFailed("Drawing a token: the sampler is not one of this engine, or is closed.")
-        token: int = self._native.llama_sampler_sample(sampler.handle, self._context.handle, row)
-        if not sampler.n_probs:
-            return Drawn(token)
-        if self._probabilities is None:
-            self._probabilities = Probabilities(self._native, self.facts.n_vocab, self.piece)
-        logits = self._native.llama_get_logits_ith(self._context.handle, row)
-        return Drawn(token, self._probabilities.of(token, logits, sampler.n_probs))
+        return sampler.draw(memory.context.handle, row)
 
-    def _cut(self, slot: int) -> None:
-        """Forget what lies beyond the held tokens; all of it where the model cannot go back.
+    def _all_constraints(self) -> Constraints:
+        if self._constraints is None:
+            from runtime.engine.constraints.constraints import Constraints
 
-        Recurrent models keep one state and cannot; a sliding window may have dropped what comes before.
-        """
-        memory, n_held = self._context.memory, self._n_held
-        if n_held and self._native.llama_memory_seq_rm(memory, slot, n_held, -1):
-            first: int = self._native.llama_memory_seq_pos_min(memory, slot)
-            if not self._n_swa or first <= max(0, n_held - self._n_swa):
-                return
-        self._native.llama_memory_seq_rm(memory, slot, -1, -1)
-        self._n_held = 0
-
-    def _look_up(self, token: int) -> tuple[bytes, bool]:
-        """Return the piece of a token and whether it ends the turn, asked of native code once."""
-        known = self._known.get(token)
-        if known is None:
-            piece = self._piece(token, special=False)
-            known = self._known[token] = piece, self._native.llama_vocab_is_eog(self._vocab, token)
-        return known
-
-    def _special(self, token: int) -> str:
-        return self._piece(token, special=True).decode("utf-8", "replace") if token != NO_TOKEN else ""
-
-    def _piece(self, token: int, special: bool) -> bytes:
-        if not 0 <= token < self._native.llama_vocab_n_tokens(self._vocab):
-            raise InvalidRequest(f"token {token} is not one of this model's")
-        buffer = self._piece_buffer
-        size = self._native.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, special)
-        if size < 0:
-            self._piece_buffer = ctypes.create_string_buffer(-size)
-            return self._piece(token, special)
-        return buffer.raw[:size]
+            self._constraints = Constraints(self._vocabulary)
+        return self._constraints
 
 
-class _OneSlotBatch:
-    """The arrays of a `Batch` for the tokens of slot 0; the last token's logits are wanted."""
+def _shape(model: LoadedModel) -> Shape:
+    """Decide what the contexts have room for. Raises: OutOfMemory."""
+    n_ctx = fitting_n_ctx(model) if on_cpu(model) else max(0, model.config.n_ctx)
+    n_slots = _n_slots(model, n_ctx)
+    n_sequences = 2 * n_slots + SPARE_STATES if _is_recurrent(model) else SEQUENCES_PER_SLOT * n_slots
+    n_sequences = min(MAX_SEQUENCES, n_sequences)
+    return Shape(n_ctx, n_sequences, max(n_sequences, n_slots + GUESSES_PER_STEP))  # llama.cpp asks for one each
 
-    def __init__(self, n_most: int) -> None:
-        self._tokens = (c_int32 * n_most)()
-        self._positions = (c_int32 * n_most)()
-        self._wanted = (c_int8 * n_most)()
-        self._one = (c_int32 * n_most)(*[1] * n_most)
-        slot = ctypes.pointer(c_int32(0))
-        self._slots = (POINTER(c_int32) * n_most)(*[slot] * n_most)
-        self._batch = Batch(0, self._tokens, None, self._positions, self._one, self._slots, self._wanted)
 
-    def fill(self, tokens: list[int], position: int) -> Batch:
-        n_tokens = len(tokens)
-        self._tokens[:n_tokens] = tokens  # type: ignore[assignment]
-        self._positions[:n_tokens] = list(range(position, position + n_tokens))
-        self._wanted[max(0, self._batch.n_tokens - 1)] = 0
-        self._wanted[n_tokens - 1] = 1
-        self._batch.n_tokens = n_tokens
-        return self._batch
+def _n_slots(model: LoadedModel, n_ctx: int) -> int:
+    if model.config.n_parallel > 0:
+        return min(model.config.n_parallel, ALL_SLOTS)
+    if _is_recurrent(model):
+        return LEAST_SLOTS
+    return max(LEAST_SLOTS, min(MOST_SLOTS, n_ctx // TOKENS_PER_SLOT))
+
+
+def _is_recurrent(model: LoadedModel) -> bool:
+    native = model.native
+    return bool(native.llama_model_is_recurrent(model.handle) or native.llama_model_is_hybrid(model.handle))
+
+
+def _keeps_state(model: LoadedModel) -> bool:
+    """Tell whether a sequence cannot be cut: the model keeps a state of all tokens, or only a window of them."""
+    return _is_recurrent(model) or bool(model.native.llama_model_n_swa(model.handle))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from runtime.engine import worker_log
 from runtime.engine.backends import llama_devices
-from runtime.engine.backends.llama_context import Context
+from runtime.engine.backends.llama_context import Computing
 from runtime.engine.backends.llama_model import LoadedModel
 from runtime.engine.protocol import ModelFacts
 
@@ -14,7 +14,9 @@ BUFFER_SIZE = re.compile(r"buffer size = +([0-9.]+) MiB")
 FLASH_ATTENTION_NODE = "FLASH_ATTN_EXT"
 
 
-def facts(model: LoadedModel, context: Context, special: Callable[[int], str]) -> ModelFacts:
+def facts(
+    model: LoadedModel, n_ctx: int, n_slots: int, computing: Computing, special: Callable[[int], str]
+) -> ModelFacts:
     """Collect them, right after the context was made: two are read from what llama.cpp logged then."""
     native, handle, vocab = model.native, model.handle, model.vocab
     log = worker_log.tail(worker_log.STANDARD_ERROR)
@@ -25,7 +27,8 @@ def facts(model: LoadedModel, context: Context, special: Callable[[int], str]) -
         description=model.description(DESCRIPTION_BYTES),
         parameters=native.llama_model_n_params(handle),
         size_bytes=native.llama_model_size(handle),
-        n_ctx=context.n_ctx,
+        n_ctx=n_ctx,
+        n_slots=n_slots,
         n_ctx_train=native.llama_model_n_ctx_train(handle),
         n_vocab=native.llama_vocab_n_tokens(vocab),
         n_embd=native.llama_model_n_embd(handle),
@@ -34,8 +37,8 @@ def facts(model: LoadedModel, context: Context, special: Callable[[int], str]) -
         chat_template=model.config.chat_template or model.template(),
         bos_token=special(native.llama_vocab_bos(vocab)),
         eos_token=special(native.llama_vocab_eos(vocab)),
-        n_threads=context.n_threads,
-        n_threads_batch=context.n_threads_batch,
+        n_threads=computing.n_threads,
+        n_threads_batch=computing.n_threads_batch,
         n_gpu_layers=model.config.n_gpu_layers if accelerators else 0,
         cpu_variant=llama_devices.cpu_variant(native),
         accelerators=accelerators,

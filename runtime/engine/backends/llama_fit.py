@@ -13,6 +13,10 @@ N_CTX_STEP = 256
 """llama.cpp rounds the context up to a multiple of this."""
 
 MIN_N_CTX = 512
+MAX_MEMORIES = 17
+CONTEXT_BYTES = 64 << 20
+"""Compute buffers of one more context."""
+
 MARGIN_BYTES = 256 << 20
 """For compute buffers beside the attention mask, and for the rest of the computer."""
 
@@ -35,6 +39,13 @@ def fitting_n_ctx(model: LoadedModel) -> int:
             f"{max(0, room_bytes) / 1e9:.1f} GB of memory are left; {advice}."
         )
     return min(wanted, fits, trained or fits)
+
+
+def n_memories(model: LoadedModel, n_ctx: int) -> int:
+    """Return how many contexts there may be: one for each set of adapters in use, and the model's own."""
+    own_bytes = n_ctx * _token_bytes(model) + CONTEXT_BYTES
+    budget = model.config.adapter_bytes or max(0, memory().available - MARGIN_BYTES) // 2
+    return max(2, min(MAX_MEMORIES, 1 + budget // own_bytes))
 
 
 def _token_bytes(model: LoadedModel) -> int:

@@ -98,7 +98,7 @@ def load(config: WorkerConfig, on_progress: Callable[[float], None]) -> LoadedMo
     native = _load_engine()
     if config.size > LARGE_BYTES:
         _check_room(config)
-    file = _CFile(config.model_path, config.offset)
+    file = CFile(config.model_path, config.offset)
     try:
         params, keep = _params(native, config, on_progress)
         handle = native.llama_model_load_from_file_ptr(file.pointer, params)
@@ -193,7 +193,7 @@ def _check_room(config: WorkerConfig) -> None:
         )
 
 
-class _CFile:
+class CFile:
     """A `FILE *` of the C library that llama.cpp uses, positioned at `offset`."""
 
     def __init__(self, path: str, offset: int) -> None:

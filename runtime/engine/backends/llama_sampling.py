@@ -4,15 +4,22 @@ Numbers are checked first: native code takes a negative count for a huge one, an
 for a probability.
 """
 
+from __future__ import annotations
+
 import ctypes
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ctypes import c_char_p
+from typing import TYPE_CHECKING, Any
 
-from runtime.engine.backend import InvalidRequest
+from runtime.engine.backend import Drawn, InvalidRequest
 from runtime.engine.backends.llama_native import LogitBias, Native
-from runtime.engine.protocol import Sampling
+from runtime.engine.backends.llama_rows import Rows
+from runtime.engine.protocol import Generate, SamplerName, Sampling
+
+if TYPE_CHECKING:
+    from runtime.engine.constraints.matcher import Matcher
 
 RANDOM_SEED = 0xFFFFFFFF
 """To llama.cpp this seed means: draw one."""
@@ -49,13 +56,40 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 class LlamaSampler:
-    """One chain. `n_probs`: how many alternatives are reported with each token."""
+    """Draws the tokens of one request (`runtime.engine.backend.Sampler`)."""
 
-    def __init__(self, native: Native, handle: int, seed: int, n_probs: int) -> None:
+    def __init__(self, native: Native, handle: int, seed: int, rows: Rows, matcher: Matcher | None) -> None:
         self.handle = handle
         self.seed = seed
-        self.n_probs = n_probs
         self._native = native
+        self._rows = rows
+        self._matcher = matcher
+        self._is_greedy = False
+        self._n_probs = 0
+        self._post_sampling = False
+
+    def choose(self, request: Generate) -> None:
+        """Take the shortest way that draws what `request` asks for."""
+        self._is_greedy = _is_greedy(request.sampling)
+        self._n_probs = request.n_probs
+        self._post_sampling = request.post_sampling
+
+    def draw(self, context: int, row: int) -> Drawn:
+        """Draw from a row of the last run's logits. Raises: InvalidRequest when a grammar leaves nothing."""
+        logits = self._native.llama_get_logits_ith(context, row)
+        if self._n_probs and not self._post_sampling:
+            return self._draw_and_tell(context, row, logits)
+        if self._matcher and self._matcher.mask(self._rows.mask):
+            self._rows.apply_mask(logits)
+        if self._n_probs:
+            drawn = self._rows.sampled(self.handle, logits, self._n_probs)
+        else:
+            drawn = Drawn(self._drawn(context, row, logits))
+        self._accept(drawn.token)
+        return drawn
+
+    def forced(self) -> list[int]:
+        return self._matcher.forced() if self._matcher else []
 
     def close(self) -> None:
         """Free the chain. Idempotent."""
@@ -63,26 +97,70 @@ class LlamaSampler:
         if handle:
             self._native.llama_sampler_free(handle)
 
+    def _draw_and_tell(self, context: int, row: int, logits: Any) -> Drawn:
+        """Draw, and tell the probabilities as they were before grammar and samplers."""
+        before = self._rows.copy(logits)
+        if self._matcher and self._matcher.mask(self._rows.mask):
+            self._rows.apply_mask(logits)
+        token = self._drawn(context, row, logits)
+        self._accept(token)
+        return Drawn(token, self._rows.probability(token, before, self._n_probs))
 
-def build(native: Native, vocab: int, sampling: Sampling, n_probs: int, n_ctx: int) -> LlamaSampler:
-    """Return the chain for `sampling`. Raises: InvalidRequest."""
-    _check(sampling, n_probs)
+    def _drawn(self, context: int, row: int, logits: Any) -> int:
+        if self._is_greedy:
+            greatest: int = self._native.rows_argmax(logits, self._rows.n_vocab)
+            return greatest
+        token: int = self._native.llama_sampler_sample(self.handle, context, row)
+        return token
+
+    def _accept(self, token: int) -> None:
+        if self._matcher:
+            self._matcher.accept(token)
+
+
+def build(
+    native: Native, vocab: int, rows: Rows, request: Generate, prompt: list[int], matcher: Matcher | None
+) -> LlamaSampler:
+    """Return what draws the tokens after `prompt`. Raises: InvalidRequest."""
+    sampling = request.sampling
+    _check(sampling, request.n_probs)
     seed = sampling.seed if 0 <= sampling.seed < RANDOM_SEED else secrets.randbelow(RANDOM_SEED)
     params = native.llama_sampler_chain_default_params()
     params.no_perf = True
     chain = native.llama_sampler_chain_init(params)
-    for sampler in _samplers(native, vocab, sampling, seed, n_ctx):
+    for sampler in _samplers(native, vocab, sampling, seed, rows.n_ctx):
         native.llama_sampler_chain_add(chain, sampler)
-    return LlamaSampler(native, chain, seed, n_probs)
+    n_last = remembers(sampling)
+    for token in prompt if n_last < 0 else prompt[len(prompt) - min(n_last, len(prompt)) :]:
+        native.llama_sampler_accept(chain, token)
+    drawing = LlamaSampler(native, chain, seed, rows, matcher)
+    drawing.choose(request)
+    return drawing
 
 
 def remembers(sampling: Sampling) -> int:
     """Return how many of the last tokens the samplers look at: -1 for all, 0 for none."""
-    penalties = (sampling.repeat_penalty, sampling.presence_penalty, sampling.frequency_penalty) != (1.0, 0.0, 0.0)
-    spans = [sampling.repeat_last_n] if penalties and sampling.mirostat == 0 else []
-    if sampling.dry_multiplier != 0.0 and sampling.mirostat == 0:
+    spans = [sampling.repeat_last_n] if _penalizes(sampling) else []
+    if _has_dry(sampling):
         spans.append(sampling.dry_penalty_last_n)
     return -1 if -1 in spans else max(spans, default=0)
+
+
+def _penalizes(s: Sampling) -> bool:
+    is_in = "penalties" in s.samplers and s.mirostat == 0
+    return is_in and (s.repeat_penalty, s.presence_penalty, s.frequency_penalty) != (1.0, 0.0, 0.0)
+
+
+def _has_dry(s: Sampling) -> bool:
+    return "dry" in s.samplers and s.mirostat == 0 and s.dry_multiplier != 0.0
+
+
+def _is_greedy(s: Sampling) -> bool:
+    """Tell whether the chain can only end with the greatest logit of what the model gave."""
+    if s.mirostat or s.temperature > 0 or "temperature" not in s.samplers or s.logit_bias or s.ignore_eos:
+        return False
+    drops_the_best = s.typical_p < 1 or s.xtc_probability > 0 or s.dynatemp_range > 0 or "infill" in s.samplers
+    return not (_penalizes(s) or _has_dry(s) or drops_the_best)
 
 
 def _check(sampling: Sampling, n_probs: int) -> None:
@@ -109,22 +187,20 @@ def _samplers(native: Native, vocab: int, s: Sampling, seed: int, n_ctx: int) ->
         else:
             yield native.llama_sampler_init_mirostat_v2(seed, s.mirostat_tau, s.mirostat_eta)
         return
-    last_n = n_ctx if s.repeat_last_n == -1 else s.repeat_last_n
-    yield native.llama_sampler_init_penalties(
-        n_vocab, last_n, s.repeat_penalty, s.frequency_penalty, s.presence_penalty
-    )
-    yield _dry(native, vocab, s, n_ctx)
-    yield native.llama_sampler_init_top_n_sigma(s.top_n_sigma)
-    yield native.llama_sampler_init_top_k(s.top_k)
-    yield native.llama_sampler_init_typical(s.typical_p, s.min_keep)
-    yield native.llama_sampler_init_top_p(s.top_p, s.min_keep)
-    yield native.llama_sampler_init_min_p(s.min_p, s.min_keep)
-    yield native.llama_sampler_init_xtc(s.xtc_probability, s.xtc_threshold, s.min_keep, seed)
-    yield native.llama_sampler_init_temp_ext(s.temperature, s.dynatemp_range, s.dynatemp_exponent)
+    for name in s.samplers:
+        yield _MAKERS[name](native, vocab, s, n_ctx, seed)
     yield native.llama_sampler_init_dist(seed)
 
 
-def _dry(native: Native, vocab: int, s: Sampling, n_ctx: int) -> int:
+def _penalties(native: Native, vocab: int, s: Sampling, n_ctx: int, _seed: int) -> int:
+    last_n = n_ctx if s.repeat_last_n == -1 else s.repeat_last_n
+    handle: int = native.llama_sampler_init_penalties(
+        native.llama_vocab_n_tokens(vocab), last_n, s.repeat_penalty, s.frequency_penalty, s.presence_penalty
+    )
+    return handle
+
+
+def _dry(native: Native, vocab: int, s: Sampling, n_ctx: int, _seed: int) -> int:
     breakers = [breaker.encode("utf-8", "replace") for breaker in s.dry_sequence_breakers]
     last_n = n_ctx if s.dry_penalty_last_n == -1 else s.dry_penalty_last_n
     handle: int = native.llama_sampler_init_dry(
@@ -150,3 +226,23 @@ def _biases(native: Native, vocab: int, s: Sampling, n_vocab: int) -> list[Logit
     if s.ignore_eos:
         banned += [token for token in range(n_vocab) if native.llama_vocab_is_eog(vocab, token)]
     return [LogitBias(*pair) for pair in (*s.logit_bias, *((token, -math.inf) for token in banned))]
+
+
+_Maker = Callable[[Native, int, Sampling, int, int], int]
+
+_MAKERS: dict[SamplerName, _Maker] = {
+    "penalties": _penalties,
+    "dry": _dry,
+    "top_n_sigma": lambda native, _vocab, s, _n, _seed: native.llama_sampler_init_top_n_sigma(s.top_n_sigma),
+    "top_k": lambda native, _vocab, s, _n, _seed: native.llama_sampler_init_top_k(s.top_k),
+    "typ_p": lambda native, _vocab, s, _n, _seed: native.llama_sampler_init_typical(s.typical_p, s.min_keep),
+    "top_p": lambda native, _vocab, s, _n, _seed: native.llama_sampler_init_top_p(s.top_p, s.min_keep),
+    "min_p": lambda native, _vocab, s, _n, _seed: native.llama_sampler_init_min_p(s.min_p, s.min_keep),
+    "xtc": lambda native, _vocab, s, _n, seed: native.llama_sampler_init_xtc(
+        s.xtc_probability, s.xtc_threshold, s.min_keep, seed
+    ),
+    "temperature": lambda native, _vocab, s, _n, _seed: native.llama_sampler_init_temp_ext(
+        s.temperature, s.dynatemp_range, s.dynatemp_exponent
+    ),
+    "infill": lambda native, vocab, _s, _n, _seed: native.llama_sampler_init_infill(vocab),
+}

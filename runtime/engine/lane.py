@@ -1,0 +1,183 @@
+"""The requests that share one memory, and the memories there are: one for each set of adapters in use.
+
+A lane lends a request its place: a sequence of the memory and a way through its prefix
+tree. Lanes of adapters are opened by another thread while the others go on, and closed
+again when room is needed for a set that somebody waits for.
+"""
+
+from __future__ import annotations
+
+from threading import Thread
+
+from runtime.engine.backend import AdapterSet, Backend, InvalidRequest, Memory
+from runtime.engine.prefixes import Node, PrefixTree
+from runtime.engine.sequence import Sequence
+from runtime.errors import LmfileError
+
+
+class Place:
+    """Where the tokens of a running request are held."""
+
+    __slots__ = ("id", "lane", "leaf")
+
+    def __init__(self, lane: Lane, sequence_id: int, leaf: Node) -> None:
+        self.lane = lane
+        self.id = sequence_id
+        self.leaf = leaf
+
+
+class Lane:
+    """One memory, its prefix tree, and the requests that run in it."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.tree = PrefixTree(memory)
+        self.running: list[Sequence] = []
+        self.used_at = 0
+        self.is_crowded = False
+        """A request had to leave for want of room: nobody enters until another one has ended."""
+
+    def enter(self, sequence: Sequence) -> bool:
+        """Give a request its place; False when there is none now."""
+        self.is_crowded = self.is_crowded and bool(self.running)
+        if self.is_crowded:
+            return False
+        sequence_id = self.tree.take_sequence()
+        if sequence_id is None:
+            return False
+        # The last token is always computed: what follows is drawn from its logits.
+        known = sequence.tokens[:-1] if sequence.request.cache_prompt and not sequence.is_shifted else []
+        sequence.place = Place(self, sequence_id, self.tree.enter(known, sequence_id))
+        sequence.n_computed = 0
+        self.running.append(sequence)
+        return True
+
+    def advance(self, sequence: Sequence, place: Place) -> int:
+        """Take over what others have computed; return how many tokens may be computed now: 0 to wait."""
+        n_held = sequence.n_computed
+        if n_held < place.leaf.end:
+            sequence.n_computed = self.tree.share(place.leaf, place.id, n_held)
+            if sequence.n_computed < sequence.n_prompt and not sequence.n_predicted:
+                sequence.n_cached += sequence.n_computed - n_held
+        return self.tree.reach(place.leaf, place.id, sequence.n_computed) - sequence.n_computed
+
+    def computed(self, sequence: Sequence, place: Place, n_tokens: int) -> None:
+        """So many more tokens of a request are in the memory."""
+        sequence.n_computed += n_tokens
+        if sequence.n_computed - n_tokens < place.leaf.end:
+            self.tree.computed(place.leaf, place.id, sequence.n_computed)
+
+    def leave(self, sequence: Sequence, place: Place, *, keep: bool = True) -> Node:
+        """Take back the place of a request; return where in the tree its tokens end."""
+        self.running.remove(sequence)
+        sequence.place = None
+        n_held = sequence.n_computed if keep and not sequence.is_shifted else min(place.leaf.end, sequence.n_computed)
+        return self.tree.leave(place.leaf, place.id, sequence.tokens[:n_held])
+
+    def n_cells(self) -> int:
+        """Return how many tokens the memory holds, or more where it is not known who shares what."""
+        if not self.memory.can_trim:
+            return self.tree.n_parked() + sum(sequence.n_computed for sequence in self.running)
+        private = 0
+        for sequence in self.running:
+            if place := sequence.place:
+                held = [node.end for node in place.leaf.path() if place.id in node.holders]
+                private += sequence.n_computed - max(held, default=0)
+        return self.tree.n_tokens + private
+
+    def make_room(self, n_tokens: int) -> bool:
+        """Forget what is least recently used until so many tokens fit; False when that is not enough."""
+        while (missing := self.n_cells() + n_tokens - self.memory.n_cells) > 0:
+            if not self.tree.evict(missing):
+                return False
+        return True
+
+    def shift(self, sequence: Sequence, place: Place, n_kept: int, n_dropped: int) -> bool:
+        """Drop tokens from the middle of a request; False when others hold them, too."""
+        if not (self.memory.can_shift and self.memory.can_trim) or sequence.n_computed < place.leaf.end:
+            return False
+        leaf = self.tree.detach(place.leaf, place.id, n_kept)
+        if leaf is None:
+            return False
+        place.leaf = leaf
+        self.memory.forget(place.id, n_kept, n_kept + n_dropped)
+        self.memory.shift(place.id, n_kept + n_dropped, -n_dropped)
+        return True
+
+
+class Lanes:
+    """The lanes by set of adapters; the model's own one is there from the start."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._open: dict[AdapterSet, Lane] = {(): Lane(backend.open(()))} if backend.facts.generates else {}
+        self._opening: dict[AdapterSet, _Opening] = {}
+        self._clock = 0
+
+    def all(self) -> list[Lane]:
+        """Return the lanes that are open."""
+        return list(self._open.values())
+
+    def sets(self) -> list[AdapterSet]:
+        """Return the sets of adapters that have a lane."""
+        return list(self._open)
+
+    def get(self, adapters: AdapterSet) -> Lane | None:
+        """Return the lane of a set; None while it is being opened. Raises: InvalidRequest, LmfileError."""
+        self._clock += 1
+        opening = self._opening.get(adapters)
+        if opening and not opening.is_alive():
+            del self._opening[adapters]
+            self._open[adapters] = Lane(opening.result())
+        lane = self._open.get(adapters)
+        if lane:
+            lane.used_at = self._clock
+        elif not opening:
+            self._begin(adapters)
+        return lane
+
+    def is_opening(self, adapters: AdapterSet) -> bool:
+        """Whether `get` will have the lane of this set soon."""
+        return adapters in self._opening
+
+    def _begin(self, adapters: AdapterSet) -> None:
+        """Open a lane in the background, if there is room or some can be made."""
+        if len(self._open) + len(self._opening) >= self._backend.n_memories and not self._close_one():
+            return
+        opening = self._opening[adapters] = _Opening(self._backend, adapters)
+        opening.start()
+
+    def _close_one(self) -> bool:
+        for adapters, opening in list(self._opening.items()):
+            if not opening.is_alive():  # nobody waits for it any more
+                del self._opening[adapters]
+                if opening.memory:
+                    self._backend.close(opening.memory)
+                return True
+        idle = [(lane.used_at, key) for key, lane in self._open.items() if key and not lane.running]
+        if not idle:
+            return False
+        self._backend.close(self._open.pop(min(idle)[1]).memory)
+        return True
+
+
+class _Opening(Thread):
+    """Makes the memory of one set of adapters."""
+
+    def __init__(self, backend: Backend, adapters: AdapterSet) -> None:
+        super().__init__(name="opening an adapter", daemon=True)
+        self._backend = backend
+        self._adapters = adapters
+        self.memory: Memory | None = None
+        self._failure: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self.memory = self._backend.open(self._adapters)
+        except (InvalidRequest, LmfileError) as failure:
+            self._failure = failure
+
+    def result(self) -> Memory:
+        if self.memory is None:
+            raise self._failure or InvalidRequest("the adapter could not be loaded")
+        return self.memory
