@@ -11,6 +11,8 @@ import hashlib
 import os
 import sys
 import tempfile
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -25,6 +27,7 @@ FORMAT = 1
 """To be raised when `peft.convert` makes other bytes of the same folder."""
 
 MAX_KEPT = 64
+PARTIAL_LIMIT_S = 3600
 CACHE_VARIABLE = "LMFILE_CACHE_DIR"
 """Set by the launcher to the root of the cache in use; absent in a checkout."""
 
@@ -62,7 +65,7 @@ class Converted:
                 os.utime(target)
             return target
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
         try:
             with part.open("w+b") as file:
                 peft.convert(folder, base, file)
@@ -105,8 +108,10 @@ def _digest(folder: Path, base: Gguf) -> str:
 
 
 def _remove_oldest(cache: Path) -> None:
+    """Also what a killed process has left half-written."""
     kept = sorted(cache.glob("*.gguf"), key=_last_use, reverse=True)
-    for path in kept[MAX_KEPT:]:
+    left = [part for part in cache.glob(".*.partial") if time.time() - _last_use(part) > PARTIAL_LIMIT_S]
+    for path in (*kept[MAX_KEPT:], *left):
         with suppress(OSError):
             path.unlink()
 

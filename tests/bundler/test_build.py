@@ -12,6 +12,7 @@ from bundler import cli
 from bundler.container import Part
 from bundler.runtime_image import RuntimeImage
 from runtime.payload import Payload
+from tests.adapters.folders import adapter
 from tests.gguf_writer import ARRAY, STRING, TINY, U32, gguf
 
 
@@ -82,6 +83,24 @@ def test_a_name_and_a_known_model(
     notice = payload.member("LICENSES/model.txt")
     assert notice is not None
     assert b"lmfile.txt" in payload.read(notice)
+
+
+def test_adapters_are_packed_with_their_model(
+    capsys: pytest.CaptureFixture[str], model: Path, output: Path, tmp_path: Path
+) -> None:
+    tensors = [("blk.0.attn_q.weight.lora_a", (8, 2), 1), ("blk.0.attn_q.weight.lora_b", (2, 8), 1)]
+    (tmp_path / "ada.gguf").write_bytes(adapter(tensors=tensors))
+    code, _, err = build(capsys, model, "-o", output, "--adapter", tmp_path / "ada.gguf")
+    assert (code, err) == (0, "")
+    payload = Payload.open(output)
+    assert [(each.name, each.path) for each in payload.manifest.adapters] == [("ada", "adapters/ada.gguf")]
+    assert payload.verify(lambda _what, _done, _total: None) == []
+    before = output.read_bytes()
+    (tmp_path / "ada.gguf").write_bytes(adapter())
+    code, out, err = build(capsys, model, "-o", output, "--adapter", f"bob={tmp_path / 'ada.gguf'}:0.5")
+    assert (code, out, err.count("\n")) == (26, "", 1)
+    assert "the model has no tensor `blk.0.attn_k.weight`" in err
+    assert output.read_bytes() == before
 
 
 REFUSED = {

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,10 @@ def test_the_cache_does_not_grow_for_ever(
     model: Model, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(converted_module, "MAX_KEPT", 3)
+    (tmp_path / "cache" / "adapters").mkdir(parents=True)
+    left = tmp_path / "cache" / "adapters" / ".killed.gguf.1-1.partial"
+    left.touch()
+    os.utime(left, (0, 0))
     for alpha in range(1, 8):
         peft_folder(folder / "a", lora_alpha=alpha)
         registry(model, folder, cache=tmp_path / "cache").find("a")
@@ -186,6 +191,16 @@ def test_without_a_cache_a_file_without_a_name_does(model: Model, folder: Path, 
         with open(source.path, "rb") as file:
             assert file.read(4) == b"GGUF"
         assert source.facts.rank == 2
+
+
+def test_the_same_folder_under_many_names_at_once(model: Model, folder: Path, tmp_path: Path) -> None:
+    for index in range(8):
+        peft_folder(folder / f"a{index}")
+    found = registry(model, folder, cache=tmp_path / "cache")
+    with ThreadPoolExecutor(8) as pool:
+        sources = list(pool.map(found.find, [f"a{index}" for index in range(8)]))
+    assert len({source.path for source in sources}) == 1
+    assert [path.suffix for path in (tmp_path / "cache" / "adapters").iterdir()] == [".gguf"]
 
 
 def test_nobody_waits_for_another_adapter(model: Model, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
