@@ -17,7 +17,7 @@ from runtime.adapters.catalogue import Catalogue, Listed
 from runtime.engine.fleet import Model
 from runtime.engine.protocol import Adapters
 from runtime.errors import AdapterNotFound
-from runtime.server.problem import Problem, invalid
+from runtime.server.problem import invalid
 from runtime.server.service import Service
 
 MAX_SCALE = 100.0
@@ -42,16 +42,17 @@ class AdapterBook:
         self._set: dict[str, Adapters] = {}
 
     async def listed(self, model: Model) -> list[Listed]:
-        """All that the model has now, in the order of their numbers. Raises: Problem for an unreadable folder."""
+        """All that the model has now, in the order of their numbers; of a folder that cannot be read, nothing."""
         config = model.entry.config
         if not config.adapters and not config.lora_dir:
             return []
         if model.entry.name not in self._catalogues:
             self._catalogues[model.entry.name] = Catalogue.of(config)
+        catalogue = self._catalogues[model.entry.name]
         try:
-            return await asyncio.to_thread(self._catalogues[model.entry.name].all)
-        except AdapterNotFound as failure:
-            raise Problem(500, "server_error", str(failure)) from failure
+            return await asyncio.to_thread(catalogue.all)
+        except AdapterNotFound:
+            return catalogue.fixed()
 
     async def chosen(self, service: Service, name: str | None, lora: Sequence[LoraField] | None) -> Adapters | None:
         """Return the adapters of a request, in the order of their numbers; None: what the server was started with.

@@ -157,6 +157,14 @@ def test_an_adapter_may_come_while_the_server_runs(start: Callable[..., Live], f
         assert post(server, NATIVE, lora=[{"name": name, "scale": 1}])["code"] == 400
 
 
+def test_a_folder_that_is_gone_ends_nothing(start: Callable[..., Live], tmp_path: Path) -> None:
+    config = WorkerConfig(model_path="", adapters=encode(WANTED), lora_dir=str(tmp_path / "nowhere"))
+    server = start(config=config)
+    assert [one["name"] for one in listed(server)] == ["poet", "pirate"]
+    assert post(server, CHAT, model="gpt-4o") is None
+    assert post(server, CHAT, model="poet") == [("poet", 1.0)]
+
+
 @pytest.mark.parametrize("path", [CHAT, TEXT])
 def test_a_models_name_may_be_an_adapters(server: Live, path: str) -> None:
     assert post(server, path, model="pirate") == [("pirate", 1.0)]
