@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
-from runtime.errors import AdapterInvalid, AdapterNotFound, AdapterUnsupported
+from runtime.errors import AdapterInvalid, AdapterNotFound, AdapterUnsupported, LmfileError
 
 WIDTHS = {"F32": 4, "F16": 2, "BF16": 2}
 """Bytes of one element, for the types that adapters come in."""
@@ -66,7 +66,7 @@ def open_safetensors(path: Path) -> Safetensors:
     file = open_regular(path)
     try:
         return Safetensors(path, file, _entries(path, file))
-    except BaseException:
+    except (LmfileError, OSError):
         file.close()
         raise
 
