@@ -60,7 +60,8 @@ def _packed(payload: Payload, config: WorkerConfig) -> Iterator[ModelEntry]:
         role: Role | None = ROLES.get(model.role)
         if member and role:
             name = Path(model.path).stem
-            yield ModelEntry(name, _other(config, name, payload.path, member.offset, member.size), role, (model.name,))
+            aliases = (model.name,) if model.name != name else ()
+            yield ModelEntry(name, _other(config, name, payload.path, member.offset, member.size), role, aliases)
 
 
 def _in_folder(folder: str | None, config: WorkerConfig, console: Console) -> Iterator[ModelEntry]:
