@@ -55,7 +55,11 @@ def _shapes(executable: Path) -> Outcome:
         tempfile.TemporaryDirectory() as folder,
         _server(executable, "-np", str(shapes.BATCH), "--slot-save-path", folder) as server,
     ):
+        first = shapes.first_answer(server.port)
         result = shapes.compare(server.port)
+    with _server(executable, "-np", str(shapes.BATCH)) as server:
+        if shapes.first_answer(server.port) != first:
+            result.wrong.append("the first answers of two servers differ in their bits")
     return result, not result.wrong
 
 

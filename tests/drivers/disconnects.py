@@ -13,6 +13,7 @@ from tests.streams import streams
 AT_ONCE = 5
 LATEST_S = 0.3
 FREE_WITHIN_S = 1.0
+GIVE_UP_S = 10.0
 POLL_S = 0.01
 LONG_PROMPT_WORDS = 600
 SEED = 11
@@ -55,12 +56,12 @@ def _leave_some(server: Server, moments: random.Random, result: Disconnects) -> 
             opened.close(stream)
             result.left += 1
     left_at = time.monotonic()
-    while any(slot["is_processing"] for slot in _slots(server)):
-        if time.monotonic() - left_at > FREE_WITHIN_S:
-            result.wrong.append(f"after {result.left} clients a place was not free within {FREE_WITHIN_S} s")
-            return
+    while any(slot["is_processing"] for slot in _slots(server)) and time.monotonic() - left_at < GIVE_UP_S:
         time.sleep(POLL_S)
-    result.slowest_s = max(result.slowest_s, time.monotonic() - left_at)
+    took_s = time.monotonic() - left_at
+    result.slowest_s = max(result.slowest_s, took_s)
+    if took_s > FREE_WITHIN_S:
+        result.wrong.append(f"after {result.left} clients the places were free after {took_s:.1f} s")
 
 
 def _streams_at_once(server: Server) -> int:

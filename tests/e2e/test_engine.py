@@ -41,6 +41,14 @@ def test_an_answer_is_the_same_however_it_was_computed(batching: Server) -> None
     assert not result.wrong, result
 
 
+def test_the_same_shapes_give_the_same_bits(executable: Path, env: dict[str, str]) -> None:
+    answers = []
+    for _ in range(2):
+        with serving(executable, "-t", "1", env=env) as server:
+            answers.append(shapes.first_answer(server.port))
+    assert answers[0] == answers[1]
+
+
 def test_clients_that_leave_free_their_places(batching: Server) -> None:
     result = disconnects.disconnect_repeatedly(batching, LEAVERS)
     assert not result.wrong, result
