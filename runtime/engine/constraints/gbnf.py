@@ -72,6 +72,7 @@ class _Reader:
         self._at = 0
         self._depth = 0
         self._n_alternatives = 0
+        self._n_symbols = 0
         self._n_vocab = n_vocab
         self._find = find
         self._used: dict[str, int] = {}
@@ -123,6 +124,7 @@ class _Reader:
                 items.append(item)
             else:
                 return All(tuple(items))
+            self._count()
             self._skip(nested)
 
     def _item(self, character: str) -> Node | None:
@@ -166,6 +168,7 @@ class _Reader:
         codes = []
         while self._peek() != '"':
             codes.append(self._character())
+            self._count()
         self._at += 1
         return All(tuple(Characters(((code, code),)) for code in codes))
 
@@ -232,6 +235,11 @@ class _Reader:
         if code > TOP or 0xD800 <= code <= 0xDFFF:
             self._refuse(f"`\\{escape}{digits}` is no character")
         return code
+
+    def _count(self) -> None:
+        self._n_symbols += 1
+        if self._n_symbols > limits.SYMBOLS:
+            self._refuse(f"more than {limits.SYMBOLS:,} characters and names")
 
     def _name(self) -> str:
         start = self._at

@@ -30,7 +30,7 @@ class _Writer:
         self._waiting: list[tuple[str, Node]] = []
 
     def lark(self) -> str:
-        self._add(f"start: {self._rule(Rule(gbnf.ROOT))}")
+        self._add(f"start: {self._rule(self._lexemes.rules[gbnf.ROOT])}")
         while self._waiting:
             name, node = self._waiting.pop()
             self._add(f"{name}: {self._terminal(node) if name.startswith('T') else self._rule(node)}")

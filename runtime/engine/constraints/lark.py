@@ -9,6 +9,7 @@ import json
 from typing import NoReturn
 
 from runtime.engine.constraints import limits, regex, schema
+from runtime.engine.constraints.lark_size import Sizes
 from runtime.engine.constraints.limits import refuse
 
 OPTIONS = ("max_tokens", "temperature", "stop", "stop_capture")
@@ -29,6 +30,7 @@ class _Reader:
         self._open: list[str] = []
         self._n_rules = 0
         self._n_alternatives = 0
+        self._sizes = Sizes()
 
     def checked(self) -> str:
         written = []
@@ -36,6 +38,7 @@ class _Reader:
             written.append(self._piece())
         if self._n_rules > limits.RULES or self._n_alternatives > limits.ALTERNATIVES:
             self._refuse(f"more than {limits.RULES:,} rules or {limits.ALTERNATIVES:,} alternatives")
+        self._sizes.check()
         return "".join(written)
 
     def _piece(self) -> str:
@@ -43,7 +46,9 @@ class _Reader:
         if character == "#" or self._text.startswith("//", self._at):
             return self._until_newline()
         if character == '"':
-            return self._quoted('"')
+            written = self._quoted('"')
+            self._sizes.item(len(written))
+            return written
         if character == "/":
             return self._pattern()
         if character == "%":
@@ -68,7 +73,7 @@ class _Reader:
 
     def _pattern(self) -> str:
         written = self._quoted("/")
-        regex.parse(written[1:-1], "`grammar`: the pattern")
+        self._sizes.item(regex.parse(written[1:-1], "`grammar`: the pattern").size)
         return written
 
     def _directive(self) -> str:
@@ -115,6 +120,10 @@ class _Reader:
             self._refuse(f"the option `{word}` is not supported")
         if word.isdigit() and (len(word) > 9 or int(word) > limits.REPETITIONS):
             self._refuse(f"more than {limits.REPETITIONS:,} repetitions")
+        if word.isdigit():
+            self._sizes.times(int(word))
+        else:
+            self._sizes.name(word)
         return word
 
     def _operator(self, character: str) -> str:
@@ -126,6 +135,10 @@ class _Reader:
             self._refuse(f"a `{character}` too many")
         elif character == "@" or self._text.startswith("::", self._at):
             self._refuse(f"`{character}` is not supported")
+        if character in "()":
+            self._sizes.bracket(character)
+        if character == ":":
+            self._sizes.define()
         self._n_rules += character == ":"
         self._n_alternatives += character == "|"
         return self._take(self._at + 1)

@@ -13,8 +13,12 @@ from typing import NamedTuple
 from runtime.engine.constraints.gbnf import ROOT, All, Any, Many, Node, Rule, Token
 from runtime.engine.constraints.regex import TOP, Characters, Ranges
 
-POSITIONS = 4_000
+POSITIONS = 2_000
 """Characters of all lexemes together, rules written out; beyond, everything is taken apart."""
+EDGES = 100_000
+"""From a character to one that may follow it."""
+SIZE = 20_000
+"""Characters of one lexeme with repetitions written out; llguidance needs 10 kB for each."""
 DEPTH = 40
 """Of rules in rules."""
 STEPS = 150_000
@@ -62,23 +66,26 @@ class Lexemes:
         self._apart: set[Node] = set()
         self._alphabet = _Alphabet(rules.values())
         self._known: dict[Node, bool] = {}
+        self._sizes: dict[str, int] = {}
         self._n_steps = 0
+        self._by_character = False
         try:
-            while self._take_apart():
+            # nothing is behind a root that is one lexeme, so there is nothing to swallow
+            while not self._is_one_lexeme(rules[ROOT]) and self._take_apart():
                 pass
         except TooLarge:
-            self._regular = frozenset()
-            self._known = {}
-            self._apart = set(_parts(rules.values()))
+            self._by_character = True
 
     def whole(self, node: Node) -> bool:
         """Tell whether `node` is to be one lexeme."""
         if isinstance(node, Characters):
             return True
-        return node not in self._apart and self._is_regular(node)
+        return not self._by_character and node not in self._apart and self._is_regular(node)
 
     def runs(self, items: tuple[Node, ...]) -> list[Node]:
         """Return the items of a sequence, neighbours joined that are one lexeme together, from the left."""
+        if self._by_character:
+            return list(items)
         runs: list[Node] = []
         at = 0
         while at < len(items):
@@ -106,10 +113,17 @@ class Lexemes:
             self._known[node] = not _has_token(node) and all(name in self._regular for name in _used(node))
         return self._known[node]
 
+    def _is_one_lexeme(self, root: Node) -> bool:
+        return self.whole(root) and self._size(root) <= SIZE
+
     def _take_apart(self) -> bool:
         """Take apart every lexeme that can swallow what belongs to others; tell whether there was one."""
         flow = _Flow(self)
         lexemes = list(flow.behind)
+        large = {lexeme for lexeme in lexemes if not isinstance(lexeme, Characters) and self._size(lexeme) > SIZE}
+        if large:
+            self._apart |= large
+            return True
         automata = self._automata(lexemes)
         swallowing = {
             longer
@@ -119,6 +133,21 @@ class Lexemes:
         }
         self._apart |= swallowing
         return bool(swallowing)
+
+    def _size(self, node: Node, depth: int = 0) -> int:
+        """Count the characters of a lexeme with its repetitions written out, as far as it matters."""
+        self.step()
+        if depth > DEPTH:
+            raise TooLarge
+        if isinstance(node, Rule):
+            if node.name not in self._sizes:
+                self._sizes[node.name] = self._size(self.rules[node.name], depth + 1)
+            return self._sizes[node.name]
+        if isinstance(node, Many):
+            return min(SIZE + 1, self._size(node.item, depth) * max(1, node.least, node.most or 0))
+        if isinstance(node, All | Any):
+            return min(SIZE + 1, sum(self._size(item, depth) for item in node.items))
+        return 1
 
     def _automata(self, lexemes: list[Node]) -> dict[Node, Automaton]:
         built, n_positions = {}, 0
@@ -222,9 +251,11 @@ class _Glushkov:
         self._masks: list[int] = []
         self._follow: list[set[int]] = []
         self._n_visited = 0
+        self._n_edges = 0
         self._depth = 0
 
     def automaton(self, node: Node) -> Automaton:
+        """Raises: TooLarge."""
         first, last, _ = self._build(node)
         return Automaton(self._masks, first, last, self._follow)
 
@@ -259,9 +290,15 @@ class _Glushkov:
             return frozenset(), frozenset(), True
         first, last, empty = self._build(node.item)
         if node.most != 1:
-            for position in last:
-                self._follow[position] |= first
+            self._join(last, first)
         return first, last, empty or node.least == 0
+
+    def _join(self, last: frozenset[int], first: frozenset[int]) -> None:
+        self._n_edges += len(last) * len(first)
+        if self._n_edges > EDGES:
+            raise TooLarge
+        for position in last:
+            self._follow[position] |= first
 
     def _build_all(self, items: tuple[Node, ...]) -> tuple[frozenset[int], frozenset[int], bool]:
         first: frozenset[int] = frozenset()
@@ -269,8 +306,7 @@ class _Glushkov:
         empty = True
         for item in items:
             item_first, item_last, item_empty = self._build(item)
-            for position in last:
-                self._follow[position] |= item_first
+            self._join(last, item_first)
             first = first | item_first if empty else first
             last = last | item_last if item_empty else item_last
             empty = empty and item_empty

@@ -7,11 +7,12 @@ the answer at hand raises InvalidRequest from any of them.
 from collections import deque
 from typing import NamedTuple
 
-from llguidance._lib import LLMatcher, LLTokenizer
+from llguidance._lib import LLMatcher
 
 from runtime.engine.backend import InvalidRequest
+from runtime.engine.constraints import limits
 from runtime.engine.constraints.trigger import START, Watch, Watched
-from runtime.engine.constraints.vocabulary import Vocabulary
+from runtime.engine.constraints.vocabulary import Table
 
 REMEMBERED = 512
 """Tokens before a trigger that `rollback` can take back; drafts are shorter."""
@@ -28,13 +29,12 @@ class Compiled(NamedTuple):
 class Matcher:
     """One answer. Lazy grammars constrain nothing until a trigger has appeared."""
 
-    def __init__(self, vocabulary: Vocabulary, table: LLTokenizer, compiled: Compiled) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, table: Table, compiled: Compiled) -> None:
         self._table = table
         self._compiled = compiled
         self._native = compiled.native.deep_copy()
-        self._ends = frozenset({vocabulary.eos, *vocabulary.ends})
-        self._mask_bytes = (vocabulary.n_vocab + 31) // 32 * 4
+        self._ends = table.ends
+        self._mask_bytes = (table.n_vocab + 31) // 32 * 4
         self._waiting = compiled.watch is not None
         self._watched = START
         self._past: deque[Watched] = deque(maxlen=REMEMBERED)
@@ -131,14 +131,14 @@ class Matcher:
         self._past.append(self._watched)
         if token in watch.tokens:
             # as a reference to the token in the grammar, or else as its text
-            started = self._start([token]) or self._start_with(self._vocabulary.token_bytes(token))
+            started = self._start([token]) or self._start_with(self._table.pieces[token])
         else:
-            self._watched, text = watch.feed(self._watched, self._vocabulary.token_bytes(token))
+            self._watched, text = watch.feed(self._watched, self._table.pieces[token])
             started = text is not None and self._start_with(text)
         self._waiting = not started
 
     def _start_with(self, text: bytes) -> bool:
-        return self._start(self._table.tokenize_bytes(text))
+        return self._start(self._table.native.tokenize_bytes(text))
 
     def _start(self, tokens: list[int]) -> bool:
         """Begin the grammar with what the trigger took; an answer that goes on otherwise than it stays free."""
@@ -161,5 +161,8 @@ class Matcher:
 
 
 def reason(error: str) -> str:
-    """Return the first line of what llguidance says, without the state that it prints below."""
-    return error.strip().partition("\n")[0].removeprefix("Parser Error: ") or "the grammar cannot be followed"
+    """Return what llguidance says in one line, without the state that it prints below, and without its own options."""
+    if "coerce_one_of" in error:
+        return "the parts of a `oneOf` may overlap, which is not supported; use `anyOf`"
+    said = error.strip().partition("\n")[0].removeprefix("Parser Error: ").partition(";")[0]
+    return limits.cut(said, 160) or "the grammar cannot be followed"

@@ -8,6 +8,7 @@ may contain itself through a property or an item, never directly.
 import json
 import math
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import NoReturn, TypeAlias
 from urllib.parse import unquote
 
@@ -72,6 +73,7 @@ class _Writer:
         self._seen: set[str] = set()
         self._edges: dict[str, list[str]] = {}
         self._combines = False
+        self._multiples: list[int] = []
         self._closable: list[Schema] = []
 
     def schema(self) -> Schema | bool:
@@ -81,6 +83,8 @@ class _Writer:
                 if target not in self._seen:
                     self._refuse(place, f"`$ref` leads to `{target}`, where there is no schema")
         self._check_cycles()
+        if self._combines and math.lcm(*self._multiples) > limits.MULTIPLE:
+            self._refuse("#", f"the `multipleOf` of combined schemas are beyond {limits.MULTIPLE:,} together")
         if not self._combines:
             for closable in self._closable:
                 closable["additionalProperties"] = False
@@ -215,8 +219,10 @@ class _Writer:
     def _number(self, value: Json, at: str, above_zero: bool) -> Json:
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
             self._refuse(at, f"must be a number, and is {_quoted(value)}")
-        if abs(value) > 1e15 or (above_zero and not 1e-9 <= value <= 1e6):
+        if abs(value) > 1e15 or (above_zero and not 1e-9 <= value <= limits.MULTIPLE):
             self._refuse(at, f"{_quoted(value)} is out of the range that is supported")
+        if above_zero:
+            self._multiples.append(Fraction(str(value)).numerator)
         return value
 
     def _finite(self, value: Json, at: str) -> None:

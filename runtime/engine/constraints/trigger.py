@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from runtime.engine.constraints import limits, regex
-from runtime.engine.constraints.grammar import Trigger
 from runtime.engine.constraints.limits import refuse
 from runtime.engine.constraints.regex import Alternatives, Anchor, Characters, Group, Node, Ranges, Repeat, Sequence
+from runtime.engine.protocol import Trigger
 
 STEPS = 2_000
 """Of the machine: each costs at most 0.3 µs per character of the answer."""

@@ -5,7 +5,14 @@ import random
 Schema = dict[str, object]
 
 NAMES = "id name title age count price tags items kind notes owner email active created parent score".split()
-PATTERNS = ["^[A-Z]{2}-[0-9]{4}$", "^(red|green|blue)$", "^[a-z]+( [a-z]+){0,3}$", "[0-9]{3}", "^.{3,12}$", r"^\d+\.\d{2}$"]
+PATTERNS = [
+    "^[A-Z]{2}-[0-9]{4}$",
+    "^(red|green|blue)$",
+    "^[a-z]+( [a-z]+){0,3}$",
+    "[0-9]{3}",
+    "^.{3,12}$",
+    r"^\d+\.\d{2}$",
+]
 FORMATS = ["date", "time", "date-time", "email", "uuid", "ipv4", "ipv6", "hostname", "uri", "duration"]
 WORDS = ["red", "green", "blue", "a b", 'quote "q"', "ünï", "", "日本"]
 DEPTH = 3
@@ -47,11 +54,21 @@ class _Maker:
 
     def array(self, depth: int) -> Schema:
         least = self._rng.randint(0, 2)
-        return {"type": "array", "items": self.any(depth + 1), "minItems": least, "maxItems": least + self._rng.randint(0, 3)}
+        return {
+            "type": "array",
+            "items": self.any(depth + 1),
+            "minItems": least,
+            "maxItems": least + self._rng.randint(0, 3),
+        }
 
     def tuple(self, depth: int) -> Schema:
         count = self._rng.randint(1, 3)
-        return {"type": "array", "prefixItems": [self.any(depth + 1) for _ in range(count)], "items": False, "minItems": count}
+        return {
+            "type": "array",
+            "prefixItems": [self.any(depth + 1) for _ in range(count)],
+            "items": False,
+            "minItems": count,
+        }
 
     def union(self, depth: int) -> Schema:
         if self._rng.random() < 0.5:
@@ -80,7 +97,11 @@ class _Maker:
         if kind == 0:
             return {"type": "string", "pattern": self._rng.choice(PATTERNS)}
         least = self._rng.randint(0, 5)
-        return {"type": "string", "minLength": least, "maxLength": least + self._rng.randint(0, 20)} if kind == 1 else {"type": "string"}
+        return (
+            {"type": "string", "minLength": least, "maxLength": least + self._rng.randint(0, 20)}
+            if kind == 1
+            else {"type": "string"}
+        )
 
     def formatted(self, depth: int) -> Schema:
         return {"type": "string", "format": self._rng.choice(FORMATS)}

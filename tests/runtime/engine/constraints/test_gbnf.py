@@ -9,9 +9,9 @@ import pytest
 from bundler import fetch, llama_source
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.constraints import gbnf
-from runtime.engine.constraints.constraints import Constraints
+from runtime.engine.constraints import Constraints
 from runtime.engine.constraints.gbnf import All, Any, Many, Node, Rule
-from runtime.engine.constraints.grammar import Grammar
+from runtime.engine.protocol import Grammar
 from runtime.engine.constraints.regex import Characters
 from tests.runtime.engine.constraints import sampling
 from tests.runtime.engine.constraints.vocabularies import smollm2

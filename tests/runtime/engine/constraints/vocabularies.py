@@ -4,7 +4,7 @@ import ctypes
 import os
 from functools import cache
 
-from runtime.engine.backends.llama_model import _CFile
+from runtime.engine.backends.llama_model import CFile
 from runtime.engine.backends.llama_native import Native
 from runtime.hardware import libraries
 from tests.models import smollm2_gguf
@@ -21,7 +21,7 @@ class SmolLM2:
         native.ggml_backend_load_all_from_path(os.fsencode(native.directory))
         params = native.llama_model_default_params()
         params.vocab_only = True
-        file = _CFile(str(smollm2_gguf()), 0)
+        file = CFile(str(smollm2_gguf()), 0)
         self._model = native.llama_model_load_from_file_ptr(file.pointer, params)
         file.close()
         self._native = native
