@@ -1,12 +1,14 @@
 """Finds the adapters to offer: those that flags name, the packed ones, and a folder of more.
 
-Whether they fit the model is the worker's to say, which holds each against it.
+Those that flags name are held against the model before the worker starts, so that a wrong
+one is an exit code; what lies in the folder, when a request first asks for it.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from runtime.adapters.catalogue import Wanted, adapter_name, encode
+from runtime.adapters.registry import from_config
 from runtime.cli.flags import Options
 from runtime.engine.config import WorkerConfig
 from runtime.errors import AdapterNotFound, UsageError
@@ -18,14 +20,17 @@ MAX_SCALE = 1e6
 def with_adapters(config: WorkerConfig, options: Options, payload: Payload | None) -> WorkerConfig:
     """`config` with the adapters that there are for its model; `payload` where that is the packed one.
 
-    Raises: AdapterNotFound for what a flag names and is not there; UsageError.
+    Raises: AdapterNotFound, AdapterInvalid, AdapterUnsupported for what a flag names; UsageError.
     """
     named = [*_plain(options.lora), *_scaled(options.lora_scaled)]
     _check_names(named)
     wanted = [*named, *(_packed(payload) if payload else ())]
     if options.lora_init_without_apply:
         wanted = [each._replace(scale=0.0) for each in wanted]
-    return config._replace(adapters=encode(wanted), lora_dir=_folder(options.lora_dir))
+    config = config._replace(adapters=encode(wanted), lora_dir=_folder(options.lora_dir))
+    if named:
+        from_config(config).check_fixed()
+    return config
 
 
 def _plain(values: tuple[str, ...]) -> list[Wanted]:

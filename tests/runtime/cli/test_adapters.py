@@ -9,9 +9,9 @@ from runtime.adapters.catalogue import Wanted, decode
 from runtime.cli.adapters import with_adapters
 from runtime.cli.parse import parse
 from runtime.engine.config import WorkerConfig
-from runtime.errors import AdapterNotFound, UsageError
+from runtime.errors import AdapterInvalid, AdapterNotFound, AdapterUnsupported, UsageError
 from runtime.payload import Adapter, Payload
-from tests.adapters.folders import adapter
+from tests.adapters.folders import adapter, base_model, peft_folder
 from tests.packing import pack
 
 
@@ -20,12 +20,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in ("a.gguf", "b.gguf", "c:0.5.gguf"):
         (tmp_path / name).write_bytes(adapter())
-    (tmp_path / "folder").mkdir()
+    peft_folder(tmp_path / "folder")
+    base_model(tmp_path)
     return tmp_path
 
 
 def told(*flags: str, payload: Payload | None = None) -> tuple[list[Wanted], str]:
-    config = with_adapters(WorkerConfig("model.gguf"), parse(list(flags))[0], payload)
+    config = with_adapters(WorkerConfig("llama.gguf"), parse(list(flags))[0], payload)
     return decode(config.adapters), config.lora_dir
 
 
@@ -64,6 +65,15 @@ def test_what_is_not_there() -> None:
         with pytest.raises(AdapterNotFound) as caught:
             told(*flags)
         assert caught.value.exit_code == 25
+
+
+def test_what_does_not_fit_the_model_ends_the_start(here: Path) -> None:
+    (here / "bad.gguf").write_bytes(adapter()[:100])
+    (here / "pickle.bin").write_bytes(b"\x80\x02}.")
+    with pytest.raises(AdapterInvalid, match=r"bad\.gguf"):
+        told("--lora", "a.gguf,bad.gguf")
+    with pytest.raises(AdapterUnsupported, match="pickle"):
+        told("--lora-scaled", "pickle.bin:1")
 
 
 def test_two_of_one_name(here: Path) -> None:
