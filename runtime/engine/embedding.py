@@ -6,7 +6,7 @@ with one text does not wait for another's thousands. A text is computed whole, i
 Does not know: how the model computes, when a step is due.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from runtime.engine.backend import Embedder, InvalidRequest
 from runtime.engine.embedding_job import Job
 from runtime.engine.prompt import PromptTooLong
 from runtime.engine.protocol import Embed, Event, Failed, ModelFacts, Rerank
-from runtime.errors import LmfileError
+from runtime.errors import EngineFailed, LmfileError
 
 BATCH_TOKENS = 512
 """Of one batch, unless a single text is longer."""
@@ -31,8 +31,10 @@ class Source(Protocol):
 class Embeddings:
     """The `Embed` and `Rerank` requests of one model."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, admitting: Callable[[int], None] = lambda request_id: None) -> None:
+        """`admitting` is told a request's id right before native code sees the request for the first time."""
         self._source = source
+        self._admitting = admitting
         self._jobs: dict[int, Job] = {}
         self._refused: list[Event] = []
 
@@ -51,6 +53,10 @@ class Embeddings:
     def cancel(self, request_id: int) -> bool:
         """Forget a request, without an event; tell whether it was here."""
         return self._jobs.pop(request_id, None) is not None
+
+    def fail(self, message: str) -> list[Event]:
+        """End all requests with an internal error."""
+        return self._give_up(list(self._jobs.values()), EngineFailed(message))
 
     def step(self, n_tokens_at_most: int | None = None) -> list[Event]:
         """Compute one batch; return the ends of the requests that it completes.
@@ -75,6 +81,8 @@ class Embeddings:
         batch: list[tuple[Job, list[int]]] = []
         n_tokens = 0
         for job, ahead in self._in_turn():
+            if job.is_new:
+                self._admitting(job.request.id)
             try:
                 tokens = job.tokens(ahead, embedder)
             except (InvalidRequest, PromptTooLong) as refusal:

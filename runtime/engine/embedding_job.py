@@ -44,6 +44,11 @@ class Job:
             raise InvalidRequest(f"`{field}`: expected at most {self._most_rows} texts in one request to this model")
 
     @property
+    def is_new(self) -> bool:
+        """Whether native code has seen nothing of it."""
+        return not (self._ahead or self._rows)
+
+    @property
     def n_left(self) -> int:
         """Texts that are not computed yet."""
         return len(self._texts) - len(self._rows)

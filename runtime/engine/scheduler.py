@@ -54,7 +54,7 @@ class Scheduler:
         self._lanes = Lanes(backend)
         self._slots = Slots(backend, self._lanes)
         self._shifts = backend.shifts
-        self._embeddings = Embeddings(backend)
+        self._embeddings = Embeddings(backend, lambda request_id: self._emit([Admitting(id=request_id)]))
         self._guessing = guessing
         self._pace = Pace(backend.n_chunk)
         self._waiting: list[Generate] = []
@@ -83,6 +83,7 @@ class Scheduler:
         """End all running requests with an internal error, and forget what their memories hold."""
         for sequence in self._running():
             self._fail(sequence, message)
+        self._events += self._embeddings.fail(message)
         self._send()
 
     # Commands

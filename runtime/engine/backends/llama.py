@@ -142,7 +142,7 @@ class LlamaBackend:
         if self._embedder is None:
             from runtime.engine.backends.llama_embedding import LlamaEmbedder
 
-            self._embedder = LlamaEmbedder(self._model)
+            self._embedder = LlamaEmbedder(self._model, self._computing)
         return self._embedder
 
     def _open(self, adapters: AdapterSet) -> LlamaMemory:

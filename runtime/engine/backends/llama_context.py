@@ -4,7 +4,7 @@ import ctypes
 import sys
 from ctypes import c_void_p
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from runtime.engine.backends import llama_devices
 from runtime.engine.backends.llama_model import LoadedModel, load_failure
@@ -75,6 +75,12 @@ class Shape(NamedTuple):
     n_outputs: int
 
 
+class HasHandle(Protocol):
+    """A context of llama.cpp's."""
+
+    handle: int
+
+
 class Computing:
     """The threads that compute, for all contexts of a model, and the brake that stops them."""
 
@@ -90,11 +96,11 @@ class Computing:
         else:
             self._pools.use(self.n_threads, self.n_threads_batch)
 
-    def attach(self, context: Context) -> None:
+    def attach(self, context: HasHandle) -> None:
         """Let the threads compute in this context, too."""
         self._pools.attach(context.handle)
 
-    def detach(self, context: Context) -> None:
+    def detach(self, context: HasHandle) -> None:
         """The context is about to be freed."""
         self._pools.detach(context.handle)
 

@@ -5,16 +5,14 @@ one native call, and the context has room for the longest that has come so far.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ctypes import POINTER, c_float, c_int8, c_int32, c_void_p
 from itertools import chain
 
-from runtime.engine.backends import llama_devices
-from runtime.engine.backends.llama_context import Brake, threads
+from runtime.engine.backends.llama_context import Computing
 from runtime.engine.backends.llama_model import POOLINGS, LoadedModel, load_failure
 from runtime.engine.backends.llama_native import FLASH_ATTENTION, Batch
 from runtime.engine.backends.llama_texts import Texts
-from runtime.engine.backends.llama_threads import ThreadControl
 from runtime.engine.protocol import Pooling
 from runtime.errors import EngineFailed, OutOfMemory
 from runtime.hardware.memory import memory
@@ -36,13 +34,12 @@ FLOAT_BYTES = 4
 class LlamaEmbedder:
     """Makes vectors with a loaded model (`runtime.engine.backend.Embedder`)."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, computing: Computing) -> None:
         self._model = model
+        self._computing = computing
         self._texts = Texts(model)
-        self._crew = _Crew(model)
         self._contexts: dict[Pooling, _Context] = {}
-        trained: int = model.native.llama_model_n_ctx_train(model.handle)
-        self.n_batch = min(trained, model.config.n_ctx) if model.config.n_ctx > 0 else trained
+        self.n_batch = model.longest_text
 
     def tokenize(self, text: str | list[int]) -> list[int]:
         """Return the tokens of a text with those that stand around it; ids as they are. Raises: InvalidRequest."""
@@ -68,7 +65,7 @@ class LlamaEmbedder:
         if context is None:
             while len(self._contexts) >= N_CONTEXTS:
                 self._contexts.pop(next(iter(self._contexts))).close()
-            context = _Context(self._model, pooling, _room(n_tokens, self.n_batch), self._crew)
+            context = _Context(self._model, pooling, _room(n_tokens, self.n_batch), self._computing)
         self._contexts[pooling] = context
         return context
 
@@ -76,11 +73,11 @@ class LlamaEmbedder:
 class _Context:
     """A context for one way of pooling, with room for `n_tokens` tokens of `n_texts` texts."""
 
-    def __init__(self, model: LoadedModel, pooling: Pooling, n_tokens: int, crew: "_Crew") -> None:
+    def __init__(self, model: LoadedModel, pooling: Pooling, n_tokens: int, computing: Computing) -> None:
         native, config = model.native, model.config
         _check_room(model, n_tokens)
         self._native = native
-        self._crew = crew
+        self._computing = computing
         self.pooling = pooling
         self.n_tokens = n_tokens
         self.n_texts = 1 if _keeps_state(model) else N_TEXTS
@@ -91,33 +88,41 @@ class _Context:
         params.embeddings = True
         params.pooling_type = POOLINGS[pooling]
         params.flash_attn_type = FLASH_ATTENTION[config.flash_attention]
-        params.abort_callback, params.abort_callback_data = crew.brake.function, crew.brake.argument
-        self._handle: int = native.llama_init_from_model(model.handle, params)
-        if not self._handle:
+        params.abort_callback, params.abort_callback_data = computing.brake.function, computing.brake.argument
+        self.handle: int = native.llama_init_from_model(model.handle, params)
+        if not self.handle:
             raise load_failure(config.model_path)
-        self._memory: int | None = native.llama_get_memory(self._handle)
+        self._memory: int | None = native.llama_get_memory(self.handle)
         width = 1 if pooling == "rank" else native.llama_model_n_embd_out(model.handle)
         self._row_bytes = width * FLOAT_BYTES
         self._batch = _TextBatch(n_tokens, self.n_texts)
+        computing.attach(self)
 
     def run(self, texts: list[list[int]]) -> list[list[bytes]]:
         """Compute texts that fit, in one native call. Raises: EngineFailed."""
-        status = self._crew.run(self._compute, self._batch.fill(texts))
+        batch = self._batch.fill(texts)
+        while (status := self._compute(batch)) == ABORTED:
+            pass  # to go on with fewer threads, or because another request has ended
         if status:
             raise EngineFailed(f"Computing {len(texts)} texts: llama.cpp refused them (status {status}).")
         return list(self._rows(texts))
 
     def close(self) -> None:
-        self._native.llama_free(self._handle)
+        self._computing.detach(self)
+        self._native.llama_free(self.handle)
 
-    def _compute(self, batch: Batch, n_threads: int) -> int:
-        native = self._native
-        native.llama_set_n_threads(self._handle, n_threads, n_threads)
+    def _compute(self, batch: Batch) -> int:
+        native, control = self._native, self._computing.control
+        self._computing.brake.release()
+        if control:
+            control.begin()
         if self._memory:
             native.llama_memory_clear(self._memory, False)
-            status: int = native.llama_decode(self._handle, batch)
+            status: int = native.llama_decode(self.handle, batch)
         else:
-            status = native.llama_encode(self._handle, batch)
+            status = native.llama_encode(self.handle, batch)
+        if control:
+            control.end()
         return status
 
     def _rows(self, texts: list[list[int]]) -> Iterator[list[bytes]]:
@@ -125,44 +130,15 @@ class _Context:
         for place, tokens in enumerate(texts):
             if self.pooling == "none":
                 rows = range(first, first + len(tokens))
-                yield [self._row(self._native.llama_get_embeddings_ith(self._handle, row)) for row in rows]
+                yield [self._row(self._native.llama_get_embeddings_ith(self.handle, row)) for row in rows]
             else:
-                yield [self._row(self._native.llama_get_embeddings_seq(self._handle, place))]
+                yield [self._row(self._native.llama_get_embeddings_seq(self.handle, place))]
             first += len(tokens)
 
     def _row(self, numbers: "ctypes._Pointer[c_float]") -> bytes:
         if not numbers:
             raise EngineFailed("Computing texts: llama.cpp gave no vector for one of them.")
         return ctypes.string_at(numbers, self._row_bytes)
-
-
-class _Crew:
-    """The threads that compute, in all contexts; fewer while others use the processor."""
-
-    def __init__(self, model: LoadedModel) -> None:
-        config = model.config
-        self.brake = Brake()
-        self._n_threads = threads(config)[1]
-        self._control: ThreadControl | None = None
-        on_cpu = config.n_gpu_layers == 0 or not llama_devices.accelerators(model.native)
-        if on_cpu and self._n_threads > 1 and config.n_threads < 0 and config.n_threads_batch < 0:
-            self._control = ThreadControl(self._use, self.brake.pull, self._n_threads)
-            self._control.watch()
-
-    def run(self, compute: Callable[[Batch, int], int], batch: Batch) -> int:
-        """Return the status of a computation; one that was stopped to go on with fewer threads is done again."""
-        status = ABORTED
-        while status == ABORTED:
-            self.brake.release()
-            if self._control:
-                self._control.begin()
-            status = compute(batch, self._n_threads)
-            if self._control:
-                self._control.end()
-        return status
-
-    def _use(self, n_threads: int) -> None:
-        self._n_threads = n_threads
 
 
 class _TextBatch:

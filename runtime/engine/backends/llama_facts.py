@@ -27,7 +27,7 @@ def facts(
         description=model.description(DESCRIPTION_BYTES),
         parameters=native.llama_model_n_params(handle),
         size_bytes=native.llama_model_size(handle),
-        n_ctx=n_ctx,
+        n_ctx=n_ctx or model.longest_text,
         n_slots=n_slots,
         n_ctx_train=native.llama_model_n_ctx_train(handle),
         n_vocab=native.llama_vocab_n_tokens(vocab),

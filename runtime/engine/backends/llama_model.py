@@ -70,6 +70,12 @@ class LoadedModel:
         return architecture not in EMBEDDING
 
     @property
+    def longest_text(self) -> int:
+        """Tokens of a text that is computed whole."""
+        trained: int = self.native.llama_model_n_ctx_train(self.handle)
+        return min(trained, self.config.n_ctx) if self.config.n_ctx > 0 else trained
+
+    @property
     def pooling(self) -> str:
         """How one vector is made of a text: as the command line says, or the model; empty when neither does."""
         own = self.meta(f"{self.meta('general.architecture')}.pooling_type")

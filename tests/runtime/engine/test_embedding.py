@@ -217,3 +217,23 @@ def test_without_an_embedder_all_requests_end() -> None:
     event = only(model, embed(1, "a"))
     assert isinstance(event, Failed)
     assert event.kind == "invalid"
+
+
+def test_a_request_is_told_before_the_engine_sees_it_and_only_then() -> None:
+    model, told = Model(), []
+    embeddings = Embeddings(model, told.append)
+    embeddings.submit(embed(1, *["x" * 300] * 3))
+    embeddings.submit(embed(2, "y", pooling="cls"))
+    embeddings.step()
+    assert told == [1]
+    work(embeddings)
+    assert told == [1, 2]
+
+
+def test_a_bug_ends_all_requests() -> None:
+    embeddings = Embeddings(Model())
+    embeddings.submit(embed(1, "a"))
+    (event,) = embeddings.fail("a bug")
+    assert isinstance(event, Failed)
+    assert (event.kind, event.message) == ("internal", "a bug")
+    assert not embeddings.has_work

@@ -11,6 +11,7 @@ import pytest
 
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.backends import llama_model
+from runtime.engine.backends.llama_context import Computing
 from runtime.engine.backends.llama_embedding import N_CONTEXTS, N_TEXTS, LlamaEmbedder
 from runtime.engine.config import WorkerConfig
 from runtime.engine.protocol import Pooling
@@ -33,12 +34,16 @@ def loaded(path: Path) -> llama_model.LoadedModel:
 
 @pytest.fixture(scope="module")
 def minilm() -> LlamaEmbedder:
-    return LlamaEmbedder(loaded(minilm_gguf()))
+    return embedder(loaded(minilm_gguf()))
 
 
 @pytest.fixture(scope="module")
 def chat() -> LlamaEmbedder:
-    return LlamaEmbedder(loaded(smollm2_gguf()))
+    return embedder(loaded(smollm2_gguf()))
+
+
+def embedder(model: llama_model.LoadedModel) -> LlamaEmbedder:
+    return LlamaEmbedder(model, Computing(model))
 
 
 @cache
@@ -51,8 +56,8 @@ def cosine(one: Iterator[float] | Any, other: Iterator[float] | Any) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True)) / math.hypot(*one) / math.hypot(*other)
 
 
-def vectors(embedder: LlamaEmbedder, texts: list[str], pooling: Pooling = "mean") -> list[list[float]]:
-    found = embedder.run([embedder.tokenize(text) for text in texts], pooling)
+def vectors(maker: LlamaEmbedder, texts: list[str], pooling: Pooling = "mean") -> list[list[float]]:
+    found = maker.run([maker.tokenize(text) for text in texts], pooling)
     return [list(numbers(rows[0])) for rows in found]
 
 
@@ -80,13 +85,13 @@ def test_more_short_texts_than_a_native_call_takes(minilm: LlamaEmbedder) -> Non
 @pytest.mark.parametrize("name", ["minilm", "chat"])
 def test_every_pooling_is_what_it_says(request: pytest.FixtureRequest, name: str, pooling: Pooling) -> None:
     """Of the tokens' own vectors: the first, the last, their mean."""
-    embedder: LlamaEmbedder = request.getfixturevalue(name)
-    tokens = embedder.tokenize("The capital of France is Paris.")
-    rows = [list(numbers(row)) for row in embedder.run([tokens], "none")[0]]
+    maker: LlamaEmbedder = request.getfixturevalue(name)
+    tokens = maker.tokenize("The capital of France is Paris.")
+    rows = [list(numbers(row)) for row in maker.run([tokens], "none")[0]]
     assert len(rows) == len(tokens)
     mean = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
     expected = {"none": rows[0], "mean": mean, "cls": rows[0], "last": rows[-1]}[pooling]
-    (found,) = embedder.run([tokens], pooling)
+    (found,) = maker.run([tokens], pooling)
     assert cosine(list(numbers(found[0])), expected) >= 0.99999
 
 
@@ -124,18 +129,18 @@ def test_a_token_that_is_none_is_refused(minilm: LlamaEmbedder, tokens: list[int
 
 
 def test_the_document_with_the_words_of_the_query_is_first() -> None:
-    embedder = LlamaEmbedder(loaded(reranker_gguf()))
+    maker = embedder(loaded(reranker_gguf()))
     documents = ["I like cats and dogs", "Paris is the capital of France", "the dog of a man", "Nothing of it"]
-    pairs = [embedder.pair("the capital of France", document) for document in documents]
-    scores = [numbers(rows[0])[0] for rows in embedder.run(pairs, "rank")]
+    pairs = [maker.pair("the capital of France", document) for document in documents]
+    scores = [numbers(rows[0])[0] for rows in maker.run(pairs, "rank")]
     assert max(range(4), key=scores.__getitem__) == 1
     assert min(range(4), key=scores.__getitem__) == 0
 
 
 def test_a_pair_is_laid_out_as_llama_server_does() -> None:
-    embedder = LlamaEmbedder(loaded(reranker_gguf()))
-    cut = [embedder.tokenize(text)[1:-1] for text in ("a question", "an answer")]
-    assert embedder.pair("a question", "an answer") == [101, *cut[0], 102, *cut[1]]
+    maker = embedder(loaded(reranker_gguf()))
+    cut = [maker.tokenize(text)[1:-1] for text in ("a question", "an answer")]
+    assert maker.pair("a question", "an answer") == [101, *cut[0], 102, *cut[1]]
 
 
 def test_what_the_models_are_for() -> None:
@@ -151,7 +156,7 @@ def test_a_tokenizer_without_marks_is_refused(tmp_path: Path) -> None:
     data = convert("marks", overlap_config(), words, overlap_weights(words), "rank")
     sound, broken = tmp_path / "sound.gguf", tmp_path / "broken.gguf"
     sound.write_bytes(data)
-    assert LlamaEmbedder(loaded(sound)).tokenize("a b") == [2, 5, 6, 3]
+    assert embedder(loaded(sound)).tokenize("a b") == [2, 5, 6, 3]
     key = b"tokenizer.ggml.bos_token_id" + U32.to_bytes(4, "little")
     at = data.index(key) + len(key)
     broken.write_bytes(data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :])
