@@ -7,6 +7,7 @@ rounded to half precision in 150.
 
 import struct
 from array import array
+from collections.abc import Iterator, Sequence
 
 CHUNK_VALUES = 1 << 16
 Q8_0_BLOCK_BYTES = 34  # a scale in half precision, then 32 bytes
@@ -35,14 +36,10 @@ def to_half(data: bytes, dtype: str, factor: float) -> tuple[bytes, str]:
     """
     if dtype == "F16" and factor == 1.0:
         return data, "F16"
-    values = _singles(data, dtype)
-    if factor != 1.0:
-        values = array("f", [value * factor for value in values])
     try:
-        chunks = range(0, len(values), CHUNK_VALUES)
-        return b"".join(_halves(values[start : start + CHUNK_VALUES]) for start in chunks), "F16"
+        return b"".join(struct.pack(f"<{len(chunk)}e", *chunk) for chunk in _scaled(data, dtype, factor)), "F16"
     except OverflowError:
-        return values.tobytes(), "F32"
+        return b"".join(array("f", chunk).tobytes() for chunk in _scaled(data, dtype, factor)), "F32"
 
 
 def rotated_rows(data: bytes, rows: int, heads: int) -> bytes:
@@ -57,15 +54,19 @@ def rotated_rows(data: bytes, rows: int, heads: int) -> bytes:
     return b"".join([data[row * row_bytes : (row + 1) * row_bytes] for row in order])
 
 
-def _singles(data: bytes, dtype: str) -> "array[float]":
+def _scaled(data: bytes, dtype: str, factor: float) -> Iterator[Sequence[float]]:
+    """The numbers of `data` times `factor`, some at a time: as Python's floats they take many times their size."""
+    step = CHUNK_VALUES * (4 if dtype == "F32" else 2)
+    for start in range(0, len(data), step):
+        values = _values(data[start : start + step], dtype)
+        yield values if factor == 1.0 else [value * factor for value in values]
+
+
+def _values(data: bytes, dtype: str) -> Sequence[float]:
     if dtype == "F16":
-        return array("f", struct.unpack(f"<{len(data) // 2}e", data))
+        return struct.unpack(f"<{len(data) // 2}e", data)
     if dtype == "BF16":  # the upper half of a single
         wide = bytearray(2 * len(data))
         wide[2::4], wide[3::4] = data[0::2], data[1::2]
         data = bytes(wide)
     return array("f", data)
-
-
-def _halves(values: "array[float]") -> bytes:
-    return struct.pack(f"<{len(values)}e", *values)
