@@ -46,7 +46,7 @@ class Inbox:
     def stop(self) -> None:
         """Make `take` return None from now on."""
         with self._changed:
-            self._is_stopping = True
+            self._is_stopping = self.has_arrived = True
             if self._interrupt:
                 self._interrupt()
             self._changed.notify()
