@@ -16,6 +16,7 @@ import msgspec
 
 from runtime.engine.launch import Worker
 from runtime.engine.protocol import (
+    Admitting,
     Cancel,
     Command,
     Event,
@@ -117,10 +118,11 @@ class DirectClient:
                 raise EngineRefused(event.message, event.exit_code)
             if isinstance(event, Ready):
                 self.facts = event.facts
-            elif not isinstance(event, Loading):
+            elif isinstance(event, Loading):
+                if self._on_progress:
+                    self._on_progress(event.fraction)
+            elif not isinstance(event, Admitting):  # of use to whoever would start another worker
                 self._arrived.append(event)
-            elif self._on_progress:
-                self._on_progress(event.fraction)
 
     def _died(self) -> EngineDied:
         self._worker.wait(LAST_MOMENTS_S)
