@@ -158,14 +158,19 @@ class Backend(Protocol):
     def close(self, memory: Memory) -> None:
         """Free a memory that `open` made."""
 
-    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn]]:
-        """Compute one step; for each work what was drawn. Raises: Interrupted, NoRoom, EngineFailed."""
+    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
+        """Compute one step; for each work what was drawn, or why that cannot go on.
+
+        Raises: Interrupted, NoRoom, EngineFailed."""
 
     def interrupt(self) -> None:
         """Make the run in progress, or the next one, raise Interrupted; from any thread."""
 
     def resume(self) -> None:
         """Let runs go on after an interrupt."""
+
+    def guesser(self) -> Guesser | None:
+        """Return the draft model, if there is one. Raises: LmfileError."""
 
     def embedder(self) -> Embedder:
         """Return what makes vectors with this model. Raises: InvalidRequest, LmfileError."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from threading import Thread
 
 from runtime.engine.backend import AdapterSet, Backend, InvalidRequest, Memory
-from runtime.engine.prefixes import Node, PrefixTree
+from runtime.engine.prefix_node import Node
+from runtime.engine.prefixes import PrefixTree
 from runtime.engine.sequence import Sequence
 from runtime.errors import LmfileError
 
@@ -67,11 +68,11 @@ class Lane:
         if sequence.n_computed - n_tokens < place.leaf.end:
             self.tree.computed(place.leaf, place.id, sequence.n_computed)
 
-    def leave(self, sequence: Sequence, place: Place, *, keep: bool = True) -> Node:
+    def leave(self, sequence: Sequence, place: Place) -> Node:
         """Take back the place of a request; return where in the tree its tokens end."""
         self.running.remove(sequence)
         sequence.place = None
-        n_held = sequence.n_computed if keep and not sequence.is_shifted else min(place.leaf.end, sequence.n_computed)
+        n_held = min(place.leaf.end, sequence.n_computed) if sequence.is_shifted else sequence.n_computed
         return self.tree.leave(place.leaf, place.id, sequence.tokens[:n_held])
 
     def n_cells(self) -> int:

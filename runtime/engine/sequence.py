@@ -74,6 +74,11 @@ class Sequence:
         limit = self.request.max_tokens
         return limit - self.n_predicted if limit >= 0 else 1 << 30
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it ended because its context is full."""
+        return self.reason == "length" and self.truncated
+
     def add(self, drawn: Drawn, piece: bytes, is_end: bool, n_ctx: int) -> str:
         """Take the drawn token, decide whether it was the last, and return what may be shown."""
         self._last_at = perf_counter()

@@ -4,7 +4,7 @@ import time
 
 from runtime.engine.backend import Backend, InvalidRequest, NotThere
 from runtime.engine.lane import Lane, Lanes
-from runtime.engine.prefixes import Node
+from runtime.engine.prefix_node import Node
 from runtime.engine.protocol import Failed, SlotAction, SlotDone, SlotState, State
 from runtime.engine.sequence import Sequence
 

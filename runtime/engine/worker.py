@@ -116,8 +116,12 @@ def _serve(link: Link, backend: Backend, config: WorkerConfig) -> None:
     from runtime.engine.guessing import Guessing
     from runtime.engine.protocol import Ready
     from runtime.engine.scheduler import Scheduler
+    from runtime.engine.watchdog import Watchdog
 
-    scheduler = Scheduler(backend, _template(backend), link.inbox, link.send, Guessing(config.n_draft))
+    guessing = Guessing(config.n_draft, backend.guesser())
+    scheduler = Scheduler(backend, _template(backend), link.inbox, link.send, guessing)
+    scheduler.watchdog = Watchdog(config.step_timeout_s)
+    scheduler.watchdog.start()
     link.is_serving = True
     worker_log.empty(worker_log.STANDARD_ERROR)
     link.send([Ready(backend.facts)])

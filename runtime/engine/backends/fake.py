@@ -14,6 +14,7 @@ from runtime.engine.backend import (
     AdapterSet,
     Drawn,
     Embedder,
+    Guesser,
     Interrupted,
     InvalidRequest,
     Memory,
@@ -182,7 +183,7 @@ class FakeBackend:
     def close(self, memory: Memory) -> None:
         self.memories = {key: kept for key, kept in self.memories.items() if kept is not memory}
 
-    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn]]:
+    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
         deadline = time.monotonic() + self._step_s
         while (left_s := deadline - time.monotonic()) > 0 and not self._interrupted.is_set():
             self._interrupted.wait(left_s)
@@ -200,6 +201,9 @@ class FakeBackend:
 
     def resume(self) -> None:
         self._interrupted.clear()
+
+    def guesser(self) -> Guesser | None:
+        return None
 
     def embedder(self) -> Embedder:
         raise InvalidRequest("this model makes no vectors")

@@ -18,7 +18,7 @@ from runtime.engine.backend import (
     Sampler,
     Work,
 )
-from runtime.engine.backends import llama_sampling
+from runtime.engine.backends import llama_model, llama_sampling
 from runtime.engine.backends.llama_adapters import LlamaAdapters
 from runtime.engine.backends.llama_batch import StepBatch
 from runtime.engine.backends.llama_context import Computing, Context, Shape, on_cpu
@@ -34,6 +34,7 @@ from runtime.engine.protocol import Generate
 from runtime.errors import EngineFailed
 
 if TYPE_CHECKING:
+    from runtime.engine.backends.llama_draft import DraftModel
     from runtime.engine.backends.llama_embedding import LlamaEmbedder
     from runtime.engine.constraints.constraints import Constraints
 
@@ -114,7 +115,7 @@ class LlamaBackend:
             memory.context.close()
             self._adapters.release(memory.adapters)
 
-    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn]]:
+    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
         if not isinstance(memory, LlamaMemory):
             raise EngineFailed("Computing: this memory belongs to another engine.")
         batch, rows = self._batch.fill(works)
@@ -154,13 +155,26 @@ class LlamaBackend:
             context, adapters, self._shape.n_sequences, self._vocabulary.n_vocab, can_trim=not _keeps_state(self._model)
         )
 
-    def _drawn(self, memory: LlamaMemory, work: Work, row: int) -> list[Drawn]:
+    def guesser(self) -> DraftModel | None:
+        config = self._model.config
+        if not config.draft_path or not self._first:
+            return None
+        from runtime.engine.backends.llama_draft import DraftModel
+
+        config = config._replace(model_path=config.draft_path, offset=config.draft_offset, size=config.draft_size)
+        draft = llama_model.load_beside(self._native, config)
+        return DraftModel(draft, self._vocabulary, self._computing, self.facts.n_ctx, self.facts.n_slots)
+
+    def _drawn(self, memory: LlamaMemory, work: Work, row: int) -> list[Drawn] | InvalidRequest:
         """Draw after the last known token, and after each guess as long as the guesses are right."""
         drawn: list[Drawn] = []
-        for guess in [*work.tokens[len(work.tokens) - work.n_guessed :], None] if work.sampler else []:
-            drawn.append(self._draw(memory, work.sampler, row + len(drawn)))
-            if drawn[-1].token != guess or self.is_end(drawn[-1].token):
-                break
+        try:
+            for guess in [*work.tokens[len(work.tokens) - work.n_guessed :], None] if work.sampler else []:
+                drawn.append(self._draw(memory, work.sampler, row + len(drawn)))
+                if drawn[-1].token != guess or self.is_end(drawn[-1].token):
+                    break
+        except InvalidRequest as refusal:  # of a grammar, which may turn out too costly only now
+            return refusal
         return drawn
 
     def _draw(self, memory: LlamaMemory, sampler: Sampler | None, row: int) -> Drawn:

@@ -101,7 +101,13 @@ def load(config: WorkerConfig, on_progress: Callable[[float], None]) -> LoadedMo
 
     Raises: ModelNotFound, ModelUnsupported, OutOfMemory, EngineFailed.
     """
-    native = _load_engine()
+    return load_beside(_load_engine(), config, on_progress)
+
+
+def load_beside(
+    native: Native, config: WorkerConfig, on_progress: Callable[[float], None] = lambda fraction: None
+) -> LoadedModel:
+    """Load one more model with libraries that are loaded already. Raises: as `load`."""
     if config.size > LARGE_BYTES:
         _check_room(config)
     file = CFile(config.model_path, config.offset)

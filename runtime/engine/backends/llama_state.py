@@ -48,7 +48,7 @@ def n_tokens(path: str, n_most: int) -> int:
 
 
 def restore(context: Context, sequence: int, path: str, n_expected: int, n_vocab: int) -> tuple[list[int], int]:
-    """Read a sequence; return its tokens and the bytes read. Raises: InvalidRequest; what was read is then to be dropped."""
+    """Read a sequence; return its tokens and the bytes read. Raises: InvalidRequest; what was read is then garbage."""
     native, n_found, tokens = context.native, c_size_t(), (c_int32 * n_expected)()
     n_bytes: int = native.llama_state_seq_load_file(
         context.handle, os.fsencode(path), sequence, tokens, n_expected, byref(n_found)
