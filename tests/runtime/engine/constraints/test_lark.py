@@ -12,7 +12,9 @@ from tests.runtime.engine.constraints.vocabularies import smollm2
 
 CALLS = r"""
 // a tool call, with its schema inside
-start: "<call>" %json {"type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}, "required": ["city"]} "</call>"
+start: "<call>" %json {
+    "type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}, "required": ["city"]
+  } "</call>"
      | NUMBER ("," NUMBER){1,2}   # or numbers
 NUMBER: /[0-9]{1,3}(\.[0-9]+)?/ | "-" /\//
 """
