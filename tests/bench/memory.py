@@ -1,6 +1,10 @@
 """Memory of both servers after the same load with the same settings, and its peak meanwhile."""
 
+import shutil
+import tempfile
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 from tests.bench.contest import Contest
 from tests.bench.processes import pss_bytes
@@ -38,9 +42,12 @@ class PeakMemory:
 
 
 def rows(contest: Contest) -> list[Row]:
-    """Each server alone: two that map one file would share its pages, and each be counted half."""
-    ours, our_peak = _after_load(contest.ours(*SETTINGS))
-    theirs, their_peak = _after_load(contest.theirs(*SETTINGS))
+    """Each server alone with files of its own: of pages that another process maps, too, it would count for a part."""
+    with tempfile.TemporaryDirectory(dir=contest.executable.parent) as folder:
+        executable, model = (Path(shutil.copy2(file, folder)) for file in (contest.executable, contest.model))
+        alone = replace(contest, executable=executable, model=model)
+        ours, our_peak = _after_load(alone.ours(*SETTINGS))
+        theirs, their_peak = _after_load(alone.theirs(*SETTINGS))
     beyond = Row("memory (PSS) beyond llama-server's, against 60 MB", "MB", 1.0, higher=False)
     beyond.pairs = [(ours - theirs, BUDGET_MB)]
     beyond.peers = {"lmfile": ours, "llama-server": theirs}
