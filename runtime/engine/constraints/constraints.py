@@ -28,7 +28,7 @@ LIMITS = LLParserLimits(
     max_grammar_size=100_000,
     verbose_errors=False,
 )
-"""The worst that tests can think of takes 0.3 s to compile, 0.2 s for a mask, and 7 MB: 0.5 GB for all that are kept."""
+"""The worst that tests can think of takes 0.3 s to compile, 0.2 s for a mask, and 7 MB: 0.5 GB for all kept."""
 
 FIELDS = {
     "json_schema": "json_schema",
