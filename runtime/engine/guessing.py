@@ -20,6 +20,7 @@ class Guessing:
         """Return guesses by request id, at most `n_outputs` in all; `sequences` wait for their next token."""
         guesses: dict[int, list[int]] = {}
         asked: dict[int, list[int]] = {}
+        limits: dict[int, int] = {}
         share = n_outputs // max(1, len(sequences))
         for sequence in sequences:
             n_most = min(self._limit(sequence), share, sequence.n_room - 1, n_ctx - len(sequence.tokens) - 1)
@@ -29,10 +30,12 @@ class Guessing:
                 guesses[sequence.request.id] = forced
             elif self._guesser:
                 asked[sequence.request.id] = sequence.tokens
+                limits[sequence.request.id] = n_most
             elif found := self._lookup(sequence).guess(sequence.tokens, n_most):
                 guesses[sequence.request.id] = found
         if self._guesser and asked:
-            guesses |= self._guesser.guess(asked, min(self._n_most, share))
+            guessed = self._guesser.guess(asked, max(limits.values()))
+            guesses |= {key: tokens[: limits[key]] for key, tokens in guessed.items()}
         return guesses
 
     def judge(self, sequence: Sequence, n_guessed: int, n_right: int) -> None:
