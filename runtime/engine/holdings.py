@@ -41,8 +41,15 @@ class Holdings:
         return found
 
     def drop(self, node: Node) -> int:
-        """Forget a leaf that nobody uses; return its tokens."""
-        return self._shorten(node, len(node.tokens)) if node.parent and node.is_idle() else 0
+        """Forget the way to a leaf, as far as nothing else needs it; return how many cells that frees."""
+        n_freed = 0
+        while node.parent and node.is_idle():
+            above, is_kept = node.parent, node.parent.parked is not None
+            n_freed += self._shorten(node, len(node.tokens))
+            if is_kept:
+                break
+            node = above
+        return n_freed
 
     def holder(self, node: Node) -> int | None:
         """Return a sequence from which `node` and all before it can be shared; None when it is gone."""
