@@ -123,6 +123,14 @@ class Lanes:
         """Return the sets of adapters that have a lane."""
         return list(self._open)
 
+    def settle(self, wanted: set[AdapterSet]) -> None:
+        """Keep what was opened for requests that are gone until its room is needed."""
+        for adapters, opening in list(self._opening.items()):
+            if adapters not in wanted and not opening.is_alive():
+                del self._opening[adapters]
+                if opening.memory:
+                    self._open[adapters] = Lane(opening.memory)
+
     def get(self, adapters: AdapterSet) -> Lane | None:
         """Return the lane of a set; None while it is being opened. Raises: InvalidRequest, LmfileError."""
         self._clock += 1
@@ -149,12 +157,6 @@ class Lanes:
         opening.start()
 
     def _close_one(self) -> bool:
-        for adapters, opening in list(self._opening.items()):
-            if not opening.is_alive():  # nobody waits for it any more
-                del self._opening[adapters]
-                if opening.memory:
-                    self._backend.close(opening.memory)
-                return True
         idle = [(lane.used_at, key) for key, lane in self._open.items() if key and not lane.running]
         if not idle:
             return False

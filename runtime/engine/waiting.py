@@ -57,6 +57,7 @@ class Waiting:
         begun: list[Sequence] = []
         events: list[Event] = []
         crowded = False
+        lanes.settle({sequence.adapters for sequence in self._prepared.values()})
         for request in list(self._requests):
             if not slots.has_free(-1):
                 break
