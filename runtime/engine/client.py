@@ -116,7 +116,7 @@ class EngineClient:
         self._last_id += 1
         return self._last_id
 
-    async def generate(self, request: Generate) -> AsyncGenerator[Event, None]:
+    def generate(self, request: Generate) -> AsyncGenerator[Event, None]:
         """Yield `Started`, any number of `Delta`, then exactly one `Finished` or `Failed`.
 
         Closing the iterator, or cancelling the task that waits in it, cancels the request
@@ -124,9 +124,7 @@ class EngineClient:
         a refused or dead worker is a `Failed(kind="died")`, never raised.
         At most one event per token waits for a slow reader, so the context bounds the memory.
         """
-        async with aclosing(self._events(request)) as events:
-            async for event in events:
-                yield event
+        return self._events(request)
 
     async def ask(
         self, request: Embed | Rerank | SlotAction | Inspect

@@ -17,6 +17,7 @@ from runtime.engine.death import Death
 from runtime.engine.launch import Worker, launch
 from runtime.engine.protocol import Command, Event, Loading, ModelFacts, Ready, Refused, Shutdown
 from runtime.engine.restarts import DEFAULT_MAX_DEATHS, WITHIN_S, Restarts
+from runtime.engine.vigil import ended, kill_when_suspended
 from runtime.errors import EngineDied, EngineFailed, EngineRefused, LmfileError
 
 Phase = Literal["unloaded", "loading", "ready", "failed", "stopped"]
@@ -24,10 +25,6 @@ Phase = Literal["unloaded", "loading", "ready", "failed", "stopped"]
 stopped: for good."""
 
 REAP_S = 0.5
-REAP_INTERVAL_S = 0.01
-LOOK_INTERVAL_S = 0.5
-LOOKS_STOPPED = 2
-"""A worker that is suspended at two looks in a row will not come back: nobody who suspends it knows of us."""
 RETRY_LOAD_S = 10.0
 """A load that failed is tried again for a request that comes after this time: memory may be free by then."""
 
@@ -113,7 +110,7 @@ class Supervisor:
 
     async def _launch(self) -> None:
         if self._worker:
-            await _ended(self._worker, REAP_S)  # or a refused one would stay a zombie
+            await ended(self._worker, REAP_S)  # or a refused one would stay a zombie
         try:
             # From this thread: a worker ends with the thread that started it.
             self._worker = launch(self._config)
@@ -123,7 +120,7 @@ class Supervisor:
 
     async def _attach(self, worker: Worker) -> None:
         self._connection = await Connection.open(worker, self._receive, self._lost)
-        self._looking = asyncio.get_running_loop().create_task(_kill_when_suspended(worker))
+        self._looking = asyncio.get_running_loop().create_task(kill_when_suspended(worker))
         self._hooks.attached()
 
     def _receive(self, event: Event) -> None:
@@ -169,18 +166,18 @@ class Supervisor:
         """Make sure that the worker has ended, and say how."""
         if self._worker is None:
             return Death("it was never started", is_fault=False)
-        if not await _ended(self._worker, REAP_S):
+        if not await ended(self._worker, REAP_S):
             self._worker.kill("it closed its connection")
-            await _ended(self._worker, REAP_S)
+            await ended(self._worker, REAP_S)
         return self._worker.death()
 
     async def _end(self, grace_s: float) -> None:
         if self._replacing:
             self._replacing.cancel()
         self.send(Shutdown())
-        if self._worker and not await _ended(self._worker, grace_s):
+        if self._worker and not await ended(self._worker, grace_s):
             self._worker.kill()
-            await _ended(self._worker, REAP_S)
+            await ended(self._worker, REAP_S)
         self._disconnect()
         if self.phase == "unloaded":
             self._settled.clear()
@@ -199,25 +196,3 @@ class Supervisor:
             self._connection = None
         if self._worker:
             self._worker.close()
-
-
-async def _ended(worker: Worker, timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while worker.poll() is None:
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(REAP_INTERVAL_S)
-    return True
-
-
-async def _kill_when_suspended(worker: Worker) -> None:
-    """Look whether somebody has suspended the worker, as SIGSTOP does; looks that this process slept through do
-    not count, since then both were suspended and both go on."""
-    n_stopped = 0
-    while worker.poll() is None:
-        before = time.monotonic()
-        await asyncio.sleep(LOOK_INTERVAL_S)
-        slept_through = time.monotonic() - before > 2 * LOOK_INTERVAL_S
-        n_stopped = n_stopped + 1 if worker.is_stopped and not slept_through else 0
-        if n_stopped == LOOKS_STOPPED:
-            worker.kill("it was suspended by a signal")
