@@ -6,6 +6,7 @@ import math
 import os
 import struct
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,10 +19,13 @@ from openai import BadRequestError, OpenAI
 from tests.embedding_models import minilm_gguf, reranker_gguf
 from tests.models import smollm2_gguf
 from tests.serving import Server, serving
+from tests.streams import streams
 
 REFERENCE = Path(__file__).resolve().parents[1] / "data" / "minilm_vectors.json"
 TIMEOUT_S = 120
 N_EMBD = 384
+LEFT_LIMIT_S = 30.0
+"""All of them would take minutes."""
 
 
 def checkout(model: Path, *arguments: str) -> Any:
@@ -149,3 +153,34 @@ def test_vectors_beside_an_answer_that_is_being_written(chat: Server) -> None:
         dog, cat, market = asked.result(TIMEOUT_S)
     assert cosine(dog, cat) > cosine(dog, market)
     assert "".join(pieces) == whole
+
+
+def test_who_leaves_takes_thousands_of_texts_along(minilm: Server) -> None:
+    with streams(minilm.port) as opened:
+        asked = opened.open({"input": ["word " * 200] * 2000}, "/v1/embeddings")
+        opened.read_until(lambda: False, limit_s=0.5)
+        assert not asked.raw, "it was done too soon to be left"
+    began = time.monotonic()
+    assert len(vectors(minilm, ["Hello"])[0]) == N_EMBD
+    assert time.monotonic() - began < LEFT_LIMIT_S
+
+
+def test_one_text_does_not_wait_for_thousands(minilm: Server) -> None:
+    with streams(minilm.port) as opened:
+        asked = opened.open({"input": ["word " * 200] * 1000}, "/v1/embeddings")
+        opened.read_until(lambda: False, limit_s=0.5)
+        assert len(vectors(minilm, ["Hello"])[0]) == N_EMBD
+        assert not asked.raw
+
+
+def test_answers_that_are_left_do_not_spoil_vectors(chat: Server) -> None:
+    texts = [f"Question {number}: {'why ' * number}?" for number in range(40)]
+    expected = vectors(chat, texts)
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(vectors, chat, texts)
+        while not found.done():
+            with streams(chat.port) as opened:
+                opened.open({"prompt": "Once upon a time", "stream": True, "n_predict": 200})
+                opened.read_until(found.done, limit_s=0.3)
+        for one, other in zip(found.result(), expected, strict=True):
+            assert cosine(one, other) > 0.9999
