@@ -14,7 +14,7 @@ from runtime.engine.embedding import Embeddings
 from runtime.engine.guessing import Guessing
 from runtime.engine.inbox import Inbox
 from runtime.engine.lane import Lane, Lanes
-from runtime.engine.pace import Pace, divide
+from runtime.engine.planning import Plan, Planning, started
 from runtime.engine.prompt import Template
 from runtime.engine.protocol import (
     Admitting,
@@ -27,7 +27,6 @@ from runtime.engine.protocol import (
     Request,
     Rerank,
     SlotAction,
-    Started,
 )
 from runtime.engine.sequence import Sequence
 from runtime.engine.shifting import shift
@@ -40,7 +39,6 @@ LOOK_AGAIN_S = 0.01
 EMBEDDED_TOKENS_BESIDE_ANSWERS = 512
 
 Emit = Callable[[SequenceOf[Event]], None]
-Plan = list[tuple[Sequence, Work]]
 
 
 class Scheduler:
@@ -55,8 +53,7 @@ class Scheduler:
         self._slots = Slots(backend, self._lanes)
         self._waiting = Waiting(backend, template, inbox, self._about_to_see)
         self._embeddings = Embeddings(backend, self._about_to_see)
-        self._guessing = guessing
-        self._pace = Pace(backend.n_chunk)
+        self._planning = Planning(backend, guessing)
         self._events: list[Event] = []
         self._n_steps = 0
         inbox.attach(backend.interrupt)
@@ -72,7 +69,10 @@ class Scheduler:
                 self._obey(one)
         self.watchdog.begin()
         self._admit()
-        for lane, plan in self._schedule():
+        self._backend.resume()
+        plans, begun = self._planning.plan(self._slots.running())
+        self._events += begun
+        for lane, plan in plans:
             self._run(lane, plan)
         if self._embeddings.has_work:
             self._events += self._embeddings.step(EMBEDDED_TOKENS_BESIDE_ANSWERS if self._slots.running() else None)
@@ -117,50 +117,14 @@ class Scheduler:
         self._events += self._waiting.cancel_all()
         self._send()
 
-    # Schedule
-
     def _admit(self) -> None:
+        """Let requests begin that have a slot now."""
         begun, refused = self._waiting.admit(self._slots, self._lanes)
         self._events += refused
         for sequence in begun:
             if not sequence.tokens:
-                self._announce(sequence)
+                self._events += started(sequence)
                 self._end(sequence, sequence.end("stop"))
-
-    def _schedule(self) -> list[tuple[Lane, Plan]]:
-        """Decide what each lane computes in this step."""
-        writing: list[Sequence] = []
-        reading: list[tuple[Sequence, int]] = []
-        for sequence in sorted(self._slots.running(), key=lambda sequence: sequence.request.id):
-            if sequence.stage == "decoding":
-                writing.append(sequence)
-            elif sequence.place and (n_most := sequence.place.lane.advance(sequence, sequence.place)) > 0:
-                reading.append((sequence, min(n_most, sequence.n_left)))
-        self._backend.resume()
-        plans: dict[int, tuple[Lane, Plan]] = {}
-        n_outputs = self._backend.n_outputs - len(writing) - len(reading)
-        guesses = self._guessing.guess(writing, n_outputs, self._backend.facts.n_ctx)
-        for sequence in writing:
-            _plan(plans, sequence, 1, guesses.get(sequence.request.id, []))
-        budget = self._pace.budget(is_shared=bool(writing)) - len(writing)
-        for (sequence, _), n_tokens in zip(reading, divide(budget, [n for _, n in reading]), strict=True):
-            if n_tokens:
-                self._announce(sequence)
-                _plan(plans, sequence, n_tokens, [])
-        return list(plans.values())
-
-    def _announce(self, sequence: Sequence) -> None:
-        """Say that the request has begun, once it is known how much of its prompt others had computed."""
-        if not sequence.was_announced:
-            sequence.was_announced = True
-            started = Started(
-                id=sequence.request.id,
-                prompt=sequence.text,
-                n_prompt=sequence.n_prompt,
-                n_cached=sequence.n_cached,
-                slot=sequence.slot,
-            )
-            self._events.append(started)
 
     # Run
 
@@ -171,7 +135,7 @@ class Scheduler:
         if not plan or (self._inbox.has_arrived and len(plan) == 1):
             return  # what has arrived may be a cancel of just this
         self._n_steps += 1
-        self._pace.begin()
+        self._planning.pace.begin()
         try:
             results = self._backend.run(lane.memory, [work for _, work in plan])
         except Interrupted:
@@ -182,7 +146,7 @@ class Scheduler:
             for sequence, _ in plan:
                 self._fail(sequence, str(failure))
         else:
-            self._pace.end(sum(len(work.tokens) for one, work in plan if not one.n_predicted), len(plan))
+            self._planning.pace.end(sum(len(work.tokens) for one, work in plan if not one.n_predicted), len(plan))
             for (sequence, work), drawn in zip(plan, results, strict=True):
                 self._postprocess(lane, sequence, work, drawn)
 
@@ -228,7 +192,7 @@ class Scheduler:
         self._events += sequence.delta(self._add(sequence, drawn))
         if work.n_guessed:
             n_right = len(drawn) - 1
-            self._guessing.judge(sequence, work.n_guessed, n_right)
+            self._planning.guessing.judge(sequence, work.n_guessed, n_right)
             lane.computed(sequence, place, min(1 + n_right, len(sequence.tokens) - n_before + 1))
             lane.memory.forget(work.sequence, sequence.n_computed)
         else:
@@ -272,7 +236,7 @@ class Scheduler:
     def _end(self, sequence: Sequence, events: list[Event]) -> None:
         """Send the last events of a request and give its slot and its place back."""
         sequence.sampler.close()
-        self._guessing.forget(sequence)
+        self._planning.guessing.forget(sequence)
         if place := sequence.place:
             node = place.lane.leave(sequence, place)
             place.lane.is_crowded = False
@@ -298,15 +262,3 @@ class Scheduler:
     def _send(self) -> None:
         events, self._events = self._events, []
         self._emit(events)
-
-
-def _plan(plans: dict[int, tuple[Lane, Plan]], sequence: Sequence, n_tokens: int, guesses: list[int]) -> None:
-    """Add the next `n_tokens` of a request, and guesses of what follows, to the plan of its lane."""
-    place = sequence.place
-    if place is None:
-        return
-    tokens = sequence.tokens[sequence.n_computed : sequence.n_computed + n_tokens]
-    draws = n_tokens == sequence.n_left and sequence.n_room > 0
-    sampler = sequence.sampler if draws else None
-    work = Work(place.id, tokens + guesses, sequence.n_computed, sampler, len(guesses))
-    plans.setdefault(id(place.lane), (place.lane, []))[1].append((sequence, work))
