@@ -77,6 +77,9 @@ class Memory(Protocol):
     can_trim: bool
     can_shift: bool
 
+    def assign(self, sequence: int, adapters: AdapterSet) -> None:
+        """Compute the tokens of a sequence with these adapters from now on, which `open` has made ready."""
+
     def share(self, source: int, target: int, begin: int, end: int) -> None:
         """Let `target` hold the tokens from `begin` to before `end` of `source`, too; takes no room."""
 
@@ -127,8 +130,8 @@ class Backend(Protocol):
     """The most tokens that one run may draw."""
     shifts: bool
     """Whether a full context drops its oldest tokens instead of ending the answer."""
-    n_memories: int
-    """How many memories there is room for, the first one included."""
+    n_sets: int
+    """How many sets of adapters can be ready at once, the empty one included."""
     adds_bos: bool
     adds_eos: bool
     """Whether `tokenize` puts these tokens around a prompt by itself."""
@@ -153,10 +156,13 @@ class Backend(Protocol):
         """Return the adapters that a request asks for. Raises: NotThere, InvalidRequest."""
 
     def open(self, adapters: AdapterSet) -> Memory:
-        """Make the memory for a set of adapters. From any thread. Raises: InvalidRequest, LmfileError."""
+        """Make a set of adapters ready; return the memory that computes with it, which others may use, too.
 
-    def close(self, memory: Memory) -> None:
-        """Free a memory that `open` made."""
+        From any thread. Raises: InvalidRequest, LmfileError.
+        """
+
+    def close(self, memory: Memory, adapters: AdapterSet) -> None:
+        """Forget a set that `open` made ready, with its memory if it has one of its own."""
 
     def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
         """Compute one step; for each work what was drawn, or why that cannot go on.

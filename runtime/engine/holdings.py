@@ -4,7 +4,9 @@ The least recently used leaf goes first, from its end. Its sequence stays with t
 before it, if nobody else holds that one. Does not know: how the tree grows.
 """
 
-from runtime.engine.backend import Memory
+from collections.abc import Iterator
+
+from runtime.engine.backend import AdapterSet, Memory
 from runtime.engine.prefix_node import Node
 
 
@@ -13,8 +15,7 @@ class Holdings:
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
-        self.root = Node([], 0, None)
-        self.root.is_complete = True
+        self._roots: dict[AdapterSet, Node] = {}
         self.n_tokens = 0
         """Computed and in the tree; what running requests hold beyond their prompts is not counted."""
         self._free = list(range(memory.n_sequences))[::-1]
@@ -61,7 +62,7 @@ class Holdings:
 
     def n_parked(self) -> int:
         """Return the tokens of all parked sequences, as if nobody shared any."""
-        return sum(node.end for node in self.root.below() if node.parked is not None)
+        return sum(node.end for node in self.nodes() if node.parked is not None)
 
     def n_sequences(self) -> int:
         """Return how many sequences are known, running and parked."""
@@ -69,9 +70,21 @@ class Holdings:
 
     # For the tree above
 
+    def root(self, adapters: AdapterSet) -> Node:
+        """Return the root of what was computed with these adapters."""
+        root = self._roots.get(adapters)
+        if root is None:
+            root = self._roots[adapters] = Node([], 0, None)
+            root.is_complete = True
+        return root
+
+    def nodes(self) -> Iterator[Node]:
+        """Yield every node of every set of adapters, roots included."""
+        return (node for root in self._roots.values() for node in root.below())
+
     def _split(self, node: Node, n_tokens: int) -> Node:
         """Cut `node` after so many tokens; return the new upper part."""
-        parent = node.parent or self.root
+        parent = node.above
         upper = Node(node.tokens[:n_tokens], node.begin, parent)
         upper.holders, upper.owner, upper.is_complete = set(node.holders), node.owner, node.is_complete
         upper.used_at = node.used_at
@@ -111,7 +124,7 @@ class Holdings:
         return False
 
     def _least_recent(self) -> Node | None:
-        spare = (node for node in self.root.below() if node.parent and self._is_spare(node))
+        spare = (node for node in self.nodes() if node.parent and self._is_spare(node))
         return min(spare, key=lambda node: node.used_at, default=None)
 
     def _is_spare(self, node: Node) -> bool:
@@ -132,7 +145,7 @@ class Holdings:
 
     def _abandon(self, leaf: Node) -> int:
         """Remove an idle leaf; its parent keeps its sequence if it has no other. Return how many cells that frees."""
-        parent, sequence, n_before = leaf.parent or self.root, leaf.parked, self.n_tokens
+        parent, sequence, n_before = leaf.above, leaf.parked, self.n_tokens
         del parent.children[leaf.tokens[0]]
         if sequence is not None and self.memory.can_trim and parent.holders == {sequence}:
             self.memory.forget(sequence, parent.end)

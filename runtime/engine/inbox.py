@@ -79,10 +79,15 @@ class Inbox:
         with self._changed:
             self._n_waiting += 1
 
-    def computing(self, request_ids: set[int]) -> None:
-        """These requests are computed next: when all of them are cancelled, the computation is stopped."""
+    def computing(self, request_ids: set[int]) -> bool:
+        """These requests are computed next: when all of them are cancelled, the computation is stopped.
+
+        False when all of them have been cancelled already.
+        """
         with self._changed:
-            self._computing = request_ids
+            cancelled = {one.id for one in self._arrived if isinstance(one, Cancel)}
+            self._computing = request_ids - cancelled
+            return bool(self._computing)
 
     def _arrive(self, one: Request | Cancel) -> None:
         self._arrived.append(one)

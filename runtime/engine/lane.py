@@ -1,8 +1,9 @@
-"""The requests that share one memory, and the memories there are: one for each set of adapters in use.
+"""The requests that share one memory, and which memory computes with which set of adapters.
 
 A lane lends a request its place: a sequence of the memory and a way through its prefix
-tree. Lanes of adapters are opened by another thread while the others go on, and closed
-again when room is needed for a set that somebody waits for.
+tree. A set of adapters joins the model's own lane where the backend can mix sets in one
+step, and gets a lane of its own where it cannot. Sets are opened by another thread while
+requests go on, and closed again when room is needed for one that somebody waits for.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ class Lane:
         self.memory = memory
         self.tree = PrefixTree(memory)
         self.running: list[Sequence] = []
-        self.used_at = 0
         self.is_crowded = False
         """A request had to leave for want of room: nobody enters until another one has ended."""
 
@@ -48,7 +48,8 @@ class Lane:
             return False
         # The last token is always computed: what follows is drawn from its logits.
         known = sequence.tokens[:-1] if sequence.request.cache_prompt and not sequence.is_shifted else []
-        sequence.place = Place(self, sequence_id, self.tree.enter(known, sequence_id))
+        self.memory.assign(sequence_id, sequence.adapters)
+        sequence.place = Place(self, sequence_id, self.tree.enter(known, sequence_id, sequence.adapters))
         sequence.n_computed = 0
         self.running.append(sequence)
         return True
@@ -113,23 +114,25 @@ class Lanes:
         self._backend = backend
         self._open: dict[AdapterSet, Lane] = {(): Lane(backend.open(()))} if backend.facts.generates else {}
         self._opening: dict[AdapterSet, _Opening] = {}
+        self._used_at: dict[AdapterSet, int] = {}
         self._clock = 0
 
     def all(self) -> list[Lane]:
         """Return the lanes that are open."""
-        return list(self._open.values())
+        return list({id(lane): lane for lane in self._open.values()}.values())
 
     def sets(self) -> list[AdapterSet]:
-        """Return the sets of adapters that have a lane."""
+        """Return the sets of adapters that can be computed with now."""
         return list(self._open)
 
     def settle(self, wanted: set[AdapterSet]) -> None:
-        """Keep what was opened for requests that are gone until its room is needed."""
+        """Take in what was opened meanwhile; what failed is kept for those who want it."""
         for adapters, opening in list(self._opening.items()):
-            if adapters not in wanted and not opening.is_alive():
-                del self._opening[adapters]
-                if opening.memory:
-                    self._open[adapters] = Lane(opening.memory)
+            if opening.is_alive() or (adapters in wanted and not opening.memory):
+                continue
+            del self._opening[adapters]
+            if opening.memory:
+                self._open[adapters] = self._lane(opening.memory)
 
     def get(self, adapters: AdapterSet) -> Lane | None:
         """Return the lane of a set; None while it is being opened. Raises: InvalidRequest, LmfileError."""
@@ -137,10 +140,10 @@ class Lanes:
         opening = self._opening.get(adapters)
         if opening and not opening.is_alive():
             del self._opening[adapters]
-            self._open[adapters] = Lane(opening.result())
+            self._open[adapters] = self._lane(opening.result())
         lane = self._open.get(adapters)
         if lane:
-            lane.used_at = self._clock
+            self._used_at[adapters] = self._clock
         elif not opening:
             self._begin(adapters)
         return lane
@@ -149,23 +152,32 @@ class Lanes:
         """Whether `get` will have the lane of this set soon."""
         return adapters in self._opening
 
+    def _lane(self, memory: Memory) -> Lane:
+        """Return the lane of a memory, which may be one that other sets use already."""
+        return next((lane for lane in self._open.values() if lane.memory is memory), None) or Lane(memory)
+
     def _begin(self, adapters: AdapterSet) -> None:
-        """Open a lane in the background, if there is room or some can be made."""
-        if len(self._open) + len(self._opening) >= self._backend.n_memories and not self._close_one():
+        """Open a set in the background, if there is room or some can be made."""
+        if len(self._open) + len(self._opening) >= self._backend.n_sets and not self._close_one():
             return
         opening = self._opening[adapters] = _Opening(self._backend, adapters)
         opening.start()
 
     def _close_one(self) -> bool:
-        idle = [(lane.used_at, key) for key, lane in self._open.items() if key and not lane.running]
+        idle = [
+            (self._used_at.get(adapters, 0), adapters)
+            for adapters, lane in self._open.items()
+            if adapters and all(sequence.adapters != adapters for sequence in lane.running)
+        ]
         if not idle:
             return False
-        self._backend.close(self._open.pop(min(idle)[1]).memory)
+        _, adapters = min(idle)
+        self._backend.close(self._open.pop(adapters).memory, adapters)
         return True
 
 
 class _Opening(Thread):
-    """Makes the memory of one set of adapters."""
+    """Makes a set of adapters ready, and the memory that computes with it."""
 
     def __init__(self, backend: Backend, adapters: AdapterSet) -> None:
         super().__init__(name="opening an adapter", daemon=True)

@@ -41,6 +41,13 @@ class Node:
     def end(self) -> int:
         return self.begin + len(self.tokens)
 
+    @property
+    def above(self) -> Node:
+        """The parent of a node that is no root."""
+        if self.parent is None:
+            raise ValueError("a root has no parent")
+        return self.parent
+
     def path(self) -> list[Node]:
         """Return the nodes from the root's child down to this one."""
         nodes: list[Node] = []

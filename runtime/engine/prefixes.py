@@ -14,6 +14,7 @@ Does not know: requests, how the model computes.
 
 import sys
 
+from runtime.engine.backend import AdapterSet
 from runtime.engine.holdings import Holdings
 from runtime.engine.prefix_node import Node, common_beginning
 
@@ -21,9 +22,9 @@ from runtime.engine.prefix_node import Node, common_beginning
 class PrefixTree(Holdings):
     """The tree of one memory: how requests find their way through it."""
 
-    def enter(self, tokens: list[int], sequence: int) -> Node:
+    def enter(self, tokens: list[int], sequence: int, adapters: AdapterSet = ()) -> Node:
         """Find or make the path of `tokens`, what is new of it under way by `sequence`; return its last node."""
-        node, n_matched = self._descend(tokens)
+        node, n_matched = self._descend(self.root(adapters), tokens)
         if n_matched < len(tokens):
             node = self._append(node, tokens[n_matched:])
             node.owner = sequence
@@ -91,8 +92,9 @@ class PrefixTree(Holdings):
 
     def adopt(self, sequence: int, tokens: list[int]) -> Node:
         """Keep `tokens`, which `sequence` holds by itself (restored from a file); return where they end."""
-        self.root.users += 1
-        return self.leave(self.root, sequence, tokens)
+        root = self.root(())
+        root.users += 1
+        return self.leave(root, sequence, tokens)
 
     def detach(self, leaf: Node, sequence: int, n_kept: int) -> Node | None:
         """Take what `sequence` holds beyond `n_kept` out of the tree; None when others run through it."""
@@ -105,7 +107,7 @@ class PrefixTree(Holdings):
         top = beyond[0]
         if top.begin < n_kept:
             self._split(top, n_kept - top.begin)
-        parent = top.parent or self.root
+        parent = top.above
         for node in list(top.below()):
             if node.parked is not None:
                 self._release(node, node.parked)
@@ -118,9 +120,9 @@ class PrefixTree(Holdings):
 
     # Growing
 
-    def _descend(self, tokens: list[int]) -> tuple[Node, int]:
+    def _descend(self, root: Node, tokens: list[int]) -> tuple[Node, int]:
         """Return the node where the longest known beginning of `tokens` ends, split there if need be."""
-        node, n_matched = self.root, 0
+        node, n_matched = root, 0
         while n_matched < len(tokens) and (child := node.children.get(tokens[n_matched])):
             n_common = common_beginning(child.tokens, tokens, n_matched)
             node = child if n_common == len(child.tokens) else self._split(child, n_common)
@@ -196,6 +198,6 @@ class PrefixTree(Holdings):
         return node
 
     def _is_worth_keeping(self, node: Node, sequence: int, n_held: int) -> bool:
-        if node is self.root or node.parked is not None:
+        if node.parent is None or node.parked is not None:
             return False
         return node.holders == {sequence} if self.memory.can_trim else node.end == n_held

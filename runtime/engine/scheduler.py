@@ -130,10 +130,9 @@ class Scheduler:
 
     def _run(self, lane: Lane, plan: Plan) -> None:
         plan = self._fitted(lane, plan)
-        self._inbox.computing({sequence.request.id for sequence, _ in plan})
         self._backend.resume()
-        if not plan or (self._inbox.has_arrived and len(plan) == 1):
-            return  # what has arrived may be a cancel of just this
+        if not self._inbox.computing({sequence.request.id for sequence, _ in plan}):
+            return
         self._n_steps += 1
         self._planning.pace.begin()
         try:
@@ -257,7 +256,9 @@ class Scheduler:
         return LOOK_AGAIN_S if len(self._waiting) else None
 
     def _about_to_see(self, request_id: int) -> None:
+        self.watchdog.end()  # the front may be suspended, and then reads nothing
         self._emit([Admitting(id=request_id)])
+        self.watchdog.begin()
 
     def _send(self) -> None:
         events, self._events = self._events, []

@@ -59,7 +59,11 @@ class FakeMemory:
         self.n_sequences = n_sequences
         self.can_trim = can_trim
         self.can_shift = can_trim
+        self.assigned: dict[int, AdapterSet] = {}
         self.held: list[dict[int, list[int]]] = [{} for _ in range(n_sequences)]
+
+    def assign(self, sequence: int, adapters: AdapterSet) -> None:
+        self.assigned[sequence] = adapters
 
     def share(self, source: int, target: int, begin: int, end: int) -> None:
         if not self.can_trim and (begin or end != len(self.held[source])):
@@ -121,6 +125,9 @@ class FakeShape(NamedTuple):
     can_trim: bool = True
     shifts: bool = False
     load_s: float = 0.0
+    n_sets: int = 2
+    mixes: bool = False
+    """Whether one memory computes with several sets of adapters."""
 
 
 class FakeBackend:
@@ -138,13 +145,14 @@ class FakeBackend:
         self.facts = facts(n_ctx, self._shape.n_slots)
         self.n_chunk = n_chunk
         self.n_outputs = 8 * self._shape.n_slots
-        self.n_memories = 2
+        self.n_sets = self._shape.n_sets
         self.n_threads = 1
         self.shifts = self._shape.shifts
         self.adds_bos = self.adds_eos = False
         self.runs: list[list[Work]] = []
         self.samplers: list[FakeSampler] = []
         self.memories: dict[AdapterSet, FakeMemory] = {}
+        self.ready: set[AdapterSet] = {()}
         self._answer = answer.encode()
         self._step_s = step_s
         self._interrupted = Event()
@@ -175,13 +183,17 @@ class FakeBackend:
     def open(self, adapters: AdapterSet) -> FakeMemory:
         if adapters:
             time.sleep(self._shape.load_s)
+            if self._shape.mixes:
+                self.ready.add(adapters)
+                return self.memories[()]
         memory = self.memories[adapters] = FakeMemory(
             self._shape.n_cells or self.facts.n_ctx, self._shape.n_sequences, self._shape.can_trim
         )
         return memory
 
-    def close(self, memory: Memory) -> None:
-        self.memories = {key: kept for key, kept in self.memories.items() if kept is not memory}
+    def close(self, memory: Memory, adapters: AdapterSet) -> None:
+        self.ready.discard(adapters)
+        self.memories.pop(adapters, None)
 
     def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
         deadline = time.monotonic() + self._step_s

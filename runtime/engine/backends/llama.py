@@ -77,7 +77,7 @@ class LlamaBackend:
             self._shape = _shape(model)
             self._first = self._open(())
             self.n_chunk, self.n_outputs = self._first.context.n_chunk, self._shape.n_outputs
-        self.n_memories = n_memories(model, self._shape.n_ctx)
+        self.n_sets = n_memories(model, self._shape.n_ctx)
         self._batch = StepBatch(model.config.n_batch, max(1, self._shape.n_sequences))
         self.adds_bos, self.adds_eos = self._vocabulary.adds_bos, self._vocabulary.adds_eos
         n_ctx = self._first.n_cells if self._first else 0
@@ -109,11 +109,11 @@ class LlamaBackend:
             return self._first
         return self._open(adapters)
 
-    def close(self, memory: Memory) -> None:
+    def close(self, memory: Memory, adapters: AdapterSet) -> None:
         if isinstance(memory, LlamaMemory):
             self._computing.detach(memory.context)
             memory.context.close()
-            self._adapters.release(memory.adapters)
+            self._adapters.release(adapters)
 
     def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
         if not isinstance(memory, LlamaMemory):

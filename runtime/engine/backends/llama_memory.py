@@ -20,6 +20,9 @@ class LlamaMemory:
         self._n_vocab = n_vocab
         self.can_shift: bool = can_trim and context.native.llama_memory_can_shift(context.memory)
 
+    def assign(self, sequence: int, adapters: AdapterSet) -> None:
+        """Nothing to do: the whole context computes with one set."""
+
     def share(self, source: int, target: int, begin: int, end: int) -> None:
         whole = not self.can_trim
         self._native.llama_memory_seq_cp(

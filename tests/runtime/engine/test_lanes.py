@@ -23,7 +23,7 @@ def test_each_set_of_adapters_has_a_memory_of_its_own() -> None:
 
 def test_other_weights_are_another_set_and_weight_nothing_is_none() -> None:
     loop = Loop()
-    loop.backend.n_memories = 9
+    loop.backend.n_sets = 9
     sets = ([("one", 0.5)], [("one", 0.25)], [("one", 0.0)], [*ONE, *TWO], [*TWO, *ONE])
     for number, adapters in enumerate(sets, start=1):
         loop.submit(number, adapters=adapters)
@@ -62,7 +62,7 @@ def test_opening_one_blocks_nobody() -> None:
 
 def test_the_longest_unused_is_closed_for_another() -> None:
     loop = Loop()
-    loop.backend.n_memories = 3
+    loop.backend.n_sets = 3
     for number, adapters in enumerate((ONE, TWO, ONE, THREE), start=1):
         loop.submit(number, adapters=adapters)
         loop.run()
@@ -90,7 +90,7 @@ def test_many_sets_and_few_memories_all_get_their_turn() -> None:
         loop.submit(number, f"prompt {number}", adapters=sets[number % len(sets)])
     loop.run()
     assert {loop.text(number) for number in range(1, 31)} == {"Hello."}
-    assert len(loop.backend.memories) <= loop.backend.n_memories
+    assert len(loop.backend.memories) <= loop.backend.n_sets
     loop.check_nothing_is_held()
 
 

@@ -112,7 +112,7 @@ class Play(NamedTuple):
         n_used, n_wanted = self.memory.n_used(), self.dice.randint(1, 10)
         self.tree.evict(n_wanted)
         if self.memory.can_trim:
-            idle = [node for node in self.tree.root.below() if node.parent and node.is_idle()]
+            idle = [node for node in self.tree.nodes() if node.parent and node.is_idle()]
             assert n_used - self.memory.n_used() >= n_wanted or not idle, "there was more to forget"
 
     def detach(self) -> None:
@@ -128,7 +128,7 @@ class Play(NamedTuple):
 
 
 def check_shape(tree: PrefixTree) -> None:
-    for node in tree.root.below():
+    for node in tree.nodes():
         if node.parent:
             assert node.parent.children[node.tokens[0]] is node
             assert node.begin == node.parent.end
@@ -137,7 +137,7 @@ def check_shape(tree: PrefixTree) -> None:
 
 def check_contents(play: Play) -> None:
     """Each holder of a node holds its tokens and all before, a parked sequence nothing else."""
-    for node in play.tree.root.below():
+    for node in play.tree.nodes():
         if node.parent and node.is_complete:
             path = [token for above in node.path() for token in above.tokens]
             assert node.holders
@@ -149,7 +149,7 @@ def check_contents(play: Play) -> None:
 def check_counts(play: Play) -> None:
     """No cell is lost, none is counted twice, and each sequence is free, parked or running."""
     tree, memory = play.tree, play.memory
-    nodes = [node for node in tree.root.below() if node.parent]
+    nodes = [node for node in tree.nodes() if node.parent]
     assert tree.n_tokens == sum(len(node.tokens) for node in nodes if node.is_complete)
     running = {one.sequence for one in play.running}
     parked = {node.parked for node in nodes if node.parked is not None}
@@ -179,7 +179,7 @@ def check(seed: int, can_trim: bool) -> None:
     while play.running:
         play.leave()
     play.tree.evict(1 << 30)
-    assert not play.tree.n_tokens and not play.tree.root.children and not memory.n_used()
+    assert not play.tree.n_tokens and not play.tree.root(()).children and not memory.n_used()
 
 
 @pytest.mark.parametrize("can_trim", [True, False], ids=["cells", "states"])
