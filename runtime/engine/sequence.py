@@ -136,8 +136,12 @@ class Sequence:
         elif len(self.tokens) >= n_ctx:
             self.reason = "length"
             self.truncated = True
-        elif self.n_room <= 0:
+        elif self.n_room <= 0 or self._is_late():
             self.reason = "length"
+
+    def _is_late(self) -> bool:
+        limit_ms = self.request.max_ms
+        return limit_ms > 0 and self._assembler.has_new_line and (self._last_at - self._first_at) * 1e3 > limit_ms
 
     def _timings(self) -> Timings:
         answered = self._first_at or perf_counter()

@@ -79,11 +79,19 @@ class Slots:
         """Return the tokens concerned, and the bytes of the file."""
         if order.action == "restore":
             return self._restore(order)
+        if order.action == "erase":
+            return self._erase(order.slot), 0
         lane, node = self._what_is_held(order.slot)
-        if order.action == "save":
-            return self._save(lane, node, order.path)
-        del self._held[order.slot]
-        return lane.tree.drop(node), 0
+        return self._save(lane, node, order.path)
+
+    def _erase(self, slot: int) -> int:
+        """Forget what a slot remembers; what others share stays theirs."""
+        held = self._held.pop(slot, None)
+        if held is None or held[0] not in self._lanes.all() or held[0].tree.holder(held[1]) is None:
+            return 0
+        n_tokens = held[1].end
+        held[0].tree.drop(held[1])
+        return n_tokens
 
     def _what_is_held(self, slot: int) -> Held:
         held = self._held.get(slot)
@@ -129,6 +137,8 @@ class Slots:
             n_prompt=sequence.n_prompt,
             n_computed=min(sequence.n_computed, sequence.n_prompt),
             n_predicted=sequence.n_predicted,
+            n_cached=sequence.n_cached,
+            n_left=sequence.n_room if sequence.request.max_tokens >= 0 else -1,
         )
 
 

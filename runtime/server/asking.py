@@ -37,6 +37,7 @@ def requests(
         "adapters": adapters,
         "n_keep": service.options.n_keep if body.n_keep is None else body.n_keep,
         "n_discard": body.n_discard or 0,
+        "max_ms": max(0, body.t_max_predict_ms or 0),
         "n_draft": -1 if body.n_draft is None else body.n_draft,
     }
     slot = _slot(body, facts.n_slots)

@@ -58,7 +58,7 @@ class GenerationFields(ConstraintFields, kw_only=True):
     n_draft: Annotated[int, Meta(ge=-1, le=1024)] | None = msgspec.field(default=None, name="speculative.n_max")
     lora: LoraFields | None = None
     post_sampling_probs: bool | None = None
-    t_max_predict_ms: int | None = None
+    t_max_predict_ms: Annotated[int, Meta(ge=-1, le=86_400_000)] | None = None
     n_indent: int | None = None
 
     samplers: list[str] | str | None = None
@@ -100,9 +100,8 @@ class GenerationFields(ConstraintFields, kw_only=True):
         for name in UNSUPPORTED:
             if getattr(self, name):
                 raise not_supported(f"`{name}`")
-        for name in ("t_max_predict_ms", "n_indent"):
-            if (getattr(self, name) or 0) > 0:
-                raise not_supported(f"`{name}`")
+        if (self.n_indent or 0) > 0:
+            raise not_supported("`n_indent`")
 
     def limit(self, default: int) -> int:
         """Return how many tokens to generate at most; -1: to the end."""

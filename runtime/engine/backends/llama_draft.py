@@ -41,7 +41,9 @@ WANTED = _Marker()
 class DraftModel:
     """Guesses for up to `n_sequences` answers at once (`runtime.engine.backend.Guesser`)."""
 
-    def __init__(self, model: LoadedModel, target: LlamaVocabulary, computing: Computing, n_ctx: int, n_sequences: int):
+    def __init__(
+        self, model: LoadedModel, target: LlamaVocabulary, computing: Computing, n_ctx: int, n_sequences: int
+    ) -> None:
         """Make its context. Raises: ModelUnsupported when the vocabularies differ; OutOfMemory, EngineFailed."""
         vocabulary = LlamaVocabulary(model)
         _check_same(vocabulary, target, model.config.model_path)

@@ -25,6 +25,7 @@ class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     slot: the place in the batch that was asked for; -1: any.
     n_keep, n_discard: of a context shift, as llama-server's; n_keep -1: the whole prompt.
     n_draft: tokens guessed ahead at most; -1: the server's choice, 0: none.
+    max_ms: the answer ends with the first token after so many milliseconds, once it has a line; 0: never.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     n_keep: int = 0
     n_discard: int = 0
     n_draft: int = -1
+    max_ms: int = 0
 
 
 class Embed(msgspec.Struct, kw_only=True, tag=True, frozen=True):

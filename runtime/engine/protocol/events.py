@@ -170,13 +170,15 @@ class SlotDone(msgspec.Struct, kw_only=True, tag=True, frozen=True):
 
 
 class SlotState(msgspec.Struct, kw_only=True, frozen=True):
-    """One place in the batch; `request` is None while nothing runs there."""
+    """One place in the batch; `request` is None while nothing runs there. n_left: tokens it may still say; -1: any."""
 
     slot: int
     request: int | None = None
     n_prompt: int = 0
     n_computed: int = 0
     n_predicted: int = 0
+    n_cached: int = 0
+    n_left: int = -1
 
 
 class State(msgspec.Struct, kw_only=True, tag=True, frozen=True):

@@ -96,7 +96,8 @@ def _slot(slot: SlotState, n_ctx: int, speculative: bool) -> dict[str, object]:
         "id_task": slot.request,
         "n_prompt_tokens": slot.n_prompt,
         "n_prompt_tokens_processed": slot.n_computed,
-        "next_token": [{"has_next_token": True, "n_decoded": slot.n_predicted}],
+        "n_prompt_tokens_cache": slot.n_cached,
+        "next_token": [{"has_next_token": True, "n_remain": slot.n_left, "n_decoded": slot.n_predicted}],
     }
 
 

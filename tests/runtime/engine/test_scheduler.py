@@ -175,3 +175,11 @@ def test_probabilities_are_told_with_the_text_they_belong_to() -> None:
     loop.run()
     deltas = [event for event in loop.of() if isinstance(event, Delta)]
     assert [[probability.id for probability in delta.probabilities] for delta in deltas] == [[206, 169], [33], [END]]
+
+
+def test_an_answer_that_takes_too_long_ends_after_its_first_line() -> None:
+    loop = Loop(FakeBackend("one two\nthree four", step_s=0.01))
+    loop.submit(max_ms=1)
+    loop.run()
+    assert loop.text() == "one two\n"
+    assert (loop.last().reason, loop.last().truncated) == ("length", False)

@@ -107,11 +107,12 @@ def test_an_unknown_slot_is_refused(action: str, slot: int, tmp_path: Path) -> N
     assert isinstance(failed, Failed) and (failed.kind, str(slot) in failed.message) == ("invalid", True)
 
 
-def test_an_empty_slot_cannot_be_saved_or_erased(tmp_path: Path) -> None:
+def test_an_empty_slot_cannot_be_saved_and_has_nothing_to_erase(tmp_path: Path) -> None:
     loop = Loop()
-    for number, action in enumerate(("save", "erase"), start=1):
-        failed = loop.act(number, 2, action, tmp_path / "slot")
-        assert isinstance(failed, Failed) and failed.kind == "invalid"
+    failed = loop.act(1, 2, "save", tmp_path / "slot")
+    assert isinstance(failed, Failed) and failed.kind == "invalid"
+    erased = loop.act(2, 2, "erase", tmp_path / "slot")
+    assert isinstance(erased, SlotDone) and erased.n_tokens == 0
 
 
 def test_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:

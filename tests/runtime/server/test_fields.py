@@ -160,7 +160,6 @@ REFUSED: list[tuple[str, str, object]] = [
     (TEXT, "prompt", ["x", 1]),
     (NATIVE, "logit_bias", {"word": 1}),
     (NATIVE, "logit_bias", [["word", False]]),
-    *[(path, "t_max_predict_ms", 100) for path in BASE],
     *[(path, "n_indent", 2) for path in BASE],
 ]
 

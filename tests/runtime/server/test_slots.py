@@ -35,7 +35,8 @@ def test_what_is_computed_now(start: Callable[..., Live]) -> None:
         {"id": 0, "n_ctx": 4096, "speculative": True, "is_processing": False},
         {
             "id": 1, "n_ctx": 4096, "speculative": True, "is_processing": True, "id_task": 7, "n_prompt_tokens": 100,
-            "n_prompt_tokens_processed": 40, "next_token": [{"has_next_token": True, "n_decoded": 3}],
+            "n_prompt_tokens_processed": 40, "n_prompt_tokens_cache": 0,
+            "next_token": [{"has_next_token": True, "n_remain": -1, "n_decoded": 3}],
         },
     ]  # fmt: skip
     assert server.get("/slots?fail_on_no_slot=1").status == 200
