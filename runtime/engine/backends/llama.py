@@ -28,7 +28,7 @@ from runtime.engine.backends.llama_memory import LlamaMemory
 from runtime.engine.backends.llama_model import LoadedModel
 from runtime.engine.backends.llama_native import Native
 from runtime.engine.backends.llama_rows import Rows
-from runtime.engine.backends.llama_sampling import LlamaSampler
+from runtime.engine.backends.llama_sampler import LlamaSampler
 from runtime.engine.backends.llama_vocabulary import LlamaVocabulary
 from runtime.engine.protocol import Generate
 from runtime.errors import EngineFailed
@@ -82,7 +82,7 @@ class LlamaBackend:
         self.adds_bos, self.adds_eos = self._vocabulary.adds_bos, self._vocabulary.adds_eos
         n_ctx = self._first.n_cells if self._first else 0
         self.facts = facts(model, n_ctx, _n_slots(model, n_ctx), self._computing, self._vocabulary.special)
-        self._rows = Rows(self._native, self._vocabulary.n_vocab, n_ctx, self._vocabulary.piece)
+        self._rows = Rows(self._native, self._vocabulary.n_vocab, self._vocabulary.piece)
         self.tokenize, self.piece, self.is_end = (
             self._vocabulary.prompt,
             self._vocabulary.piece,
@@ -96,8 +96,13 @@ class LlamaBackend:
         return control.n_threads if control else self._computing.n_threads
 
     def sampler(self, request: Generate, prompt: list[int]) -> LlamaSampler:
+        if not 0 <= request.n_probs <= self.facts.n_vocab:
+            raise InvalidRequest(f"n_probs is {request.n_probs}; it must be between 0 and {self.facts.n_vocab}")
         matcher = self._all_constraints().matcher(request.grammar) if request.grammar else None
-        return llama_sampling.build(self._native, self._model.vocab, self._rows, request, prompt, matcher)
+        chain = llama_sampling.build(
+            self._native, self._model.vocab, request.sampling, max(1, self.facts.n_ctx), prompt
+        )
+        return LlamaSampler(chain, self._rows, matcher, request)
 
     def adapters(self, request: Generate) -> AdapterSet:
         if not self._first:

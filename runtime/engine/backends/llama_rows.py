@@ -21,12 +21,11 @@ BITS = 32
 
 
 class Rows:
-    """Buffers for one row, made when they are first needed; `n_ctx` is the samplers' longest memory."""
+    """Buffers for one row, made when they are first needed."""
 
-    def __init__(self, native: Native, n_vocab: int, n_ctx: int, piece: Callable[[int], bytes]) -> None:
+    def __init__(self, native: Native, n_vocab: int, piece: Callable[[int], bytes]) -> None:
         self.n_vocab = n_vocab
-        self.n_ctx = n_ctx
-        self._native = native
+        self.native = native
         self._piece = piece
         self._mask = (c_uint32 * ((n_vocab + BITS - 1) // BITS))()
         self._copy: Any = None
@@ -39,7 +38,7 @@ class Rows:
 
     def apply_mask(self, logits: Any) -> None:
         """Forbid the tokens whose bit is 0."""
-        self._native.rows_mask(logits, self._mask, self.n_vocab)
+        self.native.rows_mask(logits, self._mask, self.n_vocab)
 
     def copy(self, logits: Any) -> Any:
         """Return the row as it is now; the next copy takes its place."""
@@ -52,19 +51,19 @@ class Rows:
         """Return the probability of `token` and of the `n_probs` likeliest; logits: (n_vocab,) float32."""
         n_most = min(n_probs, self.n_vocab)
         ids, logprobs = (c_int32 * n_most)(), (c_float * n_most)()
-        n_found = self._native.rows_top(logits, self.n_vocab, n_most, ids, logprobs)
+        n_found = self.native.rows_top(logits, self.n_vocab, n_most, ids, logprobs)
         top = [self._one(ids[index], logprobs[index]) for index in range(n_found)]
-        return self._one(token, self._native.rows_logprob(logits, self.n_vocab, token), top)
+        return self._one(token, self.native.rows_logprob(logits, self.n_vocab, token), top)
 
     def sampled(self, chain: int, logits: Any, n_probs: int) -> Drawn:
         """Draw by a chain of samplers, and tell the probabilities that they have left."""
         if self._candidates is None:
             self._candidates = (TokenData * self.n_vocab)()
-        self._native.rows_fill(self._candidates, logits, self.n_vocab)
+        self.native.rows_fill(self._candidates, logits, self.n_vocab)
         row = TokenDataArray(self._candidates, self.n_vocab, -1, False)
-        self._native.llama_sampler_apply(chain, ctypes.byref(row))
+        self.native.llama_sampler_apply(chain, ctypes.byref(row))
         token, own = row.data[row.selected].id, row.data[row.selected].p
-        self._native.llama_sampler_accept(chain, token)
+        self.native.llama_sampler_accept(chain, token)
         left = [(one.p, one.id) for one in row.data[: row.size]]
         left.sort(key=lambda pair: (-pair[0], pair[1]))
         top = [self._one(found, math.log(p) if p > 0 else LOWEST) for p, found in left[:n_probs]]

@@ -11,15 +11,11 @@ import math
 import secrets
 from collections.abc import Callable, Iterator
 from ctypes import c_char_p
-from typing import TYPE_CHECKING, Any
 
-from runtime.engine.backend import Drawn, InvalidRequest
+from runtime.engine.backend import InvalidRequest
 from runtime.engine.backends.llama_native import LogitBias, Native
-from runtime.engine.backends.llama_rows import Rows
-from runtime.engine.protocol import Generate, SamplerName, Sampling
-
-if TYPE_CHECKING:
-    from runtime.engine.constraints.matcher import Matcher
+from runtime.engine.backends.llama_sampler import Chain
+from runtime.engine.protocol import SamplerName, Sampling
 
 RANDOM_SEED = 0xFFFFFFFF
 """To llama.cpp this seed means: draw one."""
@@ -27,7 +23,6 @@ RANDOM_SEED = 0xFFFFFFFF
 MIROSTAT_M = 100
 MAX_COUNT = 1 << 20
 MAX_BREAKERS = 64
-MAX_N_PROBS = 1 << 18
 
 RANGES: dict[str, tuple[float, float]] = {
     "temperature": (-math.inf, 1e6),
@@ -55,87 +50,20 @@ RANGES: dict[str, tuple[float, float]] = {
 """What native code may be given, both ends included; NaN is in no range."""
 
 
-class LlamaSampler:
-    """Draws the tokens of one request (`runtime.engine.backend.Sampler`)."""
-
-    def __init__(self, native: Native, handle: int, seed: int, rows: Rows, matcher: Matcher | None) -> None:
-        self.handle = handle
-        self.seed = seed
-        self._native = native
-        self._rows = rows
-        self._matcher = matcher
-        self._is_greedy = False
-        self._n_probs = 0
-        self._post_sampling = False
-
-    def choose(self, request: Generate) -> None:
-        """Take the shortest way that draws what `request` asks for."""
-        self._is_greedy = _is_greedy(request.sampling)
-        self._n_probs = request.n_probs
-        self._post_sampling = request.post_sampling
-
-    def draw(self, context: int, row: int) -> Drawn:
-        """Draw from a row of the last run's logits. Raises: InvalidRequest when a grammar leaves nothing."""
-        logits = self._native.llama_get_logits_ith(context, row)
-        if self._n_probs and not self._post_sampling:
-            return self._draw_and_tell(context, row, logits)
-        if self._matcher and self._matcher.mask(self._rows.mask):
-            self._rows.apply_mask(logits)
-        if self._n_probs:
-            drawn = self._rows.sampled(self.handle, logits, self._n_probs)
-        else:
-            drawn = Drawn(self._drawn(context, row, logits))
-        self._accept(drawn.token)
-        return drawn
-
-    def forced(self) -> list[int]:
-        return self._matcher.forced() if self._matcher else []
-
-    def close(self) -> None:
-        """Free the chain. Idempotent."""
-        handle, self.handle = self.handle, 0
-        if handle:
-            self._native.llama_sampler_free(handle)
-
-    def _draw_and_tell(self, context: int, row: int, logits: Any) -> Drawn:
-        """Draw, and tell the probabilities as they were before grammar and samplers."""
-        before = self._rows.copy(logits)
-        if self._matcher and self._matcher.mask(self._rows.mask):
-            self._rows.apply_mask(logits)
-        token = self._drawn(context, row, logits)
-        self._accept(token)
-        return Drawn(token, self._rows.probability(token, before, self._n_probs))
-
-    def _drawn(self, context: int, row: int, logits: Any) -> int:
-        if self._is_greedy:
-            greatest: int = self._native.rows_argmax(logits, self._rows.n_vocab)
-            return greatest
-        token: int = self._native.llama_sampler_sample(self.handle, context, row)
-        return token
-
-    def _accept(self, token: int) -> None:
-        if self._matcher:
-            self._matcher.accept(token)
-
-
-def build(
-    native: Native, vocab: int, rows: Rows, request: Generate, prompt: list[int], matcher: Matcher | None
-) -> LlamaSampler:
-    """Return what draws the tokens after `prompt`. Raises: InvalidRequest."""
-    sampling = request.sampling
-    _check(sampling, request.n_probs)
+def build(native: Native, vocab: int, sampling: Sampling, n_ctx: int, prompt: list[int]) -> Chain:
+    """Return the chain that follows `prompt`; whoever has it frees it. Raises: InvalidRequest."""
+    _check(sampling)
     seed = sampling.seed if 0 <= sampling.seed < RANDOM_SEED else secrets.randbelow(RANDOM_SEED)
     params = native.llama_sampler_chain_default_params()
     params.no_perf = True
+    samplers = list(_samplers(native, vocab, sampling, seed, n_ctx))
     chain = native.llama_sampler_chain_init(params)
-    for sampler in _samplers(native, vocab, sampling, seed, rows.n_ctx):
+    for sampler in samplers:
         native.llama_sampler_chain_add(chain, sampler)
     n_last = remembers(sampling)
     for token in prompt if n_last < 0 else prompt[len(prompt) - min(n_last, len(prompt)) :]:
         native.llama_sampler_accept(chain, token)
-    drawing = LlamaSampler(native, chain, seed, rows, matcher)
-    drawing.choose(request)
-    return drawing
+    return Chain(chain, seed, _is_greedy(sampling))
 
 
 def remembers(sampling: Sampling) -> int:
@@ -163,13 +91,11 @@ def _is_greedy(s: Sampling) -> bool:
     return not (_penalizes(s) or _has_dry(s) or drops_the_best)
 
 
-def _check(sampling: Sampling, n_probs: int) -> None:
+def _check(sampling: Sampling) -> None:
     for name, (low, high) in RANGES.items():
         value = getattr(sampling, name)
         if not low <= value <= high:
             raise InvalidRequest(f"{name} is {value}; it must be between {low:g} and {high:g}")
-    if not 0 <= n_probs <= MAX_N_PROBS:
-        raise InvalidRequest(f"n_probs is {n_probs}; it must be between 0 and {MAX_N_PROBS}")
     if len(sampling.dry_sequence_breakers) > MAX_BREAKERS:
         raise InvalidRequest(f"there are {len(sampling.dry_sequence_breakers)} sequence breakers, above {MAX_BREAKERS}")
     if any(math.isnan(bias) for _, bias in sampling.logit_bias):
