@@ -55,6 +55,7 @@ MAX_SEQUENCES = 256
 """LLAMA_MAX_SEQ"""
 
 GUESSES_PER_STEP = 32
+MAX_PROBABILITIES = 1 << 18
 
 
 class LlamaBackend:
@@ -96,8 +97,8 @@ class LlamaBackend:
         return control.n_threads if control else self._computing.n_threads
 
     def sampler(self, request: Generate, prompt: list[int]) -> LlamaSampler:
-        if not 0 <= request.n_probs <= self.facts.n_vocab:
-            raise InvalidRequest(f"n_probs is {request.n_probs}; it must be between 0 and {self.facts.n_vocab}")
+        if not 0 <= request.n_probs <= MAX_PROBABILITIES:
+            raise InvalidRequest(f"n_probs is {request.n_probs}; it must be between 0 and {MAX_PROBABILITIES}")
         matcher = self._all_constraints().matcher(request.grammar) if request.grammar else None
         chain = llama_sampling.build(
             self._native, self._model.vocab, request.sampling, max(1, self.facts.n_ctx), prompt
