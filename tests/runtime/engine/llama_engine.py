@@ -11,8 +11,9 @@ from runtime.engine.protocol import Delta, Generate, Sampling, TokenProbability
 from tests.runtime.engine.loop import Loop
 
 GREEDY = Sampling(temperature=0.0)
-NEAR_TIE = 0.05
-"""Batches of another shape round in another way: where the two likeliest tokens are this close, either may come."""
+NEAR_TIE = 0.25
+"""Where the two likeliest tokens are this close, in ln p, either may come in a batch of another shape: long
+batches are computed by kernels that round in another way (up to 0.3 measured; the same shape gives the same bits)."""
 
 
 def load(path: Path, **settings: object) -> LlamaBackend:
@@ -52,8 +53,16 @@ class Engine(Loop):
     """The step loop over a real model; each question is greedy and tells the two likeliest tokens."""
 
     def __init__(self, backend: LlamaBackend, n_draft: int = 0) -> None:
+        memory = backend.open(())
+        for sequence in range(memory.n_sequences):
+            memory.forget(sequence)
         super().__init__(backend, n_draft=n_draft)  # type: ignore[arg-type]
         self.n_asked = 0
+
+    def close(self) -> None:
+        """Free the memories of adapters."""
+        for lane in self.lanes[1:]:
+            self.backend.close(lane.memory, lane.memory.adapters)
 
     def ask(self, prompt: str | list[int], n_tokens: int = 16, **more: object) -> int:
         """Submit a question; return its number."""
@@ -85,11 +94,20 @@ class Answer:
             return NotImplemented
         pairs = zip(self.tokens, other.tokens, strict=False)
         fork = next((at for at, (ours, theirs) in enumerate(pairs) if ours != theirs), None)
-        return self.is_near_tie(fork) if fork is not None else len(self.tokens) == len(other.tokens)
+        return (
+            self.is_near_tie(fork) or other.is_near_tie(fork)
+            if fork is not None
+            else len(self.tokens) == len(other.tokens)
+        )
 
     def is_near_tie(self, at: int) -> bool:
         first, second = self.told[at].top_logprobs
         return first.logprob - second.logprob < NEAR_TIE
+
+    def is_close(self, other: "Answer") -> bool:
+        """Whether the probabilities are nearly the same as well; for models that round hardly at all."""
+        pairs = zip(self.told, other.told, strict=True)
+        return self.tokens == other.tokens and all(abs(a.logprob - b.logprob) < 0.01 for a, b in pairs)
 
     def __repr__(self) -> str:
         return "".join(one.token for one in self.told)
