@@ -8,7 +8,7 @@ import pytest
 from runtime.engine.prefix_node import Node
 from runtime.engine.prefixes import PrefixTree
 
-SEEDS = 150
+SEEDS = 200
 """For each kind of memory; `check` was run with thousands."""
 
 STEPS = 150

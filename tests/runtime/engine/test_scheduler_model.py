@@ -3,11 +3,13 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from runtime.engine.backends.fake import END
 from runtime.engine.protocol import Failed, Finished, Generate, Inspect, SlotAction, Started, Terminal
-from tests.runtime.engine.loop import Loop
+from tests.runtime.engine.loop import PATIENCE_STEPS, Loop
 
-SEEDS = 120
+SEEDS = 300
 ORDERS = 90
 
 
@@ -126,7 +128,7 @@ def check(seed: int, folder: Path) -> int:
     play = Play(seed, folder)
     for _ in range(play.dice.randint(20, ORDERS)):
         play.order()
-    for _ in range(20_000):
+    for _ in range(PATIENCE_STEPS):
         if not play.loop.can_go_on():
             break
         play.step()
@@ -138,7 +140,8 @@ def check(seed: int, folder: Path) -> int:
     return sum(event.timings.cache_n for event in play.loop.events if isinstance(event, Finished))
 
 
-def test_random_orders_all_end_as_they_should(tmp_path: Path) -> None:
+def test_random_orders_all_end_as_they_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.engine.scheduler.LOOK_AGAIN_S", 0.0005)
     n_shared = 0
     for seed in range(SEEDS):
         try:
