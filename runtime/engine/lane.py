@@ -158,7 +158,8 @@ class Lanes:
 
     def _begin(self, adapters: AdapterSet) -> None:
         """Open a set in the background, if there is room or some can be made."""
-        if len(self._open) + len(self._opening) >= self._backend.n_sets and not self._close_one():
+        n_sets = len(self._open) + sum(opening.takes_room() for opening in self._opening.values())
+        if n_sets >= self._backend.n_sets and not self._close_one():
             return
         opening = self._opening[adapters] = _Opening(self._backend, adapters)
         opening.start()
@@ -191,6 +192,10 @@ class _Opening(Thread):
             self.memory = self._backend.open(self._adapters)
         except (InvalidRequest, LmfileError) as failure:
             self._failure = failure
+
+    def takes_room(self) -> bool:
+        """Whether it has not failed."""
+        return self.is_alive() or self.memory is not None
 
     def result(self) -> Memory:
         if self.memory is None:

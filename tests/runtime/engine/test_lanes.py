@@ -133,3 +133,16 @@ def test_the_adapters_in_use_can_be_seen() -> None:
     loop.submit(1, adapters=[*TWO, *ONE])
     loop.run()
     assert loop.inspect().adapters == [[], ["one", "two"]]
+
+
+def test_one_that_failed_keeps_nobody_waiting() -> None:
+    """The oldest waits for its slot while another's adapter fails; then it is the oldest's turn to load one."""
+    for n_steps in range(1, 8):
+        loop = Loop(Failing(shape=FakeShape(n_slots=2)))
+        loop.submit(1, "Hi", slot=0)
+        loop.step(n_steps)
+        loop.submit(2, "Hi", slot=0, adapters=TWO)
+        loop.submit(3, "Hi", adapters=ONE)
+        loop.run()
+        assert loop.failure(3).kind == "internal"
+        assert loop.text(1) == loop.text(2) == "Hello."
