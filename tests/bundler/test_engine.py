@@ -152,6 +152,12 @@ def test_cells_of_other_sequences_change_no_bit(built: Path, model: Path) -> Non
     assert found["alone"] == found["behind others"] == found["between others"]
 
 
+def test_a_column_has_the_same_bits_alone_and_in_any_batch(built: Path) -> None:
+    found = probe("tiles_probe.py", built)
+    assert "x64" in found  # every CPU runs it, most run several
+    assert all(found.values()), found
+
+
 @pytest.mark.timeout(900)  # it compiles for half a minute on two quiet cores
 def test_a_library_is_the_same_bytes_from_any_directory(built: Path, tmp_path: Path, usual_cache: None) -> None:
     source = llama_source.unpack(tmp_path / "elsewhere and spaced")
