@@ -8,7 +8,7 @@ from pathlib import Path
 from runtime.engine.config import WorkerConfig
 from runtime.engine.direct import DirectClient
 from runtime.engine.launch import Worker, launch
-from runtime.engine.protocol import Admitting, Delta, Event, Failed, Finished, Generate, Sampling, Started
+from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Sampling, Started
 
 LONG_ANSWER = "a long answer, " * 200
 PATIENCE_S = 60.0
@@ -32,9 +32,7 @@ def started(config: WorkerConfig) -> Iterator[tuple[Worker, DirectClient]]:
 
 
 def ask(client: DirectClient, prompt: str | list[int] | None = "Hi", **more: object) -> list[Event]:
-    """All events of one request, without the warning before native code sees it."""
-    events = client.generate(Generate(id=client.new_id(), prompt=prompt, **more))  # type: ignore[arg-type]
-    return [event for event in events if not isinstance(event, Admitting)]
+    return list(client.generate(Generate(id=client.new_id(), prompt=prompt, **more)))  # type: ignore[arg-type]
 
 
 def greedy(client: DirectClient, prompt: str | list[int], max_tokens: int, **more: object) -> str:
