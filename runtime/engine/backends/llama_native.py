@@ -270,6 +270,15 @@ LLAMA: dict[str, Signature] = {
     "llama_sampler_init_logit_bias": (c_void_p, (c_int32, c_int32, POINTER(LogitBias))),
 }
 
+# Our edit of llama.cpp, build/engine/patches/0006-adapters-per-sequence.patch.
+ADAPTER_STACK: dict[str, Signature] = {
+    "llama_adapter_stack_init": (c_void_p, (c_void_p, c_int32, c_int32)),
+    "llama_adapter_stack_free": (None, (c_void_p,)),
+    "llama_adapter_stack_set": (c_int32, (c_void_p, c_int32, POINTER(c_void_p), c_size_t, POINTER(c_float))),
+    "llama_set_adapter_stack": (c_int32, (c_void_p, c_void_p)),
+    "llama_adapter_stack_assign": (c_int32, (c_void_p, c_int32, c_int32)),
+}
+
 # Our own library, build/engine/rows/rows.c.
 ROWS: dict[str, Signature] = {
     "rows_argmax": (c_int32, (POINTER(c_float), c_int32)),
@@ -290,7 +299,7 @@ class Native:
         self.directory = directory
         if sys.platform == "win32":
             os.add_dll_directory(directory)
-        for library, functions in zip(LIBRARIES, (GGML_BASE, GGML, LLAMA, ROWS), strict=True):
+        for library, functions in zip(LIBRARIES, (GGML_BASE, GGML, LLAMA | ADAPTER_STACK, ROWS), strict=True):
             loaded = ctypes.CDLL(f"{directory}{os.sep}{file_name(library)}")
             for name, (result, arguments) in functions.items():
                 function = getattr(loaded, name)

@@ -7,7 +7,7 @@ import llama_cpp.llama_cpp as package
 import pytest
 
 from runtime.engine.backends import llama_native
-from runtime.engine.backends.llama_native import GGML, GGML_BASE, LLAMA, ROWS, Native
+from runtime.engine.backends.llama_native import ADAPTER_STACK, GGML, GGML_BASE, LLAMA, ROWS, Native
 from runtime.hardware import libraries
 
 STRUCTURES = {
@@ -58,7 +58,7 @@ def test_nearly_every_function_has_a_counterpart() -> None:
 
 def test_every_function_is_in_its_library() -> None:
     native = Native(libraries.directory())
-    for name in (*GGML_BASE, *GGML, *LLAMA, *ROWS):
+    for name in (*GGML_BASE, *GGML, *LLAMA, *ADAPTER_STACK, *ROWS):
         assert callable(getattr(native, name))
     with pytest.raises(AttributeError, match="not declared"):
         native.llama_print_system_info  # noqa: B018
