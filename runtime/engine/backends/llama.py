@@ -5,6 +5,7 @@ Does not know: requests beyond how they are sampled, the wire, when to stop.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from runtime.engine.backend import (
@@ -29,6 +30,7 @@ from runtime.engine.backends.llama_model import LoadedModel
 from runtime.engine.backends.llama_native import Native
 from runtime.engine.backends.llama_rows import Rows
 from runtime.engine.backends.llama_sampler import LlamaSampler
+from runtime.engine.backends.llama_stack import AdapterStack
 from runtime.engine.backends.llama_vocabulary import LlamaVocabulary
 from runtime.engine.protocol import Generate
 from runtime.errors import EngineFailed
@@ -67,7 +69,8 @@ class LlamaBackend:
         self._native: Native = model.native
         self._vocabulary = LlamaVocabulary(model)
         self._computing = Computing(model)
-        self._adapters = LlamaAdapters(model)
+        self._lock = Lock()
+        self._adapters = LlamaAdapters(model, self._lock)
         self._constraints: Constraints | None = None
         self._embedder: LlamaEmbedder | None = None
         self._first: LlamaMemory | None = None
@@ -79,6 +82,9 @@ class LlamaBackend:
             self._first = self._open(())
             self.n_chunk, self.n_outputs = self._first.context.n_chunk, self._shape.n_outputs
         self.n_sets = n_memories(model, self._shape.n_ctx)
+        if self._first:
+            self._first.on_assign = self._adapters.assign
+            self._adapters.stack = AdapterStack(self._native, model.handle, self._first.context, self.n_sets)
         self._batch = StepBatch(model.config.n_batch, max(1, self._shape.n_sequences))
         self.adds_bos, self.adds_eos = self._vocabulary.adds_bos, self._vocabulary.adds_eos
         n_ctx = self._first.n_cells if self._first else 0
@@ -111,26 +117,29 @@ class LlamaBackend:
         return self._adapters.asked_for(request)
 
     def open(self, adapters: AdapterSet) -> LlamaMemory:
-        if not adapters and self._first:
+        if self._first and (not adapters or self._adapters.stacked(adapters)):
             return self._first
         return self._open(adapters)
 
     def close(self, memory: Memory, adapters: AdapterSet) -> None:
-        if isinstance(memory, LlamaMemory):
+        if memory is self._first:
+            self._adapters.unstack(adapters)
+        elif isinstance(memory, LlamaMemory):
             self._computing.detach(memory.context)
             memory.context.close()
-            self._adapters.release(adapters)
+            self._adapters.release(memory.context)
 
     def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
         if not isinstance(memory, LlamaMemory):
             raise EngineFailed("Computing: this memory belongs to another engine.")
         batch, rows = self._batch.fill(works)
         control = self._computing.control
-        if control:
-            control.begin()
-        status: int = self._native.llama_decode(memory.context.handle, batch)
-        if control:
-            control.end()
+        with self._lock:
+            if control:
+                control.begin()
+            status: int = self._native.llama_decode(memory.context.handle, batch)
+            if control:
+                control.end()
         if status == ABORTED:
             raise Interrupted
         if status == NO_CELLS:
@@ -158,7 +167,7 @@ class LlamaBackend:
             self._adapters.apply(context, adapters)
         self._computing.attach(context)
         return LlamaMemory(
-            context, adapters, self._shape.n_sequences, self._vocabulary.n_vocab, can_trim=not _keeps_state(self._model)
+            context, self._shape.n_sequences, self._vocabulary.n_vocab, can_trim=not _keeps_state(self._model)
         )
 
     def guesser(self) -> DraftModel | None:

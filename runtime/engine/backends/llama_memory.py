@@ -1,5 +1,7 @@
 """The memory of a context (`runtime.engine.backend.Memory`): sequences that share cells."""
 
+from collections.abc import Callable
+
 from runtime.engine.backend import AdapterSet, InvalidRequest
 from runtime.engine.backends.llama_context import Context
 
@@ -9,9 +11,10 @@ NO_POSITION = -1
 class LlamaMemory:
     """One context's cells. can_trim: False for models that keep a state, or a window, instead of every token."""
 
-    def __init__(self, context: Context, adapters: AdapterSet, n_sequences: int, n_vocab: int, can_trim: bool) -> None:
+    def __init__(self, context: Context, n_sequences: int, n_vocab: int, can_trim: bool) -> None:
         self.context = context
-        self.adapters = adapters
+        self.on_assign: Callable[[int, AdapterSet], None] | None = None
+        """None: the whole context computes with one set."""
         self.n_cells = context.n_ctx
         self.n_sequences = n_sequences
         self.can_trim = can_trim
@@ -21,7 +24,8 @@ class LlamaMemory:
         self.can_shift: bool = can_trim and context.native.llama_memory_can_shift(context.memory)
 
     def assign(self, sequence: int, adapters: AdapterSet) -> None:
-        """Nothing to do: the whole context computes with one set."""
+        if self.on_assign:
+            self.on_assign(sequence, adapters)
 
     def share(self, source: int, target: int, begin: int, end: int) -> None:
         whole = not self.can_trim
