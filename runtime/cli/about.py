@@ -1,4 +1,4 @@
-"""What the file says about itself: --help, --version, --licenses, --manifest, --verify."""
+"""What the file says about itself: --help, --help-all, --version, --licenses, --manifest, --verify."""
 
 import sys
 
@@ -16,13 +16,14 @@ RULE = "=" * 78
 
 def wanted(options: Options) -> bool:
     """Whether the command line asks for one of these pages."""
-    return any((options.help, options.version, options.licenses, options.manifest, options.verify))
+    return any((options.help, options.help_all, options.version, options.licenses, options.manifest, options.verify))
 
 
 def show(options: Options, payload: Payload | None, console: Console) -> int:
     """Write the page to stdout; return the exit code. Raises: UsageError without a payload."""
-    if options.help:
-        console.answer(help_page(_program(payload), payload.manifest.name if payload else "lmfile") + "\n")
+    if options.help or options.help_all:
+        name = payload.manifest.name if payload else "lmfile"
+        console.answer(help_page(_program(payload), name, everything=options.help_all) + "\n")
         return 0
     if options.version:
         console.answer(_version(payload) + "\n")

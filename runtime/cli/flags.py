@@ -80,6 +80,7 @@ class Options:
     seed: int = -1
     cache_dir: str | None = None
     help: bool = False
+    help_all: bool = False
     version: bool = False
     verify: bool = False
     licenses: bool = False
@@ -225,6 +226,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--manifest",), "manifest", "switch", "what is inside, as JSON"),
         Flag(("--version",), "version", "switch", "versions of program, engine and model"),
         Flag(("-h", "--help"), "help", "switch", "this page"),
+        Flag(("--help-all",), "help_all", "switch", "every flag"),
     ),
 }
 

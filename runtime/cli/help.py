@@ -1,9 +1,16 @@
-"""The `--help` page, made from the table of flags so that it cannot lie."""
+"""The `--help` page, made from the table of flags so that it cannot lie; `--help-all` shows the rare ones, too."""
 
 from runtime.cli.flags import DEFAULTS, GROUPS, Flag
 
 COLUMN = 33
 HIDDEN_DEFAULTS = (None, False, "", ())
+
+RARE = frozenset(
+    """--lora-init-without-apply --pooling --reranking --embd-normalize -tb --keep --no-cache-prompt --slot-save-path
+    --context-shift --sleep-idle-seconds --max-restarts --step-timeout --allow-host --repeat-last-n --presence-penalty
+    --frequency-penalty --gpu --licenses --manifest""".split()
+)
+"""Flags by their first names that only `--help-all` shows."""
 
 EXIT_CODES = """\
 Exit codes: 0 done · 10 wrong flag · 11 address open without a key · 20-22 model missing, damaged, unsupported ·
@@ -11,12 +18,12 @@ Exit codes: 0 done · 10 wrong flag · 11 address open without a key · 20-22 mo
   40-42 engine failed, out of memory, died · 50-51 port in use, cannot listen · 130 Ctrl-C · 143 terminated"""
 
 
-def help_page(program: str, model: str) -> str:
+def help_page(program: str, model: str, *, everything: bool = False) -> str:
     """Return the page: usage, grouped flags with their defaults, exit codes; 120 columns at most."""
     lines = [f"{model}: a language model in one file. Nothing leaves this computer.", f"usage: {program} [flags]"]
     for title, flags in GROUPS.items():
         lines.append(f"\n{title}")
-        lines += [_line(flag) for flag in flags]
+        lines += [_line(flag) for flag in flags if everything or flag.names[0] not in RARE]
     return "\n".join([*lines, "", EXIT_CODES])
 
 
