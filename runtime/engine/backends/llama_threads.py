@@ -6,8 +6,8 @@ threads give 6 tokens a second where one gives 160. What is lost shows in the pr
 time they got: n threads that spin get n seconds in a second when they are alone.
 
     lost = n - processor time / time, of what was computed in a window of 50 ms
-    more than a quarter of a processor: go on with so many threads fewer
-    after half a second, doubled at each failure up to 16: try all of them again
+    nearly half a processor, or a third for some windows: go on with so many threads fewer
+    after a second, doubled at each failure up to 16: try all of them again
 
 A computation that would take long is stopped in its first moments (`pull`) and done
 again with fewer threads. Does not know: what is computed.
@@ -21,14 +21,19 @@ from threading import Event, Thread
 WINDOW_S = 0.25 if sys.platform == "win32" else 0.05
 """Long enough for the system's clock of processor time: 15.6 ms a tick on Windows."""
 
-MAX_LOST = 0.25
-"""Processors. A client that reads a stream on the same two takes 0.1."""
+MAX_LOST = 0.45
+"""Processors, in one window. A process that keeps one of two busy takes 0.5."""
 
-MAX_LOST_AT_ONCE = 0.4
+MAX_MEAN_LOST = 0.35
+"""On the average of the last windows. A client that reads a stream on the same two takes 0.2, now and then 0.4."""
+
+NEW_SHARE = 0.3
+
+MAX_LOST_AT_ONCE = 0.45
 LAST_STOP_S = 6 * WINDOW_S
 """What has run for longer is let through: to begin again would cost more."""
 
-RETRY_S = 0.5
+RETRY_S = 1.0
 MAX_RETRY_S = 16.0
 
 Clock = Callable[[], float]
@@ -55,6 +60,7 @@ class ThreadControl:
         self._began_cpu_s = 0.0
         self._window_s = 0.0
         self._window_cpu_s = 0.0
+        self._mean_lost = 0.0
         self._retry_s = RETRY_S
         self._retry_at_s = 0.0
         self._work = Event()
@@ -106,7 +112,8 @@ class ThreadControl:
 
     def _decide(self, now_s: float) -> None:
         lost = self.n_threads - self._window_cpu_s / self._window_s
-        if self.n_threads > 1 and lost > MAX_LOST:
+        self._mean_lost += NEW_SHARE * (lost - self._mean_lost)
+        if self.n_threads > 1 and (lost > MAX_LOST or self._mean_lost > MAX_MEAN_LOST):
             self._use(max(1, min(self.n_threads - 1, round(self.n_threads - lost))))
             self._retry_at_s = now_s + self._retry_s
             self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
@@ -117,4 +124,4 @@ class ThreadControl:
     def _use(self, n_threads: int) -> None:
         self._attach(n_threads)
         self.n_threads = n_threads
-        self._window_s = self._window_cpu_s = 0.0
+        self._window_s = self._window_cpu_s = self._mean_lost = 0.0
