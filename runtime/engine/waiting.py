@@ -56,6 +56,8 @@ class Waiting:
         """Give slots to the oldest requests that can use one; return these, and the ends of what was refused."""
         begun: list[Sequence] = []
         events: list[Event] = []
+        if not self._requests:
+            return begun, events
         crowded = False
         lanes.settle({sequence.adapters for sequence in self._prepared.values()})
         for request in list(self._requests):

@@ -106,9 +106,8 @@ class LlamaBackend:
         if not 0 <= request.n_probs <= MAX_PROBABILITIES:
             raise InvalidRequest(f"n_probs is {request.n_probs}; it must be between 0 and {MAX_PROBABILITIES}")
         matcher = self._all_constraints().matcher(request.grammar) if request.grammar else None
-        chain = llama_sampling.build(
-            self._native, self._model.vocab, request.sampling, max(1, self.facts.n_ctx), prompt
-        )
+        n_ctx = max(1, self.facts.n_ctx)
+        chain = llama_sampling.build(self._native, self._vocabulary, request.sampling, n_ctx, prompt)
         return LlamaSampler(chain, self._rows, matcher, request)
 
     def adapters(self, request: Generate) -> AdapterSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.engine.backend import Drawn, InvalidRequest
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
 
 
 class Chain(NamedTuple):
-    """A chain of llama.cpp's samplers. is_greedy: it can only end with the greatest logit."""
+    """A chain of llama.cpp's samplers.
+
+    is_greedy: it can only end with the greatest logit of the tokens that are not `banned`.
+    """
 
     handle: int
     seed: int
     is_greedy: bool
+    banned: list[int]
 
 
 class LlamaSampler:
@@ -30,6 +35,7 @@ class LlamaSampler:
         self._rows = rows
         self._matcher = matcher
         self._is_greedy = chain.is_greedy
+        self._banned = chain.banned
         self._n_probs = request.n_probs
         self._post_sampling = request.post_sampling
 
@@ -67,6 +73,8 @@ class LlamaSampler:
 
     def _drawn(self, context: int, row: int, logits: Any) -> int:
         if self._is_greedy:
+            for banned in self._banned:
+                logits[banned] = -inf
             greatest: int = self._native.rows_argmax(logits, self._rows.n_vocab)
             if greatest < 0:
                 raise InvalidRequest("the model computed no numbers for this prompt; its file may be damaged")

@@ -6,7 +6,6 @@ for a probability.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import secrets
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from ctypes import c_char_p
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.backends.llama_native import LogitBias, Native
 from runtime.engine.backends.llama_sampler import Chain
+from runtime.engine.backends.llama_vocabulary import LlamaVocabulary
 from runtime.engine.protocol import SamplerName, Sampling
 
 RANDOM_SEED = 0xFFFFFFFF
@@ -50,20 +50,27 @@ RANGES: dict[str, tuple[float, float]] = {
 """What native code may be given, both ends included; NaN is in no range."""
 
 
-def build(native: Native, vocab: int, sampling: Sampling, n_ctx: int, prompt: list[int]) -> Chain:
+def build(native: Native, vocabulary: LlamaVocabulary, sampling: Sampling, n_ctx: int, prompt: list[int]) -> Chain:
     """Return the chain that follows `prompt`; whoever has it frees it. Raises: InvalidRequest."""
     _check(sampling)
     seed = sampling.seed if 0 <= sampling.seed < RANDOM_SEED else secrets.randbelow(RANDOM_SEED)
     params = native.llama_sampler_chain_default_params()
     params.no_perf = True
-    samplers = list(_samplers(native, vocab, sampling, seed, n_ctx))
+    banned = vocabulary.suppressed + (vocabulary.ends if sampling.ignore_eos else [])
+    biases = _biases(sampling, banned, vocabulary.n_vocab)
+    samplers = list(_samplers(native, vocabulary.handle, sampling, seed, n_ctx))
     chain = native.llama_sampler_chain_init(params)
+    if biases:
+        array = (LogitBias * len(biases))(*biases)
+        native.llama_sampler_chain_add(
+            chain, native.llama_sampler_init_logit_bias(vocabulary.n_vocab, len(biases), array)
+        )
     for sampler in samplers:
         native.llama_sampler_chain_add(chain, sampler)
     n_last = remembers(sampling)
     for token in prompt if n_last < 0 else prompt[len(prompt) - min(n_last, len(prompt)) :]:
         native.llama_sampler_accept(chain, token)
-    return Chain(chain, seed, _is_greedy(sampling))
+    return Chain(chain, seed, _is_greedy(sampling), banned)
 
 
 def remembers(sampling: Sampling) -> int:
@@ -84,8 +91,8 @@ def _has_dry(s: Sampling) -> bool:
 
 
 def _is_greedy(s: Sampling) -> bool:
-    """Tell whether the chain can only end with the greatest logit of what the model gave."""
-    if s.mirostat or s.temperature > 0 or "temperature" not in s.samplers or s.logit_bias or s.ignore_eos:
+    """Tell whether the chain can only end with the greatest logit of what the model gave and is not banned."""
+    if s.mirostat or s.temperature > 0 or "temperature" not in s.samplers or s.logit_bias:
         return False
     drops_the_best = s.typical_p < 1 or s.xtc_probability > 0 or s.dynatemp_range > 0 or "infill" in s.samplers
     return not (_penalizes(s) or _has_dry(s) or drops_the_best)
@@ -104,8 +111,6 @@ def _check(sampling: Sampling) -> None:
 
 def _samplers(native: Native, vocab: int, s: Sampling, seed: int, n_ctx: int) -> Iterator[int]:
     n_vocab = native.llama_vocab_n_tokens(vocab)
-    if biases := _biases(native, vocab, s, n_vocab):
-        yield native.llama_sampler_init_logit_bias(n_vocab, len(biases), (LogitBias * len(biases))(*biases))
     if s.mirostat:
         yield native.llama_sampler_init_temp(s.temperature)
         if s.mirostat == 1:
@@ -141,16 +146,11 @@ def _dry(native: Native, vocab: int, s: Sampling, n_ctx: int, _seed: int) -> int
     return handle
 
 
-def _biases(native: Native, vocab: int, s: Sampling, n_vocab: int) -> list[LogitBias]:
-    """Return the biases asked for, those that ban the end of the turn, and those of the model itself."""
+def _biases(s: Sampling, banned: list[int], n_vocab: int) -> list[LogitBias]:
+    """Return the biases asked for, and those that ban tokens. Raises: InvalidRequest."""
     wrong = next((token for token, _ in s.logit_bias if not 0 <= token < n_vocab), None)
     if wrong is not None:
         raise InvalidRequest(f"logit_bias names token {wrong}, which is not one of this model's {n_vocab}")
-    n_suppressed = ctypes.c_int32()
-    suppressed = native.llama_vocab_get_suppress_tokens(vocab, ctypes.byref(n_suppressed))
-    banned = [suppressed[i] for i in range(n_suppressed.value)]
-    if s.ignore_eos:
-        banned += [token for token in range(n_vocab) if native.llama_vocab_is_eog(vocab, token)]
     return [LogitBias(*pair) for pair in (*s.logit_bias, *((token, -math.inf) for token in banned))]
 
 
