@@ -31,9 +31,9 @@ def peer(llama_server: Path, model: Path) -> list[str | Path]:
     return [llama_server, "-m", model, "--no-ui", "-t", "1", "-np", "1", "-c", "4096"]
 
 
-def compare(our_port: int, their_port: int, prompts: Sequence[str]) -> Agreement:
-    """Ask both servers each prompt, one server after the other."""
-    result = Agreement()
+def compare(our_port: int, their_port: int, prompts: Sequence[str], result: Agreement | None = None) -> Agreement:
+    """Ask both servers each prompt, one server after the other; return `result` with what came out."""
+    result = result or Agreement()
     for prompt in prompts:
         body = [chat(prompt, TOKENS)]
         ours, theirs = ask_chats(our_port, body)[0], ask_chats(their_port, body)[0]
