@@ -27,6 +27,8 @@ Outcome = tuple[object, bool]
 
 def main(arguments: list[str]) -> int:
     executable, names = Path(arguments[0]).resolve(), arguments[1:] or list(DRIVERS)
+    if unknown := set(names) - set(DRIVERS):
+        sys.exit(f"unknown driver {', '.join(sorted(unknown))}; there are {', '.join(DRIVERS)}")
     failed = 0
     for name in names:
         result, passed = DRIVERS[name](executable)
