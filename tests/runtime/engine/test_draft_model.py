@@ -8,7 +8,7 @@ from runtime.errors import ModelUnsupported
 from tests.models import smollm2_gguf
 from tests.runtime.engine.llama_engine import load
 
-COUNTING = "one two three four five six seven eight nine ten eleven"
+COUNTING = "1, 2, 3, 4, 5, 6, 7, 8, 9,"
 TINY = Path(__file__).resolve().parents[2] / "data" / "tinyvlm-F16.gguf"
 
 
@@ -18,7 +18,7 @@ def test_it_guesses_what_the_model_would_say_and_follows_it_to_another_answer() 
     assert draft
     prompt, other = backend.tokenize(COUNTING), backend.tokenize("Monday, Tuesday, Wednesday, Thursday,")
     first = draft.guess({1: prompt}, 4)[1]
-    assert b"".join(map(backend.piece, first)).startswith(b" twelve")
+    assert b"".join(map(backend.piece, first)).startswith(b" 10")
     both = draft.guess({1: prompt, 2: other}, 4)
     assert both[1] == first, "what it had guessed before is forgotten, not believed"
     assert both[2] == draft.guess({3: other}, 4)[3]
