@@ -17,7 +17,7 @@ from runtime.engine.text import TextAssembler
 if TYPE_CHECKING:
     from runtime.engine.lane import Place
 
-Stage = Literal["queued", "prefilling", "decoding", "finishing"]
+Stage = Literal["queued", "prefilling", "decoding", "finishing", "cancelled"]
 """queued: no place in a memory; finishing: it has a reason to end."""
 
 
@@ -58,7 +58,7 @@ class Sequence:
     @property
     def stage(self) -> Stage:
         if self.reason:
-            return "finishing"
+            return "cancelled" if self.reason == "cancelled" else "finishing"
         if self.place is None:
             return "queued"
         return "prefilling" if self.n_left > 1 or not self.n_predicted else "decoding"
