@@ -32,7 +32,7 @@ from runtime.engine.protocol import (
 )
 from runtime.engine.protocol import event as decode
 from runtime.engine.wire import Frames, FrameTooLong
-from runtime.errors import EngineDied, EngineRefused
+from runtime.errors import EngineDied, EngineRefused, LmfileError, OutOfMemory
 
 RECEIVE_BYTES = 1 << 16
 LAST_MOMENTS_S = 2.0
@@ -124,6 +124,8 @@ class DirectClient:
             elif not isinstance(event, Admitting):  # of use to whoever would start another worker
                 self._arrived.append(event)
 
-    def _died(self) -> EngineDied:
+    def _died(self) -> LmfileError:
         self._worker.wait(LAST_MOMENTS_S)
-        return EngineDied(f"Running the engine: {self._worker.death().text}; start it again, or try another model.")
+        if self._worker.lacked_memory():
+            return OutOfMemory("Running the engine: there is too little memory; close other programs.")
+        return EngineDied(f"Running the engine: {self._worker.death()}; start it again, or try another model.")

@@ -23,6 +23,8 @@ from runtime.errors import EngineFailed
 
 WORKER_FLAG = "--worker"
 LAST_WORDS_BYTES = 4096
+NO_MEMORY = "bad_alloc"
+"""The name of C++'s exception, in the last words of a worker."""
 REAP_INTERVAL_S = 0.005
 
 FORGOTTEN_VARIABLES = ("GGML_BACKEND_PATH", "LLAMA_CPP_LIB_PATH", "LMFILE_API_KEY")
@@ -71,6 +73,10 @@ class Worker:
         if self._log >= 0:
             os.close(self._log)
             self._log = -1
+
+    def lacked_memory(self) -> bool:
+        """Tell whether native code ended it because the system gave no memory."""
+        return NO_MEMORY in self.log_tail()
 
     def log_tail(self) -> str:
         """Return the end of what the worker has written, at most 4 KiB."""

@@ -86,7 +86,7 @@ from runtime.engine.config import WorkerConfig
 from runtime.engine.direct import DirectClient
 from runtime.engine.launch import launch
 from runtime.engine.protocol import Finished, Generate
-from runtime.errors import EngineRefused
+from runtime.errors import EngineRefused, OutOfMemory
 
 size, model = int(sys.argv[1]) << 20, sys.argv[2]
 resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
@@ -96,7 +96,7 @@ try:
     facts = client.wait_ready()
     events = list(client.generate(Generate(id=1, prompt="Hello", max_tokens=2)))
     print("served", facts.n_ctx, isinstance(events[-1], Finished))
-except EngineRefused as refused:
+except (EngineRefused, OutOfMemory) as refused:
     print("refused", refused.exit_code, refused)
 client.close()
 """
