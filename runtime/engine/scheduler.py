@@ -185,6 +185,7 @@ class Scheduler:
         if place is None:
             return
         if isinstance(drawn, InvalidRequest):
+            self._roll_back(lane, [(sequence, work)])
             self._end(sequence, [Failed(id=sequence.request.id, kind="invalid", message=str(drawn))])
             return
         n_before = len(sequence.tokens)

@@ -81,22 +81,27 @@ class Slots:
             return self._restore(order)
         if order.action == "erase":
             return self._erase(order.slot), 0
-        lane, node = self._what_is_held(order.slot)
-        return self._save(lane, node, order.path)
+        held = self._what_is_held(order.slot)
+        if held is None:
+            raise InvalidRequest(f"slot {order.slot} holds nothing; it may have been forgotten to make room")
+        return self._save(*held, order.path)
 
     def _erase(self, slot: int) -> int:
-        """Forget what a slot remembers; what others share stays theirs."""
-        held = self._held.pop(slot, None)
-        if held is None or held[0] not in self._lanes.all() or held[0].tree.holder(held[1]) is None:
+        """Forget what a slot remembers; what others share stays theirs. Return its tokens."""
+        held = self._what_is_held(slot)
+        self._held.pop(slot, None)
+        if held is None:
             return 0
-        n_tokens = held[1].end
-        held[0].tree.drop(held[1])
+        lane, node = held
+        n_tokens = node.end
+        lane.tree.drop(node)
         return n_tokens
 
-    def _what_is_held(self, slot: int) -> Held:
+    def _what_is_held(self, slot: int) -> Held | None:
+        """Return where the tokens of a slot are; None when they were forgotten to make room."""
         held = self._held.get(slot)
         if held is None or held[0] not in self._lanes.all() or held[0].tree.holder(held[1]) is None:
-            raise InvalidRequest(f"slot {slot} holds nothing; it may have been forgotten to make room")
+            return None
         return held
 
     def _save(self, lane: Lane, node: Node, path: str) -> tuple[int, int]:
