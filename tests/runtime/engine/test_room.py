@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.engine.backend import Drawn, Memory, NoRoom, Work
+from runtime.engine.backend import Drawn, InvalidRequest, Memory, NoRoom, Work
 from runtime.engine.backends.fake import FakeBackend, FakeShape
 from tests.runtime.engine.loop import Loop
 
@@ -169,3 +169,19 @@ def test_without_a_way_to_shift_the_rest_is_computed_anew() -> None:
     loop.submit(1, "y" * 10)
     loop.run()
     assert (loop.text(), loop.last().truncated) == ("abcdefghij" * 3, True)
+
+
+class Refusing(FakeBackend):
+    """Cannot draw a fourth time, as with a grammar that turns out too costly."""
+
+    def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
+        results = super().run(memory, works)
+        return [InvalidRequest("the grammar is too costly") for _ in works] if len(self.runs) > 3 else results
+
+
+def test_a_request_that_cannot_be_drawn_from_leaves_no_uncounted_cell() -> None:
+    loop = Loop(Refusing("Hello."))
+    loop.submit(prompt="Hi there")
+    loop.run()
+    assert loop.failure().message == "the grammar is too costly"
+    loop.check_nothing_is_held()
