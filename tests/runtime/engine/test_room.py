@@ -179,9 +179,13 @@ class Refusing(FakeBackend):
         return [InvalidRequest("the grammar is too costly") for _ in works] if len(self.runs) > 3 else results
 
 
-def test_a_request_that_cannot_be_drawn_from_leaves_no_uncounted_cell() -> None:
-    loop = Loop(Refusing("Hello."))
-    loop.submit(prompt="Hi there")
+@pytest.mark.parametrize("can_trim", [True, False])
+def test_a_request_that_cannot_be_drawn_from_leaves_what_the_tree_knows(can_trim: bool) -> None:
+    loop = Loop(Refusing("Hello.", shape=FakeShape(can_trim=can_trim)))
+    loop.submit(1, "Hi there")
     loop.run()
-    assert loop.failure().message == "the grammar is too costly"
+    assert loop.failure(1).message == "the grammar is too costly"
     loop.check_nothing_is_held()
+    loop.submit(2, "Hi thereHello. And")  # takes over what the first one left
+    loop.run()
+    assert loop.failure(2).message == "the grammar is too costly"
