@@ -1,7 +1,7 @@
 """From flags to a request of the engine, and from its refusal to an error with a sentence."""
 
 from runtime.cli.flags import Options
-from runtime.engine.protocol import Failed, Generate, Sampling
+from runtime.engine.protocol import Chat, Failed, Generate, Sampling
 from runtime.errors import EngineDied, EngineFailed, LmfileError, UsageError
 
 
@@ -29,7 +29,11 @@ def generate_request(
 ) -> Generate:
     """A request for the continuation of `prompt`, or for the next turn after `messages`."""
     return Generate(
-        id=request_id, prompt=prompt, messages=messages, max_tokens=options.predict, sampling=sampling(options)
+        id=request_id,
+        prompt=prompt,
+        chat=Chat(messages=messages) if messages else None,
+        max_tokens=options.predict,
+        sampling=sampling(options),
     )
 
 

@@ -6,7 +6,7 @@ Everything that native code would choke on is refused here.
 from typing import Protocol
 
 from runtime.engine.backend import Backend, InvalidRequest
-from runtime.engine.protocol import Failed, Generate
+from runtime.engine.protocol import Chat, Failed, Generate
 
 CHARACTERS_PER_TOKEN = 64
 """A longer prompt cannot fit: it is refused before it is cut into tokens (40 MB take 18 s)."""
@@ -15,7 +15,7 @@ CHARACTERS_PER_TOKEN = 64
 class Template(Protocol):
     """Makes a prompt of chat turns."""
 
-    def render(self, messages: list[dict[str, object]], add_generation_prompt: bool) -> str: ...
+    def render(self, chat: Chat) -> str: ...
 
 
 class PromptTooLong(Exception):
@@ -34,7 +34,7 @@ def prepare(request: Generate, backend: Backend, template: Template) -> tuple[st
     """Return the text and the tokens of the prompt. Raises: InvalidRequest, PromptTooLong."""
     n_ctx = backend.facts.n_ctx
     if isinstance(request.prompt, list):
-        tokens = _valid(request.prompt, backend.facts.n_vocab)
+        tokens = _mixed(request.prompt, backend)
         _check_length(len(tokens), n_ctx)
         return b"".join(map(backend.piece, tokens)).decode("utf-8", "replace"), tokens
     text = request.prompt if request.prompt is not None else _rendered(request, template)
@@ -53,14 +53,24 @@ def common_beginning(known: list[int], wanted: list[int]) -> int:
 
 
 def _rendered(request: Generate, template: Template) -> str:
-    if request.messages is None:
+    if request.chat is None:
         raise InvalidRequest("a request needs a prompt or messages")
-    return template.render(request.messages, request.add_generation_prompt)
+    return template.render(request.chat)
 
 
 def _check_length(n_prompt: int, n_ctx: int) -> None:
     if n_prompt >= n_ctx:
         raise PromptTooLong(n_prompt, n_ctx)
+
+
+def _mixed(prompt: list[int | str], backend: Backend) -> list[int]:
+    """Return the tokens of a list of tokens and texts."""
+    n_characters = sum(len(item) for item in prompt if isinstance(item, str))
+    _check_length(n_characters // CHARACTERS_PER_TOKEN, backend.facts.n_ctx)
+    tokens: list[int] = []
+    for item in prompt:
+        tokens += [item] if isinstance(item, int) else backend.tokenize(item)
+    return _valid(tokens, backend.facts.n_vocab)
 
 
 def _valid(tokens: list[int], n_vocab: int) -> list[int]:

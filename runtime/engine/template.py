@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Template, TemplateError
 
 from runtime.engine.backend import InvalidRequest
+from runtime.engine.protocol import Chat
 from runtime.engine.template_limits import BoundedEnvironment, TooMuchWork
 
 CHATML = """\
@@ -58,9 +59,10 @@ class ChatTemplate:
         self._template: Template | None = None
         self._wants_parts = False
 
-    def render(self, messages: list[Message], add_generation_prompt: bool = True) -> str:
+    def render(self, chat: Chat) -> str:
         """Return the prompt. Raises: InvalidRequest, with the template's own words if it refused."""
-        turns = [_plain(message) for message in messages]
+        turns = [_plain(message) for message in chat.messages]
+        add_generation_prompt = chat.add_generation_prompt
         try:
             text = self._run(turns, add_generation_prompt)
         except TemplateError as refusal:

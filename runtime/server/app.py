@@ -5,6 +5,7 @@ from aiohttp import web
 from runtime.engine.fleet import Fleet
 from runtime.server import native, openai, page
 from runtime.server.adapters import ADAPTERS, AdapterBook
+from runtime.server.dialect import DIALECTS, Dialects
 from runtime.server.errors import errors
 from runtime.server.guard import GUARD, Guard, guarded
 from runtime.server.headers import SERVER, add_headers
@@ -13,6 +14,8 @@ from runtime.server.keys import KEYS, OPEN_PATHS, Keys, keyed
 from runtime.server.limits import sent_in_time
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
+
+ROUTES = [*openai.ROUTES, *native.ROUTES]
 
 # Outermost first: what an inner one raises, an outer one answers.
 MIDDLEWARES = [counted, sent_in_time, errors, guarded, keyed, while_open]
@@ -28,6 +31,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[OPEN_PATHS] = frozenset([*page.FILES, *native.HEALTH_PATHS])
     app[INFLIGHT] = Inflight()
     app[SERVER] = options.build
-    app.router.add_routes([*page.routes(), *openai.ROUTES, *native.ROUTES])
+    app[DIALECTS] = Dialects({(route.method, path): route.dialect for route in ROUTES for path in route.paths})
+    app.router.add_routes([*page.routes(), *(made for route in ROUTES for made in route.definitions(prefix=""))])
     app.on_response_prepare.append(add_headers)
     return app

@@ -21,23 +21,26 @@ def requests(
 ) -> list[Generate]:
     """Return `copies` requests for each of `contents`, which hold what to continue and nothing else.
 
+    For conversations they also hold what the chat layer wants: a grammar, further stop words, tokens to show.
+
     The i-th content's j-th copy is at i * copies + j. Raises: Problem that names a field.
     """
     facts = service.facts()
     if not facts.generates:
         raise invalid(f"The model `{service.options.alias}` makes vectors of texts and cannot continue one.")
     sampling = body.sampling(service.options.sampling, facts.n_vocab)
+    stops = body.stops()
+    grammar = body.constraint(facts.n_vocab)
     shared: dict[str, object] = {
         "max_tokens": body.limit(service.options.max_tokens),
-        "stop": body.stops(),
         "n_probs": n_probs,
         "post_sampling": bool(body.post_sampling_probs),
         "cache_prompt": service.options.cache_prompt if body.cache_prompt is None else body.cache_prompt,
-        "grammar": body.constraint(facts.n_vocab),
         "adapters": adapters,
         "n_keep": service.options.n_keep if body.n_keep is None else body.n_keep,
         "n_discard": body.n_discard or 0,
         "max_ms": max(0, body.t_max_predict_ms or 0),
+        "n_indent": max(0, body.n_indent or 0),
         "n_draft": -1 if body.n_draft is None else body.n_draft,
     }
     slot = _slot(body, facts.n_slots)
@@ -46,6 +49,8 @@ def requests(
             content,
             id=service.engine.new_id(),
             sampling=for_copy(sampling, copy),
+            stop=[*stops, *content.stop],
+            grammar=grammar if content.chat is None else content.grammar,
             slot=slot if copy == 0 else -1,  # one slot computes one answer at a time
             **shared,
         )

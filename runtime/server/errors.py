@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from runtime.server import sse
+from runtime.server.dialect import error_of
 from runtime.server.headers import request_id
 from runtime.server.inflight import INFLIGHT
 from runtime.server.problem import Problem, not_found, unavailable
@@ -51,7 +52,8 @@ async def _tell(request: web.Request, problem: Problem) -> web.StreamResponse:
     stream = sse.open_stream(request)
     if stream is not None:
         return await stream.fail(problem)
-    response = json_response(problem.body(), status=problem.status, headers=problem.headers)
+    status, body = error_of(request, problem)
+    response = json_response(body, status=status, headers=problem.headers)
     if problem.status in CLOSES_CONNECTION:
         response.force_close()
     return response

@@ -1,7 +1,7 @@
 """The request fields that all dialects share, with their ranges, and what the engine is asked from them.
 
 Names, meaning and defaults are llama-server's. What changes an answer and cannot be
-done yet is refused by name (`UNSUPPORTED`), never ignored.
+done is refused by name, never ignored.
 """
 
 import math
@@ -32,8 +32,6 @@ BiasEntry = tuple[int | str, Bias]
 
 _TOKEN_ID = re.compile(r"[0-9]{1,9}")
 
-UNSUPPORTED = ("tools", "functions", "chat_template_kwargs")
-
 
 class StreamOptions(msgspec.Struct, kw_only=True):
     """OpenAI's `stream_options`."""
@@ -59,7 +57,7 @@ class GenerationFields(ConstraintFields, kw_only=True):
     lora: LoraFields | None = None
     post_sampling_probs: bool | None = None
     t_max_predict_ms: Annotated[int, Meta(ge=-1, le=86_400_000)] | None = None
-    n_indent: int | None = None
+    n_indent: Annotated[int, Meta(ge=-1, le=1024)] | None = None
 
     samplers: list[str] | str | None = None
     seed: Seed | None = None
@@ -91,17 +89,7 @@ class GenerationFields(ConstraintFields, kw_only=True):
     ignore_eos: bool | None = None
     logit_bias: dict[str, Bias] | list[BiasEntry] | None = None
 
-    tools: object = None
-    functions: object = None
-    chat_template_kwargs: object = None
-
-    def refuse_unsupported(self) -> None:
-        """Raise the Problem of a field that would change the answer and that this build does not know."""
-        for name in UNSUPPORTED:
-            if getattr(self, name):
-                raise not_supported(f"`{name}`")
-        if (self.n_indent or 0) > 0:
-            raise not_supported("`n_indent`")
+    return_progress: bool | None = None
 
     def limit(self, default: int) -> int:
         """Return how many tokens to generate at most; -1: to the end."""

@@ -9,12 +9,22 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from runtime.engine.protocol import Delta, Failed, Finished, Generate, Started, Timings, TokenProbability
+from runtime.engine.protocol import (
+    Delta,
+    Failed,
+    Finished,
+    Generate,
+    Progress,
+    Prompted,
+    Started,
+    Timings,
+    TokenProbability,
+)
 from runtime.server.merge import merge
 from runtime.server.problem import from_engine, unavailable
 from runtime.server.service import Service
 
-Piece = Started | Delta | Finished
+Piece = Started | Progress | Prompted | Delta | Finished
 
 MAX_ANSWERS = 64
 """To one HTTP request: prompts times copies."""
@@ -52,6 +62,7 @@ class Answer:
     pieces: list[str] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     probabilities: list[TokenProbability] = field(default_factory=list)
+    prompt_probabilities: list[TokenProbability] = field(default_factory=list)
 
     def add(self, piece: Piece) -> None:
         """Take in the next event."""
@@ -59,7 +70,9 @@ class Answer:
             self.started = piece
         elif isinstance(piece, Finished):
             self.finished = piece
-        else:
+        elif isinstance(piece, Prompted):
+            self.prompt_probabilities += piece.probabilities
+        elif isinstance(piece, Delta):
             self.pieces.append(piece.text)
             self.tokens += piece.tokens
             self.probabilities += piece.probabilities

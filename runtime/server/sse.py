@@ -6,12 +6,13 @@ clients cannot read comments do without.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from runtime.server.dialect import error_of
 from runtime.server.limits import write_limit
 from runtime.server.problem import Problem
 from runtime.server.replies import ascii_json
@@ -22,17 +23,34 @@ PING = b": waiting\n\n"
 Chunk = Mapping[str, object]
 
 
+def data_line(chunk: Chunk) -> bytes:
+    """An event without a name."""
+    return b"data: " + ascii_json(chunk) + b"\n\n"
+
+
+def named_event(chunk: Chunk) -> bytes:
+    """An event that is named as its `type`, as in OpenAI's responses and Anthropic's messages."""
+    return f"event: {chunk['type']}\n".encode() + data_line(chunk)
+
+
+def json_line(chunk: Chunk) -> bytes:
+    """A line of NDJSON."""
+    return ascii_json(chunk) + b"\n"
+
+
 @dataclass(frozen=True)
 class Style:
-    """How a dialect ends its streams.
+    """How a dialect writes its streams.
 
-    done: the bytes after the last chunk. with_error: what an error event holds besides the
-    error. heartbeat: whether comment lines are sent.
+    write: the bytes of a chunk. done: the bytes after the last chunk. error: the chunk that tells of a failure, made
+    of its body; None: the body itself. ping: what is sent in a silence; None: nothing.
     """
 
+    write: Callable[[Chunk], bytes] = data_line
     done: bytes = b""
-    with_error: Chunk | None = None
-    heartbeat: bool = False
+    error: Callable[[Chunk], Chunk] | None = None
+    ping: bytes | None = None
+    content_type: str = "text/event-stream"
 
 
 class EventStream:
@@ -44,12 +62,12 @@ class EventStream:
         self._silent = True
         self._beat: asyncio.Task[None] | None = None
         self.response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+            headers={"Content-Type": style.content_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
 
     async def __aenter__(self) -> "EventStream":
-        if self._style.heartbeat:
-            self._beat = asyncio.create_task(self._heartbeat())
+        if self._style.ping is not None:
+            self._beat = asyncio.create_task(self._heartbeat(self._style.ping))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -59,7 +77,7 @@ class EventStream:
 
     async def send(self, chunk: Chunk) -> None:
         """Write one event."""
-        await self._write(b"data: " + ascii_json(chunk) + b"\n\n")
+        await self._write(self._style.write(chunk))
 
     async def finish(self) -> web.StreamResponse:
         """Write what ends a complete answer."""
@@ -68,7 +86,8 @@ class EventStream:
 
     async def fail(self, problem: Problem) -> web.StreamResponse:
         """Write the error as the last event."""
-        await self.send({**problem.body(), **(self._style.with_error or {})})
+        _, body = error_of(self._request, problem)
+        await self.send(self._style.error(body) if self._style.error else body)
         return self.response
 
     async def _write(self, data: bytes) -> None:
@@ -80,12 +99,12 @@ class EventStream:
             if data:
                 await self.response.write(data)
 
-    async def _heartbeat(self) -> None:
+    async def _heartbeat(self, ping: bytes) -> None:
         with suppress(ConnectionError):
             while True:
                 await asyncio.sleep(HEARTBEAT_S)
                 if self._silent:
-                    await self._write(PING)
+                    await self._write(ping)
                 self._silent = True
 
 

@@ -17,7 +17,7 @@ POEM = "Slow words arrive one by one and never seem to end. "
 
 def script(request: Generate) -> Iterable[Event | float]:
     """Answer the last message; a word of it says how."""
-    asked = str((request.messages or [{}])[-1].get("content", ""))
+    asked = str((request.chat.messages if request.chat else [{}])[-1].get("content", ""))
     if "sample" in asked:
         yield from paced(request, SAMPLE.read_text(encoding="utf-8"), 0.002)
     elif "hostile" in asked:
@@ -30,7 +30,7 @@ def script(request: Generate) -> Iterable[Event | float]:
         yield from paced(request, "The answer begins well", 0.01, end=False)
         yield Failed(id=request.id, kind="died", message="The engine ended; it is being started again. Try again.")
     else:
-        n_turns = len(request.messages or [])
+        n_turns = len(request.chat.messages if request.chat else [])
         told = f"temperature {request.sampling.temperature}, at most {request.max_tokens} tokens, {n_turns} messages"
         yield from paced(request, f"You said: {asked}\n\n({told})", 0.002)
 

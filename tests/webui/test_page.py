@@ -53,6 +53,6 @@ def servers() -> Iterator[dict[str, Live]]:
 def test_browser(servers: dict[str, Live]) -> None:
     addresses = {name: f"http://127.0.0.1:{server.port}" for name, server in servers.items()}
     node(str(HERE / "browser" / "page.test.mjs"), timeout_s=BROWSER_TIMEOUT_S, env=addresses)
-    asked = [str(request.prompt) + str(request.messages) for request in servers["LMFILE_READY"].engine.asked]
+    asked = [str(request.prompt) + str(request.chat) for request in servers["LMFILE_READY"].engine.asked]
     assert asked
     assert not any("attack" in one for one in asked), "a foreign page started work"

@@ -13,10 +13,29 @@ Pooling = Literal["", "none", "mean", "cls", "last", "rank"]
 """How the vectors of a text's tokens become one; empty: the model's own way."""
 
 
-class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
-    """Continue a prompt. Exactly one of `prompt` (text or token ids) and `messages` is set.
+Prompt = str | list[int | str]
+"""A text, or tokens and texts in turn; a text is cut with the special tokens in it."""
 
-    messages: chat turns for the model's template, each {"role": …, "content": …, …}.
+
+class Chat(msgspec.Struct, kw_only=True, frozen=True):
+    """A conversation for the model's own template.
+
+    messages: OpenAI's form with `content` as text: {"role", "content", "reasoning_content", "tool_calls",
+    "tool_call_id", "name"}; `arguments` of a call as an object. tools: OpenAI's, {"type": "function", "function": {…}}.
+    values: further variables of the template, such as `enable_thinking`.
+    prefill: what the answer begins with already; it stands at the end of the prompt.
+    """
+
+    messages: list[dict[str, object]]
+    tools: list[dict[str, object]] = []
+    values: dict[str, object] = {}
+    add_generation_prompt: bool = True
+    prefill: str = ""
+
+
+class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """Continue a prompt. Exactly one of `prompt` and `chat` is set.
+
     max_tokens: -1 until the end of the turn or of the context.
     n_probs: how many alternatives each token's probabilities list; 0 for none.
     post_sampling: these are the probabilities after the samplers, without logarithm.
@@ -26,12 +45,15 @@ class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     n_keep, n_discard: of a context shift, as llama-server's; n_keep -1: the whole prompt.
     n_draft: tokens guessed ahead at most; -1: the server's choice, 0: none.
     max_ms: the answer ends with the first token after so many milliseconds, once it has a line; 0: never.
+    n_indent: the answer ends with the first line that is indented by fewer characters; 0: never.
+    shown: special tokens, by their text, that are part of the answer's text as any other token.
+    progress: whether `Progress` tells how far the prompt is read.
+    prompt_probs: as `n_probs`, for the tokens of the prompt (`Prompted`), which is then computed anew; -1: not wanted.
     """
 
     id: int
-    prompt: str | list[int] | None = None
-    messages: list[dict[str, object]] | None = None
-    add_generation_prompt: bool = True
+    prompt: Prompt | None = None
+    chat: Chat | None = None
     max_tokens: int = -1
     stop: list[str] = []
     sampling: Sampling = Sampling()
@@ -45,6 +67,10 @@ class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     n_discard: int = 0
     n_draft: int = -1
     max_ms: int = 0
+    n_indent: int = 0
+    shown: list[str] = []
+    progress: bool = False
+    prompt_probs: int = -1
 
 
 class Embed(msgspec.Struct, kw_only=True, tag=True, frozen=True):
@@ -85,6 +111,33 @@ class Inspect(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     id: int
 
 
+class Render(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """Make the prompt of a conversation and count its tokens. Ends with `Rendered` or `Failed`."""
+
+    id: int
+    chat: Chat
+
+
+class Tokenize(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """Cut texts into tokens. Ends with `Tokenized` or `Failed`.
+
+    add_special: with the tokens that the model wants around a prompt. parse_special: the text of a
+    special token means that token.
+    """
+
+    id: int
+    content: Prompt
+    add_special: bool = False
+    parse_special: bool = True
+
+
+class Detokenize(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """Turn tokens into text, that of special tokens included. Ends with `Detokenized` or `Failed`."""
+
+    id: int
+    tokens: list[int]
+
+
 class Cancel(msgspec.Struct, tag=True, frozen=True):
     """End a request now; harmless when it has ended already."""
 
@@ -95,5 +148,8 @@ class Shutdown(msgspec.Struct, tag=True, frozen=True):
     """Free the model and exit; requests still running are cancelled."""
 
 
-Request = Generate | Embed | Rerank | SlotAction | Inspect
+Question = Embed | Rerank | SlotAction | Inspect | Render | Tokenize | Detokenize
+"""What has one answer."""
+
+Request = Generate | Question
 Command = Request | Cancel | Shutdown

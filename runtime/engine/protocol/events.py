@@ -47,6 +47,15 @@ class ModelFacts(msgspec.Struct, kw_only=True, frozen=True):
     generates: bool = True
     embeds: bool = False
     reranks: bool = False
+    tool_template: str = ""
+    """The template for conversations with tools, where the model has one of its own for them."""
+    bos: int = -1
+    eos: int = -1
+    """The tokens of these texts; -1: none."""
+    adds_bos: bool = False
+    """Whether a prompt begins with `bos` without being told."""
+    infill: dict[str, int] = {}
+    """The tokens that mark the parts of a text to fill in: pre, suf, mid, pad, rep, sep, as far as there are any."""
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
@@ -89,6 +98,23 @@ class Started(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     n_prompt: int
     n_cached: int
     slot: int = 0
+
+
+class Progress(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """How much of the prompt is read: `n_done` of its `n_prompt` tokens, of which `n_cached` had been known."""
+
+    id: int
+    n_prompt: int
+    n_cached: int
+    n_done: int
+    took_ms: float
+
+
+class Prompted(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """The next tokens of the prompt and how likely they were; of the first of all nothing is known (`logprob` 0)."""
+
+    id: int
+    probabilities: list[TokenProbability]
 
 
 class Delta(msgspec.Struct, kw_only=True, tag=True, frozen=True):
@@ -199,5 +225,28 @@ class State(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     n_threads: int
 
 
-Terminal = Finished | Failed | Embedded | Ranked | SlotDone | State
-Event = Loading | Ready | Refused | Admitting | Started | Delta | Terminal
+class Rendered(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """The prompt of a conversation, and how many tokens it has."""
+
+    id: int
+    prompt: str
+    n_tokens: int
+
+
+class Tokenized(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """The tokens, and the bytes that each of them stands for."""
+
+    id: int
+    tokens: list[int]
+    pieces: list[bytes]
+
+
+class Detokenized(msgspec.Struct, kw_only=True, tag=True, frozen=True):
+    """The text; bytes that are no UTF-8 are U+FFFD."""
+
+    id: int
+    text: str
+
+
+Terminal = Finished | Failed | Embedded | Ranked | SlotDone | State | Rendered | Tokenized | Detokenized
+Event = Loading | Ready | Refused | Admitting | Started | Progress | Prompted | Delta | Terminal

@@ -10,7 +10,16 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from runtime.engine.protocol import Adapters, Delta, FinishReason, Generate, Started, TokenProbability
+from runtime.engine.protocol import (
+    Adapters,
+    Delta,
+    FinishReason,
+    Generate,
+    Progress,
+    Prompted,
+    Started,
+    TokenProbability,
+)
 from runtime.server.adapters import ADAPTERS
 from runtime.server.asking import requests
 from runtime.server.body import read_json
@@ -23,7 +32,7 @@ from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 from runtime.server.sse import Chunk, Style, respond
 
-STYLE = Style(with_error={"content": "", "stop": True})
+STYLE = Style(error=lambda body: {**body, "content": "", "stop": True})
 
 STOP_TYPES: dict[FinishReason, str] = {"stop": "eos", "word": "word", "length": "limit", "cancelled": "none"}
 
@@ -63,7 +72,6 @@ async def answer(request: web.Request) -> web.StreamResponse:
 
 
 def _requests(service: Service, body: NativeBody, adapters: Adapters | None) -> list[Generate]:
-    body.refuse_unsupported()
     prompts = read_prompts(body.prompt, service.facts().n_vocab, body.copies())
     contents = [Generate(id=0, prompt=prompt) for prompt in prompts]
     return requests(service, body, contents, adapters=adapters, copies=body.copies(), n_probs=body.n_alternatives())
@@ -78,7 +86,7 @@ async def _chunks(service: Service, body: NativeBody, asked: list[Generate]) -> 
     async with aclosing(run(service, asked)) as pieces:
         async for index, piece in pieces:
             answers[index].add(piece)
-            if isinstance(piece, Started):
+            if isinstance(piece, Started | Progress | Prompted):
                 continue
             if isinstance(piece, Delta):
                 yield _chunk(index, piece, asked[index], answers[index])

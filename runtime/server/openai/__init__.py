@@ -1,16 +1,28 @@
 """OpenAI's dialect: chat completions, completions, embeddings and models, each with and without `/v1`."""
 
-from aiohttp import web
-
+from runtime.server.embedding import EmbeddingBody
 from runtime.server.openai import chat, completions, embeddings, models
+from runtime.server.openai.dialect import OPENAI
+from runtime.server.route import Route
 
 ROUTES = [
-    web.post("/v1/chat/completions", chat.answer),
-    web.post("/chat/completions", chat.answer),
-    web.post("/v1/completions", completions.answer),
-    web.post("/v1/embeddings", embeddings.answer),
-    web.get("/v1/models", models.listing),
-    web.get("/models", models.listing),
-    web.get("/v1/models/{id:.+}", models.one),
-    web.get("/models/{id:.+}", models.one),
+    Route(
+        method="POST",
+        paths=("/v1/chat/completions", "/chat/completions"),
+        handler=chat.answer,
+        dialect=OPENAI,
+        body=chat.ChatBody,
+        stream="sse",
+    ),
+    Route(
+        method="POST",
+        paths=("/v1/completions",),
+        handler=completions.answer,
+        dialect=OPENAI,
+        body=completions.CompletionBody,
+        stream="sse",
+    ),
+    Route(method="POST", paths=("/v1/embeddings",), handler=embeddings.answer, dialect=OPENAI, body=EmbeddingBody),
+    Route(method="GET", paths=("/v1/models", "/models"), handler=models.listing, dialect=OPENAI),
+    Route(method="GET", paths=("/v1/models/{id:.+}", "/models/{id:.+}"), handler=models.one, dialect=OPENAI),
 ]

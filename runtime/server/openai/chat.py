@@ -8,7 +8,17 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from runtime.engine.protocol import Adapters, Delta, Finished, Generate, Started, TokenProbability
+from runtime.engine.protocol import (
+    Adapters,
+    Chat,
+    Delta,
+    Finished,
+    Generate,
+    Progress,
+    Prompted,
+    Started,
+    TokenProbability,
+)
 from runtime.server.adapters import ADAPTERS
 from runtime.server.asking import requests
 from runtime.server.body import read_json
@@ -67,15 +77,16 @@ def _requests(service: Service, body: ChatBody, adapters: Adapters | None) -> li
     _refuse(body)
     content = Generate(
         id=0,
-        messages=[_turn(message) for message in body.messages],
-        add_generation_prompt=body.add_generation_prompt is not False,
+        chat=Chat(
+            messages=[_turn(message) for message in body.messages],
+            add_generation_prompt=body.add_generation_prompt is not False,
+        ),
     )
     n_probs = max(1, body.top_logprobs or 0) if body.logprobs else 0
     return requests(service, body, [content], adapters=adapters, copies=body.n or 1, n_probs=n_probs)
 
 
 def _refuse(body: ChatBody) -> None:
-    body.refuse_unsupported()
     if body.continue_final_message:
         raise not_supported("`continue_final_message`")
     if set(body.modalities or []) - {"text"}:
@@ -133,7 +144,7 @@ async def _chunks(service: Service, body: ChatBody, asked: list[Generate]) -> As
     async with aclosing(run(service, asked)) as pieces:
         async for index, piece in pieces:
             answers[index].add(piece)
-            if isinstance(piece, Started):
+            if isinstance(piece, Started | Progress | Prompted):
                 continue
             if index not in opened:
                 opened.add(index)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from runtime.engine.protocol import FinishReason
 from runtime.server.service import Service
-from runtime.server.sse import Style
+from runtime.server.sse import PING, Style
 
-STYLE = Style(done=b"data: [DONE]\n\n", heartbeat=True)
+STYLE = Style(done=b"data: [DONE]\n\n", ping=PING)
 
 FINISH_REASONS: Mapping[FinishReason, str] = {"stop": "stop", "word": "stop", "length": "length"}
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from runtime.engine.protocol import Adapters, Delta, Generate, Started, TokenProbability
+from runtime.engine.protocol import Adapters, Delta, Generate, Progress, Prompted, Started, TokenProbability
 from runtime.server.adapters import ADAPTERS
 from runtime.server.asking import requests
 from runtime.server.body import read_json
@@ -51,7 +51,6 @@ def _requests(service: Service, body: CompletionBody, adapters: Adapters | None)
 
 
 def _refuse(body: CompletionBody) -> None:
-    body.refuse_unsupported()
     for name in ("echo", "suffix"):
         if getattr(body, name):
             raise not_supported(f"`{name}`")
@@ -84,7 +83,7 @@ async def _chunks(service: Service, body: CompletionBody, asked: list[Generate])
     async with aclosing(run(service, asked)) as pieces:
         async for index, piece in pieces:
             answers[index].add(piece)
-            if isinstance(piece, Started):
+            if isinstance(piece, Started | Progress | Prompted):
                 continue
             choice: dict[str, object] = {"index": index, "text": "", "logprobs": None, "finish_reason": None}
             chunk: dict[str, object] = {**base, "choices": [choice]}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from runtime.engine.backends.llama import LlamaBackend
+from runtime.engine.protocol import Chat
 from runtime.engine.template import ChatTemplate
 from tests.adapters.voices import BEGINNING_TOKENS, PIRATE, QUESTIONS, voice
 from tests.models import smollm2_gguf
@@ -33,7 +34,7 @@ def engine(backend: LlamaBackend) -> Iterator[Engine]:
 def prompt(backend: LlamaBackend, question: str) -> str:
     facts = backend.facts
     template = ChatTemplate(facts.chat_template, facts.bos_token, facts.eos_token, strip_bos=False, strip_eos=False)
-    return template.render([{"role": "user", "content": question}], True)
+    return template.render(Chat(messages=[{"role": "user", "content": question}]))
 
 
 def test_each_request_of_a_mixed_batch_has_its_own_voice(engine: Engine, backend: LlamaBackend) -> None:

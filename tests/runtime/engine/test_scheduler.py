@@ -3,7 +3,7 @@
 import pytest
 
 from runtime.engine.backends.fake import END, FakeBackend
-from runtime.engine.protocol import Admitting, Delta, Sampling, Started
+from runtime.engine.protocol import Admitting, Chat, Delta, Sampling, Started
 from tests.runtime.engine.loop import Loop
 
 
@@ -24,7 +24,7 @@ def test_an_answer_from_start_to_end() -> None:
 
 def test_chat_turns_become_a_prompt() -> None:
     loop = Loop()
-    loop.submit(prompt=None, messages=[{"role": "user", "content": "Hi"}])
+    loop.submit(prompt=None, chat=Chat(messages=[{"role": "user", "content": "Hi"}]))
     loop.run()
     assert loop.started().prompt == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
 

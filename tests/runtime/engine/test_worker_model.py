@@ -10,7 +10,7 @@ import pytest
 from runtime.engine.config import WorkerConfig
 from runtime.engine.direct import DirectClient
 from runtime.engine.launch import Worker
-from runtime.engine.protocol import Delta, Generate, Sampling, Started
+from runtime.engine.protocol import Chat, Delta, Generate, Sampling, Started
 from tests.models import smollm2_gguf
 from tests.runtime.engine.workers import ask, end, failure, greedy, started, text
 
@@ -36,7 +36,7 @@ def pair(packed: Path) -> Iterator[tuple[Worker, DirectClient]]:
 
 def test_paris(pair: tuple[Worker, DirectClient]) -> None:
     _, client = pair
-    events = ask(client, None, messages=QUESTION, sampling=GREEDY, max_tokens=40)
+    events = ask(client, None, chat=Chat(messages=QUESTION), sampling=GREEDY, max_tokens=40)
     assert text(events) == "The capital city of France is Paris."
     assert end(events).reason == "stop"
     begun = events[0]
@@ -62,9 +62,9 @@ def test_the_weights_are_mapped_where_they_lie_and_nowhere_else(
 
 def test_a_conversation_computes_only_what_is_new(pair: tuple[Worker, DirectClient]) -> None:
     _, client = pair
-    first = ask(client, None, messages=QUESTION, sampling=GREEDY, max_tokens=40)
+    first = ask(client, None, chat=Chat(messages=QUESTION), sampling=GREEDY, max_tokens=40)
     turns = [*QUESTION, {"role": "assistant", "content": text(first)}, {"role": "user", "content": "And of Italy?"}]
-    second = ask(client, None, messages=turns, sampling=GREEDY, max_tokens=2)
+    second = ask(client, None, chat=Chat(messages=turns), sampling=GREEDY, max_tokens=2)
     begun = first[0]
     assert isinstance(begun, Started)
     assert end(second).timings.cache_n >= begun.n_prompt + 8

@@ -98,14 +98,14 @@ def test_what_the_engine_is_asked(server: Live) -> None:
     ]
     server.post(CHAT, {"messages": messages, "max_tokens": 9, "stop": "x", "seed": 7, "temperature": 0.5})
     asked = server.engine.asked[0]
-    assert asked.messages == [
+    assert asked.chat and asked.chat.messages == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "one\ntwo", "name": "Ann"},
         {"role": "assistant", "content": ""},
         {"role": "tool", "content": "42", "tool_call_id": "call_1"},
     ]
     assert (asked.prompt, asked.max_tokens, asked.stop, asked.n_probs) == (None, 9, ["x"], 0)
-    assert (asked.sampling.seed, asked.sampling.temperature, asked.add_generation_prompt) == (7, 0.5, True)
+    assert (asked.sampling.seed, asked.sampling.temperature, asked.chat.add_generation_prompt) == (7, 0.5, True)
 
 
 def test_several_answers(server: Live) -> None:

@@ -1,0 +1,52 @@
+"""What every dialect makes of a request for the next turn of a conversation."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Choice = Literal["auto", "none", "required"]
+Message = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function that the model may call. parameters: the JSON schema of its arguments, an object's."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation:
+    """The turns so far, and how the next one may look.
+
+    messages: as `protocol.Chat.messages`: OpenAI's form, content as text, arguments of calls as objects.
+    choice: whether a tool is called; required: one must be. named: the only tool that may be called, if one is
+    named. parallel: whether one turn may call several tools.
+    thinking: whether the model thinks before it answers; None: as it likes.
+    effort: how much, in the words of the model's template; empty: as it likes.
+    values: further variables of the template. prefill: what the answer begins with already.
+    """
+
+    messages: list[Message]
+    tools: list[Tool] = field(default_factory=list)
+    choice: Choice = "auto"
+    named: str = ""
+    parallel: bool = True
+    thinking: bool | None = None
+    effort: str = ""
+    values: dict[str, object] = field(default_factory=dict)
+    add_generation_prompt: bool = True
+    prefill: str = ""
+
+    @property
+    def callable(self) -> list[Tool]:
+        """The tools that this turn may call."""
+        if self.choice == "none":
+            return []
+        return [tool for tool in self.tools if not self.named or tool.name == self.named]
+
+    @property
+    def must_call(self) -> bool:
+        """Whether this turn has to call a tool."""
+        return bool(self.callable) and (self.choice == "required" or bool(self.named))

@@ -1,0 +1,212 @@
+"""Runs conversations on the engine: the chat layer's forms around `generation.run`, for every dialect that chats.
+
+exchange = make_exchange(service, fields, conversation, adapters=…)   # Raises: Problem
+async for index, event in converse(service, exchange): …               # or: await replies(service, exchange)
+"""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from runtime import chat
+from runtime.engine.protocol import (
+    Adapters,
+    Delta,
+    Finished,
+    Generate,
+    ModelFacts,
+    Progress,
+    Started,
+    TokenProbability,
+)
+from runtime.server.asking import requests
+from runtime.server.fields import GenerationFields
+from runtime.server.generation import Answer, Piece, run
+from runtime.server.problem import invalid
+from runtime.server.service import Service
+
+Ending = Literal["stop", "word", "length", "calls"]
+"""Why an answer ended. calls: the model waits for the results of its tools."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What the engine is asked, once for each answer that is wanted, and how the answers are read."""
+
+    asked: Sequence[Generate]
+    conversation: chat.Conversation
+    form: chat.Form
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The next pieces of an answer, the tokens since the last ones, and how likely these were if that was asked for."""
+
+    pieces: Sequence[chat.Piece]
+    tokens: Sequence[int] = ()
+    probabilities: Sequence[TokenProbability] = ()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The answer is complete."""
+
+    finished: Finished
+    reason: Ending
+
+
+Event = Started | Progress | Spoken | Ended
+
+
+@dataclass
+class Call:
+    """A call of a tool; `arguments` is JSON."""
+
+    id: str
+    name: str
+    arguments: str = ""
+
+    @property
+    def parsed(self) -> dict[str, object]:
+        """The arguments; what is no object because it was cut off is empty."""
+        try:
+            found = json.loads(self.arguments)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass
+class Reply(Answer):
+    """A whole answer, taken apart."""
+
+    said: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    reason: Ending = "stop"
+
+    def take(self, event: Event) -> None:
+        """Take in the next event."""
+        if isinstance(event, Started):
+            self.started = event
+        elif isinstance(event, Ended):
+            self.finished, self.reason = event.finished, event.reason
+        elif isinstance(event, Spoken):
+            self.tokens += event.tokens
+            self.probabilities += event.probabilities
+            for piece in event.pieces:
+                self._take_piece(piece)
+
+    @property
+    def text(self) -> str:
+        """What was said."""
+        return "".join(self.said)
+
+    @property
+    def reasoning(self) -> str:
+        """What was thought before."""
+        return "".join(self.thoughts)
+
+    def _take_piece(self, piece: chat.Piece) -> None:
+        if isinstance(piece, chat.Said):
+            self.said.append(piece.text)
+        elif isinstance(piece, chat.Thought):
+            self.thoughts.append(piece.text)
+        elif isinstance(piece, chat.CallBegan):
+            self.calls.append(Call(piece.id, piece.name))
+        else:
+            self.calls[piece.place].arguments += piece.arguments
+
+
+def make_exchange(
+    service: Service,
+    fields: GenerationFields,
+    conversation: chat.Conversation,
+    *,
+    adapters: Adapters | None,
+    copies: int = 1,
+    n_probs: int = 0,
+) -> Exchange:
+    """Return what is asked for `copies` answers; `fields` say how they are generated. Raises: Problem."""
+    facts = service.facts()
+    form = form_of(facts)
+    try:
+        prepared = form.prepare(conversation, fields.constraint(facts.n_vocab))
+    except chat.Unsuitable as fault:
+        raise invalid(str(fault)) from fault
+    content = Generate(id=0, chat=prepared.chat, grammar=prepared.grammar, shown=prepared.shown, stop=prepared.stop)
+    asked = requests(service, fields, [content], adapters=adapters, copies=copies, n_probs=n_probs)
+    return Exchange(asked, conversation, form)
+
+
+def form_of(facts: ModelFacts) -> chat.Form:
+    """The form of a model's answers."""
+    return _find(facts.tool_template or facts.chat_template)
+
+
+@lru_cache(maxsize=16)
+def _find(template: str) -> chat.Form:
+    return chat.find(template)
+
+
+async def converse(service: Service, exchange: Exchange) -> AsyncGenerator[tuple[int, Event], None]:
+    """Yield the events of the answers, each with its answer's index. Raises: Problem."""
+    speakers = [_Speaker(exchange) for _ in exchange.asked]
+    async with aclosing(run(service, exchange.asked)) as pieces:
+        async for index, piece in pieces:
+            for event in speakers[index].take(piece):
+                yield index, event
+
+
+async def replies(service: Service, exchange: Exchange) -> list[Reply]:
+    """Return the complete answers. Raises: Problem."""
+    found = [Reply() for _ in exchange.asked]
+    async with aclosing(converse(service, exchange)) as events:
+        async for index, event in events:
+            found[index].take(event)
+    return found
+
+
+class _Speaker:
+    """Reads one answer as it comes."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._reader: chat.Reader | None = None
+        self._has_called = False
+        self._tokens: list[int] = []
+        self._probabilities: list[TokenProbability] = []
+
+    def take(self, piece: Piece) -> list[Event]:
+        """Return what the next event of the engine means."""
+        if isinstance(piece, Started):
+            self._reader = self._exchange.form.reader(self._exchange.conversation, piece.prompt)
+            return [piece]
+        if isinstance(piece, Progress):
+            return [piece]
+        if isinstance(piece, Finished):
+            spoken = self._spoken(self._reader.finish() if self._reader else [], is_last=True)
+            return [*spoken, Ended(piece, self._ending(piece))]
+        if not isinstance(piece, Delta):
+            return []
+        self._tokens += piece.tokens
+        self._probabilities += piece.probabilities
+        return self._spoken(self._reader.push(piece.text) if self._reader else [])
+
+    def _spoken(self, pieces: list[chat.Piece], is_last: bool = False) -> list[Event]:
+        self._has_called |= any(isinstance(piece, chat.CallBegan) for piece in pieces)
+        if not pieces and not (is_last and self._tokens):
+            return []
+        spoken = Spoken(pieces, self._tokens, self._probabilities)
+        self._tokens, self._probabilities = [], []
+        return [spoken]
+
+    def _ending(self, finished: Finished) -> Ending:
+        if finished.reason == "length":
+            return "length"
+        if self._has_called:
+            return "calls"
+        return "word" if finished.reason == "word" else "stop"
