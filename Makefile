@@ -21,7 +21,15 @@ $(VENV)/.tests: tests/requirements.txt build/system-packages.txt $(VENV)/.build
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-setup: $(VENV)/.tests  ## prepare the checkout: virtual environment, engine, models
+# Clients that want other versions of packages that the tests use: an environment for each list.
+$(VENV)/clients/%/.done: tests/clients/foreign/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+CLIENTS := $(patsubst tests/clients/foreign/%.txt,$(VENV)/clients/%/.done,$(wildcard tests/clients/foreign/*.txt))
+
+setup: $(VENV)/.tests $(CLIENTS)  ## prepare the checkout: virtual environment, engine, models
 	$(PY) -m bundler.checkout
 
 demo: $(VENV)/.build  ## build dist/smollm2 and ask it a question
