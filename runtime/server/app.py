@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from runtime.engine.fleet import Fleet
-from runtime.server import native, openai, page
+from runtime.server import native, openai, openapi, page
 from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.dialect import DIALECTS, Dialects
 from runtime.server.errors import errors
@@ -15,7 +15,7 @@ from runtime.server.limits import sent_in_time
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
 
-ROUTES = [*openai.ROUTES, *native.ROUTES]
+ROUTES = [*openai.ROUTES, *native.ROUTES, *openapi.ROUTES]
 
 # Outermost first: what an inner one raises, an outer one answers.
 MIDDLEWARES = [counted, sent_in_time, errors, guarded, keyed, while_open]
@@ -31,6 +31,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[OPEN_PATHS] = frozenset([*page.FILES, *native.HEALTH_PATHS])
     app[INFLIGHT] = Inflight()
     app[SERVER] = options.build
+    app[openapi.DESCRIBED] = ROUTES, ""
     app[DIALECTS] = Dialects({(route.method, path): route.dialect for route in ROUTES for path in route.paths})
     app.router.add_routes([*page.routes(), *(made for route in ROUTES for made in route.definitions(prefix=""))])
     app.on_response_prepare.append(add_headers)

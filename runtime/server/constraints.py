@@ -22,11 +22,18 @@ LARK_MARK = re.compile(r"\s*%llguidance\b[ \t]*(.*)")
 
 ABSENT = Raw(b"")
 
+SchemaField = Annotated[Raw, Meta(extra_json_schema={"type": ["object", "null"], "description": "A JSON schema."})]
+"""As it was written: the order of its properties is that of the answer's."""
+
+
+def _absent() -> Raw:
+    return ABSENT
+
 
 class SchemaFormat(msgspec.Struct, kw_only=True):
     """OpenAI's `response_format.json_schema`; what it describes is always kept to, `strict` or not."""
 
-    schema: Raw = ABSENT
+    schema: SchemaField = msgspec.field(default_factory=_absent)
     name: str | None = None
     strict: bool | None = None
 
@@ -36,13 +43,13 @@ class ResponseFormat(msgspec.Struct, kw_only=True):
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: SchemaFormat | None = None
-    schema: Raw = ABSENT
+    schema: SchemaField = msgspec.field(default_factory=_absent)
 
 
 class StructuredOutputs(msgspec.Struct, kw_only=True):
     """vLLM's `structured_outputs`."""
 
-    json: Raw = ABSENT
+    json: SchemaField = msgspec.field(default_factory=_absent)
     regex: str | None = None
     choice: Annotated[list[str], Meta(min_length=1, max_length=1024)] | None = None
     grammar: str | None = None
@@ -61,7 +68,7 @@ class ConstraintFields(msgspec.Struct, kw_only=True):
     """The fields of a request; at most one of the first four constrains."""
 
     response_format: ResponseFormat | None = None
-    json_schema: Raw = ABSENT
+    json_schema: SchemaField = msgspec.field(default_factory=_absent)
     grammar: str | None = None
     structured_outputs: StructuredOutputs | None = None
     grammar_lazy: bool | None = None
