@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 
-.PHONY: help setup demo bundle test test-fast lint bench proofs peers clean
+.PHONY: help setup demo bundle test test-fast lint docs bench proofs peers clean
 .DEFAULT_GOAL := help
 
 help:            ## list the targets
@@ -49,6 +49,9 @@ lint: $(VENV)/.tests  ## check types, style and formatting
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+docs: $(VENV)/.tests  ## write docs/API.md anew
+	$(PY) docs/reference.py
 
 peers: $(VENV)/.build  ## build llama-server, llama-bench and llama-quantize from the same source
 	$(PY) -m bundler.peers

@@ -1,0 +1,169 @@
+"""Writes docs/API.md from the routes of the server and the records that check their requests.
+
+python docs/reference.py          # writes it
+python docs/reference.py --check  # exit code 1 when it is not what it would write
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import inspect
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from runtime.server import openapi  # noqa: E402 - the checkout itself, wherever it is called from
+from runtime.server.app import ROUTES  # noqa: E402
+from runtime.server.fields import GenerationFields  # noqa: E402
+from runtime.server.route import Route  # noqa: E402
+
+PAGE = HERE / "API.md"
+WORDS = HERE / "api"
+SHARED = (GenerationFields,)
+NEVER = (405, 408, 413, 415, 500)
+"""Statuses that say nothing about a route: any request may get them."""
+
+
+def page() -> str:
+    """Return the whole document."""
+    lines = [_words("rules"), "", "## Fields that several routes share", "", _words("shared"), ""]
+    for kind in SHARED:
+        lines += [*_fields(kind), ""]
+    for dialect in dict.fromkeys(route.dialect.name for route in ROUTES):
+        lines += _dialect(dialect, [route for route in ROUTES if route.dialect.name == dialect])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _words(name: str) -> str:
+    """What no record can say: a file of its own, if there is anything to say."""
+    path = WORDS / f"{name}.md"
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
+def _dialect(name: str, routes: Sequence[Route]) -> Iterator[str]:
+    yield from (f"## {name}", "", _words(name.lower()), "")
+    for route in routes:
+        yield from _route(route)
+
+
+def _route(route: Route) -> Iterator[str]:
+    yield from (f"### {route.method} {', '.join(f'`{path}`' for path in route.paths)}", "", route.summary, "")
+    if route.stream:
+        yield from (f"With `stream`: {openapi.MEDIA[route.stream]}.", "")
+    for title, kind in (("Query", route.query), ("Request", route.body), ("Answer", route.answer)):
+        if kind is not None:
+            yield from (f"{title}:", "", *_described(kind), "")
+    found = sorted(status for status, _ in openapi.statuses(route) if status not in NEVER)
+    yield from (f"Refusals: {', '.join(map(str, found))}.", "")
+
+
+def _described(kind: object) -> Iterator[str]:
+    info = inspect.type_info(kind)
+    if isinstance(info, inspect.StructType):
+        yield from _fields(info.cls)
+    else:
+        yield _type(info)
+
+
+def _fields(kind: type) -> Iterator[str]:
+    """The table of a record's fields, and below it those of the records inside; shared ones are told once."""
+    shared = [one for one in SHARED if issubclass(kind, one) and kind is not one]
+    known = {field.encode_name for one in shared for field in msgspec.structs.fields(one)}
+    info = inspect.type_info(kind)
+    if not isinstance(info, inspect.StructType):
+        return
+    rows = [field for field in info.fields if field.encode_name not in known]
+    if rows:
+        yield from ("| field | type | default |", "|---|---|---|")
+    for field in rows:
+        yield f"| `{field.encode_name}` | {_type(field.type)} | {_default(field)} |"
+    if shared:
+        yield from ("", "And the [shared fields](#fields-that-several-routes-share).")
+    for inner in _records(rows):
+        yield from ("", f"`{inner.__name__}`: {_sentence(inner)}", "", *_fields(inner))
+
+
+def _records(fields: Sequence[inspect.Field]) -> list[type]:
+    """The records that these fields hold, each once."""
+    found: dict[type, None] = {}
+    waiting = [field.type for field in fields]
+    while waiting:
+        kind = waiting.pop(0)
+        if isinstance(kind, inspect.StructType):
+            found.setdefault(kind.cls)
+        waiting += _inner(kind)
+    return list(found)
+
+
+def _inner(kind: inspect.Type) -> list[inspect.Type]:
+    if isinstance(kind, inspect.UnionType):
+        return list(kind.types)
+    if isinstance(kind, inspect.ListType):
+        return [kind.item_type]
+    if isinstance(kind, inspect.DictType):
+        return [kind.value_type]
+    return [kind.type] if isinstance(kind, inspect.Metadata) else []
+
+
+def _type(kind: inspect.Type) -> str:
+    """The type in words, with its bounds."""
+    if isinstance(kind, inspect.Metadata):
+        return str((kind.extra_json_schema or {}).get("description", "")) or _type(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return " or ".join(_type(one) for one in kind.types if not isinstance(one, inspect.NoneType))
+    if isinstance(kind, inspect.StructType):
+        return f"`{kind.cls.__name__}`"
+    if isinstance(kind, inspect.ListType | inspect.TupleType | inspect.VarTupleType):
+        inner = kind.item_types if isinstance(kind, inspect.TupleType) else (kind.item_type,)
+        return f"list of {', '.join(map(_type, inner))}{_bounds(kind, 'items')}"
+    if isinstance(kind, inspect.DictType):
+        return f"object of {_type(kind.value_type)}"
+    if isinstance(kind, inspect.LiteralType):
+        return ", ".join(f"`{value}`" for value in kind.values)
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        return f"{'integer' if isinstance(kind, inspect.IntType) else 'number'}{_range(kind)}"
+    if isinstance(kind, inspect.StrType):
+        return f"text{_bounds(kind, 'characters')}"
+    return {inspect.BoolType: "true or false", inspect.NoneType: "null"}.get(type(kind), "anything")
+
+
+def _range(kind: inspect.IntType | inspect.FloatType) -> str:
+    if kind.ge is None and kind.le is None:
+        return ""
+    if kind.le is None:
+        return f" from {kind.ge}"
+    return f" {kind.ge} to {kind.le}" if kind.ge is not None else f" to {kind.le}"
+
+
+def _bounds(kind: inspect.Type, unit: str) -> str:
+    least, most = getattr(kind, "min_length", None), getattr(kind, "max_length", None)
+    bounds = [f"at least {least}"] if least else []
+    bounds += [f"at most {most} {unit}"] if most else []
+    return f" ({', '.join(bounds)})" if bounds else ""
+
+
+def _default(field: inspect.Field) -> str:
+    if field.required:
+        return "needed"
+    if field.default in (inspect.NODEFAULT, None):
+        return ""
+    return f"`{msgspec.json.encode(field.default).decode()}`"
+
+
+def _sentence(kind: type) -> str:
+    return (kind.__doc__ or "").strip().split("\n")[0]
+
+
+def main() -> int:
+    """Write the page, or compare it with what is there."""
+    written = page()
+    if "--check" in sys.argv[1:]:
+        return int(PAGE.read_text(encoding="utf-8") != written)
+    PAGE.write_text(written, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
