@@ -1,0 +1,38 @@
+"""Times an answer while it is written, for clients that want to know with each token."""
+
+import time
+
+from runtime.engine.protocol import Delta, Started, Timings
+from runtime.server.generation import Piece
+
+
+class Stopwatch:
+    """The times of one answer so far, as its pieces arrive here; the engine's own come with the last of them."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._first_s: float | None = None
+        self._started: Started | None = None
+        self._n_predicted = 0
+
+    def take(self, piece: Piece) -> None:
+        """Take in the next event."""
+        if isinstance(piece, Started):
+            self._began_s, self._started = time.monotonic(), piece
+        elif isinstance(piece, Delta):
+            self._first_s = self._first_s or time.monotonic()
+            self._n_predicted += len(piece.tokens)
+
+    def read(self) -> Timings:
+        """Counts and milliseconds so far."""
+        now_s = time.monotonic()
+        first_s = now_s if self._first_s is None else self._first_s
+        n_prompt = self._started.n_prompt if self._started else 0
+        n_cached = self._started.n_cached if self._started else 0
+        return Timings(
+            cache_n=n_cached,
+            prompt_n=n_prompt - n_cached,
+            prompt_ms=(first_s - self._began_s) * 1000,
+            predicted_n=self._n_predicted,
+            predicted_ms=(now_s - first_s) * 1000,
+        )
