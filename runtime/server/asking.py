@@ -42,6 +42,7 @@ def requests(
         "max_ms": max(0, body.t_max_predict_ms or 0),
         "n_indent": max(0, body.n_indent or 0),
         "n_draft": -1 if body.n_draft is None else body.n_draft,
+        "progress": bool(body.stream and body.return_progress),
     }
     slot = _slot(body, facts.n_slots)
     return [

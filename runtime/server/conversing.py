@@ -2,6 +2,8 @@
 
 exchange = make_exchange(service, fields, conversation, adapters=…)   # Raises: Problem
 async for index, event in converse(service, exchange): …               # or: await replies(service, exchange)
+
+rendered = await render(service, fields, conversation)                 # only the prompt, and how long it is
 """
 
 import json
@@ -19,6 +21,7 @@ from runtime.engine.protocol import (
     Generate,
     ModelFacts,
     Progress,
+    Rendered,
     Started,
     TokenProbability,
 )
@@ -26,6 +29,7 @@ from runtime.server.asking import requests
 from runtime.server.fields import GenerationFields
 from runtime.server.generation import Answer, Piece, run
 from runtime.server.problem import invalid
+from runtime.server.questions import render as render_chat
 from runtime.server.service import Service
 
 Ending = Literal["stop", "word", "length", "calls"]
@@ -48,6 +52,12 @@ class Spoken:
     pieces: Sequence[chat.Piece]
     tokens: Sequence[int] = ()
     probabilities: Sequence[TokenProbability] = ()
+
+    @property
+    def n_thought(self) -> int:
+        """How many of the tokens are thoughts."""
+        only_thoughts = self.pieces and all(isinstance(piece, chat.Thought) for piece in self.pieces)
+        return len(self.tokens) if only_thoughts else 0
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,7 @@ class Reply(Answer):
         elif isinstance(event, Spoken):
             self.tokens += event.tokens
             self.probabilities += event.probabilities
+            self.n_thought += event.n_thought
             for piece in event.pieces:
                 self._take_piece(piece)
 
@@ -131,15 +142,26 @@ def make_exchange(
     n_probs: int = 0,
 ) -> Exchange:
     """Return what is asked for `copies` answers; `fields` say how they are generated. Raises: Problem."""
-    facts = service.facts()
-    form = form_of(facts)
-    try:
-        prepared = form.prepare(conversation, fields.constraint(facts.n_vocab))
-    except chat.Unsuitable as fault:
-        raise invalid(str(fault)) from fault
+    form, prepared = _prepare(service, fields, conversation)
     content = Generate(id=0, chat=prepared.chat, grammar=prepared.grammar, shown=prepared.shown, stop=prepared.stop)
     asked = requests(service, fields, [content], adapters=adapters, copies=copies, n_probs=n_probs)
     return Exchange(asked, conversation, form)
+
+
+async def render(service: Service, fields: GenerationFields, conversation: chat.Conversation) -> Rendered:
+    """Return the prompt that would be read, and how many tokens it has. Raises: Problem."""
+    return await render_chat(service, _prepare(service, fields, conversation)[1].chat)
+
+
+def _prepare(
+    service: Service, fields: GenerationFields, conversation: chat.Conversation
+) -> tuple[chat.Form, chat.Prepared]:
+    facts = service.facts()
+    form = form_of(facts)
+    try:
+        return form, form.prepare(conversation, fields.constraint(facts.n_vocab))
+    except chat.Unsuitable as fault:
+        raise invalid(str(fault)) from fault
 
 
 def form_of(facts: ModelFacts) -> chat.Form:

@@ -15,7 +15,7 @@ from msgspec import Meta
 from runtime.engine.protocol import Sampling, Seed
 from runtime.server.adapters import LoraFields
 from runtime.server.constraints import ConstraintFields
-from runtime.server.problem import invalid, not_supported
+from runtime.server.problem import invalid
 from runtime.server.samplers import read_samplers
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -29,6 +29,7 @@ Copies = Annotated[int, Meta(ge=1, le=8)]
 StopWord = Annotated[str, Meta(max_length=256)]
 Bias = Annotated[float, Meta(ge=-1000, le=1000)] | bool
 BiasEntry = tuple[int | str, Bias]
+MAX_BIASES = 1024
 
 _TOKEN_ID = re.compile(r"[0-9]{1,9}")
 
@@ -90,6 +91,7 @@ class GenerationFields(ConstraintFields, kw_only=True):
     logit_bias: dict[str, Bias] | list[BiasEntry] | None = None
 
     return_progress: bool | None = None
+    timings_per_token: bool | None = None
 
     def limit(self, default: int) -> int:
         """Return how many tokens to generate at most; -1: to the end."""
@@ -108,7 +110,10 @@ class GenerationFields(ConstraintFields, kw_only=True):
         return self.stream_options is not None and bool(self.stream_options.include_usage)
 
     def sampling(self, defaults: Sampling, n_vocab: int) -> Sampling:
-        """Return `defaults` with what the request says. Raises: Problem for a token that is none."""
+        """Return `defaults` with what the request says. Raises: Problem for a token that is none.
+
+        Texts in `logit_bias` have been spelled out before (biases.py).
+        """
         given = {
             name: value
             for name in Sampling.__struct_fields__
@@ -137,11 +142,11 @@ def for_copy(sampling: Sampling, copy: int) -> Sampling:
 
 
 def _biases(given: dict[str, Bias] | list[BiasEntry], n_vocab: int) -> Iterator[tuple[int, float]]:
-    if len(given) > 1024:
-        raise invalid("`logit_bias`: expected at most 1024 tokens.")
+    if len(given) > MAX_BIASES:
+        raise invalid(f"`logit_bias`: expected at most {MAX_BIASES} tokens.")
     for token, bias in given.items() if isinstance(given, dict) else given:
         if isinstance(token, str) and not _TOKEN_ID.fullmatch(token):
-            raise not_supported("`logit_bias` for a text instead of a token id")
+            raise invalid(f"`logit_bias`: expected the number of a token, got `{token[:64]}`.")
         if bias is True:
             raise invalid("`logit_bias`: expected a number, or false to ban the token.")
         check_tokens([int(token)], n_vocab, "logit_bias")

@@ -63,6 +63,8 @@ class Answer:
     tokens: list[int] = field(default_factory=list)
     probabilities: list[TokenProbability] = field(default_factory=list)
     prompt_probabilities: list[TokenProbability] = field(default_factory=list)
+    n_thought: int = 0
+    """Tokens of thoughts, as far as it is known which these are."""
 
     def add(self, piece: Piece) -> None:
         """Take in the next event."""
@@ -108,15 +110,17 @@ async def collect(service: Service, requests: Sequence[Generate]) -> list[Answer
 
 
 def usage(answers: Sequence[Answer], copies: int) -> dict[str, object]:
-    """OpenAI's token counts; a prompt answered `copies` times counts once."""
+    """OpenAI's token counts; a prompt answered `copies` times counts once. Tokens of thoughts: where there are any."""
     prompts = [answer.started for answer in answers[::copies] if answer.started]
     n_prompt = sum(started.n_prompt for started in prompts)
     n_predicted = sum(answer.n_predicted for answer in answers)
+    n_thought = sum(answer.n_thought for answer in answers)
     return {
         "prompt_tokens": n_prompt,
         "completion_tokens": n_predicted,
         "total_tokens": n_prompt + n_predicted,
         "prompt_tokens_details": {"cached_tokens": sum(started.n_cached for started in prompts)},
+        **({"completion_tokens_details": {"reasoning_tokens": n_thought}} if n_thought else {}),
     }
 
 
@@ -137,6 +141,16 @@ def timings(measured: Timings) -> dict[str, object]:
         "predicted_per_token_ms": _ratio(measured.predicted_ms, n_steps),
         "predicted_per_second": _ratio(n_steps * 1000, measured.predicted_ms),
         **({"draft_n": measured.draft_n, "draft_n_accepted": measured.draft_n_accepted} if measured.draft_n else {}),
+    }
+
+
+def prompt_progress(progress: Progress) -> dict[str, object]:
+    """llama-server's `prompt_progress`."""
+    return {
+        "total": progress.n_prompt,
+        "cache": progress.n_cached,
+        "processed": progress.n_done,
+        "time_ms": round(progress.took_ms),
     }
 
 

@@ -20,8 +20,12 @@ class Stopwatch:
         if isinstance(piece, Started):
             self._began_s, self._started = time.monotonic(), piece
         elif isinstance(piece, Delta):
-            self._first_s = self._first_s or time.monotonic()
-            self._n_predicted += len(piece.tokens)
+            self.count(len(piece.tokens))
+
+    def count(self, n_tokens: int) -> None:
+        """So many more tokens have come."""
+        self._first_s = self._first_s or time.monotonic()
+        self._n_predicted += n_tokens
 
     def read(self) -> Timings:
         """Counts and milliseconds so far."""

@@ -2,6 +2,7 @@
 
 from runtime.server.embedding import EmbeddingBody
 from runtime.server.openai import chat, completions, embeddings, models
+from runtime.server.openai.chat_request import ChatBody, ChatFields
 from runtime.server.openai.dialect import OPENAI
 from runtime.server.route import Route
 
@@ -11,8 +12,15 @@ ROUTES = [
         paths=("/v1/chat/completions", "/chat/completions"),
         handler=chat.answer,
         dialect=OPENAI,
-        body=chat.ChatBody,
+        body=ChatBody,
         stream="sse",
+    ),
+    Route(
+        method="POST",
+        paths=("/v1/chat/completions/input_tokens", "/chat/completions/input_tokens"),
+        handler=chat.count,
+        dialect=OPENAI,
+        body=ChatFields,
     ),
     Route(
         method="POST",

@@ -1,16 +1,24 @@
-"""What OpenAI's two ways of completing have in common: the frame of an answer and how it ends."""
+"""What OpenAI's ways of completing have in common: the frame of an answer, how it ends, how likely its tokens were."""
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from runtime.engine.protocol import FinishReason
+from runtime.engine.protocol import FinishReason, TokenProbability
+from runtime.server.conversing import Ending
+from runtime.server.openai.chat_request import ChatBody
+from runtime.server.probabilities import drawn_token
 from runtime.server.service import Service
 from runtime.server.sse import PING, Style
 
 STYLE = Style(done=b"data: [DONE]\n\n", ping=PING)
 
-FINISH_REASONS: Mapping[FinishReason, str] = {"stop": "stop", "word": "stop", "length": "length"}
+_FINISH_REASONS: Mapping[str, str] = {"stop": "stop", "word": "stop", "length": "length", "calls": "tool_calls"}
+
+
+def finish_reason(ending: Ending | FinishReason, *, has_functions: bool = False) -> str:
+    """OpenAI's word; has_functions: tools were offered in their older form."""
+    return "function_call" if has_functions and ending == "calls" else _FINISH_REASONS[ending]
 
 
 def frame(service: Service, kind: str, prefix: str) -> dict[str, object]:
@@ -22,3 +30,9 @@ def frame(service: Service, kind: str, prefix: str) -> dict[str, object]:
         "model": service.options.alias,
         "system_fingerprint": service.options.build,
     }
+
+
+def token_logprobs(probabilities: Sequence[TokenProbability], body: ChatBody) -> dict[str, object]:
+    """The `logprobs` of a chat's choice."""
+    n_top, after_sampling = body.top_logprobs or 0, bool(body.post_sampling_probs)
+    return {"content": [drawn_token(drawn, n_top, after_sampling) for drawn in probabilities], "refusal": None}

@@ -11,7 +11,7 @@ from runtime.server.asking import requests
 from runtime.server.body import read_json
 from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.generation import Answer, collect, run, timings, usage
-from runtime.server.openai.chunks import FINISH_REASONS, STYLE, frame
+from runtime.server.openai.chunks import STYLE, finish_reason, frame
 from runtime.server.probabilities import finite_logprob
 from runtime.server.problem import not_supported
 from runtime.server.prompts import PromptField, read_prompts
@@ -64,7 +64,7 @@ def _whole(service: Service, body: CompletionBody, answers: list[Answer]) -> dic
             "index": index,
             "text": one.text,
             "logprobs": _Logprobs(body.logprobs).of(one.probabilities),
-            "finish_reason": FINISH_REASONS[one.finished.reason] if one.finished else None,
+            "finish_reason": finish_reason(one.finished.reason) if one.finished else None,
         }
         for index, one in enumerate(answers)
     ]
@@ -90,7 +90,7 @@ async def _chunks(service: Service, body: CompletionBody, asked: list[Generate])
             if isinstance(piece, Delta):
                 choice |= {"text": piece.text, "logprobs": logprobs[index].of(piece.probabilities)}
             else:
-                choice["finish_reason"] = FINISH_REASONS[piece.reason]
+                choice["finish_reason"] = finish_reason(piece.reason)
                 if all(one.finished for one in answers) and not body.wants_usage():
                     chunk["timings"] = timings(piece.timings)
             yield chunk
