@@ -21,6 +21,7 @@ from runtime.engine.protocol import (
     Generate,
     ModelFacts,
     Progress,
+    Render,
     Rendered,
     Started,
     TokenProbability,
@@ -29,7 +30,7 @@ from runtime.server.asking import requests
 from runtime.server.fields import GenerationFields
 from runtime.server.generation import Answer, Piece, run
 from runtime.server.problem import invalid
-from runtime.server.questions import render as render_chat
+from runtime.server.questions import ask
 from runtime.server.service import Service
 
 Ending = Literal["stop", "word", "length", "calls"]
@@ -150,7 +151,8 @@ def make_exchange(
 
 async def render(service: Service, fields: GenerationFields, conversation: chat.Conversation) -> Rendered:
     """Return the prompt that would be read, and how many tokens it has. Raises: Problem."""
-    return await render_chat(service, _prepare(service, fields, conversation)[1].chat)
+    _, prepared = _prepare(service, fields, conversation)
+    return await ask(service, Render(id=service.engine.new_id(), chat=prepared.chat), Rendered)
 
 
 def _prepare(
