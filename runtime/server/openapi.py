@@ -102,7 +102,7 @@ def _responses(route: Route, known: Mapping[int, Json]) -> Json:
     answer: Json = {} if route.answer is None else known[id(route.answer)]
     content: Json = {route.media: {"schema": answer}}
     if route.stream is not None:
-        content[MEDIA[route.stream]] = {"schema": {"type": "string"}}
+        content[MEDIA[route.stream]] = {"schema": {"description": "The same in pieces."}}
     found: Json = {"200": {"description": "The answer.", "content": content}}
     for status, _ in statuses(route):
         found[str(status)] = {"$ref": f"#/components/responses/{_refusal(route.dialect, status)}"}

@@ -36,6 +36,8 @@ ROWS = {
     "adapters": "adapters:rows",
     "embeddings": "embeddings:rows",
     "memory": "memory:rows",
+    "front": "front:throughput",
+    "latency": "front:latency",
     "overhead": "file:overhead",
     "packing": "file:packing",
 }

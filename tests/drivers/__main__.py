@@ -12,14 +12,17 @@ from pathlib import Path
 
 from tests.bench.servers import running
 from tests.bench.texts import QUESTION
-from tests.drivers import agreement, bad_inputs, deaths, disconnects, schemas, shapes
+from tests.drivers import agreement, bad_inputs, deaths, disconnects, documented, schemas, shapes
 from tests.models import smollm2_gguf
 from tests.prompts import PROMPTS
 from tests.serving import Server, serving
 
 LLAMA_SERVER = Path(__file__).resolve().parent.parent.parent / "dist/peers/llama-server"
 KILLS, LEAVERS, SCHEMAS = 100, 500, 300
+CASES, EXAMPLES = 10_000, 100
 N_CTX = 1024
+SMALL = ("-c", "128", "-n", "4")
+"""Whatever is asked, the answer is short."""
 PROMPTS_PER_MEMORY = 50
 
 Outcome = tuple[object, bool]
@@ -99,6 +102,12 @@ def _inputs(executable: Path) -> Outcome:
     return result, not result.wrong
 
 
+def _documented(executable: Path) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder, _server(executable, *SMALL, "--slot-save-path", folder) as server:
+        result = documented.ask_everything(server, EXAMPLES)
+    return result, not result.wrong and result.sent >= CASES
+
+
 DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "agreement": _agreement,
     "shapes": _shapes,
@@ -106,6 +115,7 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "disconnects": _disconnects,
     "schemas": _schemas,
     "inputs": _inputs,
+    "documented": _documented,
 }
 
 if __name__ == "__main__":
