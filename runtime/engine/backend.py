@@ -121,7 +121,7 @@ class Embedder(Protocol):
 
 
 class Backend(Protocol):
-    """One loaded model. Every method but `interrupt` and `open` belongs to the thread that computes."""
+    """One loaded model. A method belongs to the thread that computes, unless it is for any thread."""
 
     facts: ModelFacts
     n_chunk: int
@@ -140,8 +140,15 @@ class Backend(Protocol):
     def n_threads(self) -> int:
         """The threads that compute now; their number may change from step to step."""
 
-    def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of a whole prompt, special tokens in its text included."""
+    def tokenize(self, text: str, add_special: bool = True, parse_special: bool = True) -> list[int]:
+        """Return the tokens of a text, for any thread; those of a whole prompt unless told otherwise.
+
+        add_special: with the tokens that the model wants around a prompt. parse_special: the text of a
+        special token means that token. Raises: InvalidRequest.
+        """
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return what `token` stands for, for any thread; of a special one its own text. Raises: InvalidRequest."""
 
     def piece(self, token: int) -> bytes:
         """Return the bytes that `token` adds to an answer; none for a control token."""
@@ -158,7 +165,7 @@ class Backend(Protocol):
     def open(self, adapters: AdapterSet) -> Memory:
         """Make a set of adapters ready; return the memory that computes with it, which others may use, too.
 
-        From any thread. Raises: InvalidRequest, LmfileError.
+        For any thread. Raises: InvalidRequest, LmfileError.
         """
 
     def close(self, memory: Memory, adapters: AdapterSet) -> None:
@@ -170,7 +177,7 @@ class Backend(Protocol):
         Raises: Interrupted, NoRoom, EngineFailed."""
 
     def interrupt(self) -> None:
-        """Make the run in progress, or the next one, raise Interrupted; from any thread."""
+        """Make the run in progress, or the next one, raise Interrupted; for any thread."""
 
     def resume(self) -> None:
         """Let runs go on after an interrupt."""

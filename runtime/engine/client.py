@@ -13,13 +13,17 @@ Does not know: HTTP, dialects, the model.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import overload
 
 from runtime.engine.config import WorkerConfig
 from runtime.engine.death import Death
 from runtime.engine.inflight import Inflight, Pending
 from runtime.engine.launch import Worker
 from runtime.engine.protocol import (
+    Answer,
     Cancel,
+    Detokenize,
+    Detokenized,
     Embed,
     Embedded,
     Event,
@@ -27,13 +31,18 @@ from runtime.engine.protocol import (
     Generate,
     Inspect,
     ModelFacts,
+    Question,
     Ranked,
+    Render,
+    Rendered,
     Request,
     Rerank,
     SlotAction,
     SlotDone,
     State,
     Terminal,
+    Tokenize,
+    Tokenized,
 )
 from runtime.engine.restarts import DEFAULT_MAX_DEATHS
 from runtime.engine.supervisor import Hooks, Phase, Supervisor
@@ -126,13 +135,25 @@ class EngineClient:
         """
         return self._events(request)
 
-    async def ask(
-        self, request: Embed | Rerank | SlotAction | Inspect
-    ) -> Embedded | Ranked | SlotDone | State | Failed:
+    @overload
+    async def ask(self, request: Embed) -> Embedded | Failed: ...
+    @overload
+    async def ask(self, request: Rerank) -> Ranked | Failed: ...
+    @overload
+    async def ask(self, request: SlotAction) -> SlotDone | Failed: ...
+    @overload
+    async def ask(self, request: Inspect) -> State | Failed: ...
+    @overload
+    async def ask(self, request: Render) -> Rendered | Failed: ...
+    @overload
+    async def ask(self, request: Tokenize) -> Tokenized | Failed: ...
+    @overload
+    async def ask(self, request: Detokenize) -> Detokenized | Failed: ...
+    async def ask(self, request: Question) -> Answer | Failed:
         """Return the one event that answers the request; cancelling the task cancels it in the worker."""
         async with aclosing(self._events(request)) as events:
             async for event in events:
-                if isinstance(event, Embedded | Ranked | SlotDone | State | Failed):
+                if isinstance(event, Answer | Failed):
                     return event
         return self._died(request, "it answered something else")
 

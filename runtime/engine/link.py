@@ -9,7 +9,19 @@ from typing import NoReturn
 import msgspec
 
 from runtime.engine.inbox import Inbox
-from runtime.engine.protocol import Cancel, Command, Event, Failed, Shutdown, command, frame
+from runtime.engine.protocol import (
+    Cancel,
+    Command,
+    Detokenize,
+    Event,
+    Failed,
+    Render,
+    Request,
+    Shutdown,
+    Tokenize,
+    command,
+    frame,
+)
 from runtime.engine.wire import Frames, FrameTooLong
 from runtime.errors import EngineFailed
 
@@ -17,7 +29,9 @@ RECEIVE_BYTES = 1 << 16
 
 
 class Link:
-    """Carries events to the front, and the front's commands to the inbox.
+    """Carries events to the front, and the front's commands to two inboxes.
+
+    inbox: what the step loop computes. questions: what only needs the vocabulary.
 
     The front may take its time (a stopped terminal job reads nothing for hours): a send
     waits until it reads, or until it is gone and the process with it.
@@ -25,6 +39,7 @@ class Link:
 
     def __init__(self, connection: socket.socket, max_queue: int) -> None:
         self.inbox = Inbox(max_queue)
+        self.questions = Inbox(max_queue)
         self.is_serving = False
         self._connection = connection
         self._lock = Lock()
@@ -51,12 +66,17 @@ class Link:
 
     def _obey(self, order: Command) -> None:
         if isinstance(order, Cancel):
-            self.inbox.cancel(order.id)
+            for inbox in (self.inbox, self.questions):
+                inbox.cancel(order.id)
         elif not isinstance(order, Shutdown):
-            if not self.inbox.submit(order):
-                message = f"{self.inbox.max_waiting} requests are waiting already; try again later"
-                self.send([Failed(id=order.id, kind="busy", message=message)])
+            self._submit(order)
         elif self.is_serving:
             self.inbox.stop()
         else:
             os._exit(0)  # still loading: native code would finish that first
+
+    def _submit(self, order: Request) -> None:
+        inbox = self.questions if isinstance(order, Render | Tokenize | Detokenize) else self.inbox
+        if not inbox.submit(order):
+            message = f"{inbox.max_waiting} requests are waiting already; try again later"
+            self.send([Failed(id=order.id, kind="busy", message=message)])

@@ -6,7 +6,7 @@ Everything that native code would choke on is refused here.
 from typing import Protocol
 
 from runtime.engine.backend import Backend, InvalidRequest
-from runtime.engine.protocol import Chat, Failed, Generate
+from runtime.engine.protocol import Chat, Failed, Generate, ModelFacts, Prompt
 
 CHARACTERS_PER_TOKEN = 64
 """A longer prompt cannot fit: it is refused before it is cut into tokens (40 MB take 18 s)."""
@@ -16,6 +16,15 @@ class Template(Protocol):
     """Makes a prompt of chat turns."""
 
     def render(self, chat: Chat) -> str: ...
+
+
+class Tokenizer(Protocol):
+    """The part of a backend that cuts texts."""
+
+    facts: ModelFacts
+
+    def tokenize(self, text: str, add_special: bool = True, parse_special: bool = True) -> list[int]: ...
+    def token_bytes(self, token: int) -> bytes: ...
 
 
 class PromptTooLong(Exception):
@@ -33,15 +42,39 @@ class PromptTooLong(Exception):
 def prepare(request: Generate, backend: Backend, template: Template) -> tuple[str, list[int]]:
     """Return the text and the tokens of the prompt. Raises: InvalidRequest, PromptTooLong."""
     n_ctx = backend.facts.n_ctx
-    if isinstance(request.prompt, list):
-        tokens = _mixed(request.prompt, backend)
-        _check_length(len(tokens), n_ctx)
-        return b"".join(map(backend.piece, tokens)).decode("utf-8", "replace"), tokens
-    text = request.prompt if request.prompt is not None else _rendered(request, template)
-    _check_length(len(text) // CHARACTERS_PER_TOKEN, n_ctx)
-    tokens = backend.tokenize(text)
+    content = request.prompt if request.prompt is not None else _rendered(request, template)
+    _check_length(n_characters(content) // CHARACTERS_PER_TOKEN, n_ctx)
+    tokens = cut(content, backend)
     _check_length(len(tokens), n_ctx)
-    return text, tokens
+    if isinstance(content, str):
+        return content, tokens
+    return b"".join(map(backend.token_bytes, tokens)).decode("utf-8", "replace"), tokens
+
+
+def cut(content: Prompt, tokenizer: Tokenizer, add_special: bool = True, parse_special: bool = True) -> list[int]:
+    """Return the tokens of texts and tokens; what is added goes around the text at the beginning, as in llama-server.
+
+    Raises: InvalidRequest for a token that does not exist: it would abort the process in native code.
+    """
+    if isinstance(content, str):
+        return tokenizer.tokenize(content, add_special, parse_special)
+    n_vocab = tokenizer.facts.n_vocab
+    tokens: list[int] = []
+    for place, item in enumerate(content):
+        if isinstance(item, str):
+            tokens += tokenizer.tokenize(item, add_special and place == 0, parse_special)
+        elif 0 <= item < n_vocab:
+            tokens.append(item)
+        else:
+            raise InvalidRequest(f"token {item} is not one of this model's {n_vocab}")
+    return tokens
+
+
+def n_characters(content: Prompt) -> int:
+    """Return how many characters there are to cut."""
+    if isinstance(content, str):
+        return len(content)
+    return sum(len(item) for item in content if isinstance(item, str))
 
 
 def common_beginning(known: list[int], wanted: list[int]) -> int:
@@ -61,21 +94,3 @@ def _rendered(request: Generate, template: Template) -> str:
 def _check_length(n_prompt: int, n_ctx: int) -> None:
     if n_prompt >= n_ctx:
         raise PromptTooLong(n_prompt, n_ctx)
-
-
-def _mixed(prompt: list[int | str], backend: Backend) -> list[int]:
-    """Return the tokens of a list of tokens and texts."""
-    n_characters = sum(len(item) for item in prompt if isinstance(item, str))
-    _check_length(n_characters // CHARACTERS_PER_TOKEN, backend.facts.n_ctx)
-    tokens: list[int] = []
-    for item in prompt:
-        tokens += [item] if isinstance(item, int) else backend.tokenize(item)
-    return _valid(tokens, backend.facts.n_vocab)
-
-
-def _valid(tokens: list[int], n_vocab: int) -> list[int]:
-    """Return `tokens`; an id beyond the vocabulary would abort the process in native code."""
-    wrong = next((token for token in tokens if not 0 <= token < n_vocab), None)
-    if wrong is not None:
-        raise InvalidRequest(f"token {wrong} is not one of this model's {n_vocab}")
-    return tokens

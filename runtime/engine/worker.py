@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from runtime.engine.backend import Backend
+    from runtime.engine.conversion import Conversions
     from runtime.engine.link import Link
     from runtime.engine.scheduler import Scheduler
     from runtime.engine.template import ChatTemplate
@@ -113,6 +115,7 @@ def _load(config: WorkerConfig, opening: _Opening) -> Backend:
 
 def _serve(link: Link, backend: Backend, config: WorkerConfig) -> None:
     """Announce the model and compute until told to stop. Raises: OSError when the front is gone."""
+    from runtime.engine.conversion import Conversions
     from runtime.engine.guessing import Guessing
     from runtime.engine.protocol import Ready
     from runtime.engine.scheduler import Scheduler
@@ -125,23 +128,31 @@ def _serve(link: Link, backend: Backend, config: WorkerConfig) -> None:
     link.is_serving = True
     worker_log.empty(worker_log.STANDARD_ERROR)
     link.send([Ready(backend.facts)])
-    while _step(scheduler):
-        pass
+    conversions = Conversions(backend, _template(backend), link.questions, link.send)
+    Thread(target=_loop, args=(conversions,), name="converting", daemon=True).start()
+    _loop(scheduler)
 
 
-def _step(scheduler: Scheduler) -> bool:
+def _loop(server: Scheduler | Conversions) -> None:
+    """Serve until told to stop, or until the front is gone."""
+    with suppress(OSError):
+        while _step(server):
+            pass
+
+
+def _step(server: Scheduler | Conversions) -> bool:
     """Do one step; a bug in it costs the request it happened in, not the worker."""
     from runtime.errors import EngineFailed
 
     try:
-        return scheduler.step()
+        return server.step()
     except OSError:
         raise
     except EngineFailed as failure:
-        scheduler.fail(str(failure))
+        server.fail(str(failure))
     except Exception as error:
         _log_trace()
-        scheduler.fail(f"an error inside the engine: {type(error).__name__}: {error}")
+        server.fail(f"an error inside the engine: {type(error).__name__}: {error}")
     return True
 
 
@@ -150,7 +161,12 @@ def _template(backend: Backend) -> ChatTemplate:
 
     facts = backend.facts
     return ChatTemplate(
-        facts.chat_template, facts.bos_token, facts.eos_token, strip_bos=backend.adds_bos, strip_eos=backend.adds_eos
+        facts.chat_template,
+        facts.bos_token,
+        facts.eos_token,
+        strip_bos=backend.adds_bos,
+        strip_eos=backend.adds_eos,
+        tool_template=facts.tool_template,
     )
 
 

@@ -157,8 +157,13 @@ class FakeBackend:
         self._step_s = step_s
         self._interrupted = Event()
 
-    def tokenize(self, text: str) -> list[int]:
+    def tokenize(self, text: str, add_special: bool = True, parse_special: bool = True) -> list[int]:
         return list(text.encode())
+
+    def token_bytes(self, token: int) -> bytes:
+        if not 0 <= token < N_VOCAB:
+            raise InvalidRequest(f"token {token} is not one of this model's {N_VOCAB}")
+        return bytes([token]) if token < END else b"<end>"
 
     def piece(self, token: int) -> bytes:
         return bytes([token]) if token < END else b""

@@ -90,11 +90,8 @@ class LlamaBackend:
         n_ctx = self._first.n_cells if self._first else 0
         self.facts = facts(model, n_ctx, _n_slots(model, n_ctx), self._computing, self._vocabulary.special)
         self._rows = Rows(self._native, self._vocabulary.n_vocab, self._vocabulary.piece)
-        self.tokenize, self.piece, self.is_end = (
-            self._vocabulary.prompt,
-            self._vocabulary.piece,
-            self._vocabulary.is_end,
-        )
+        self.tokenize, self.token_bytes = self._vocabulary.cut, self._vocabulary.token_bytes
+        self.piece, self.is_end = self._vocabulary.piece, self._vocabulary.is_end
 
     @property
     def n_threads(self) -> int:

@@ -7,9 +7,11 @@ from runtime.engine import worker_log
 from runtime.engine.backends import llama_devices
 from runtime.engine.backends.llama_context import Computing
 from runtime.engine.backends.llama_model import LoadedModel
+from runtime.engine.backends.llama_native import NO_TOKEN
 from runtime.engine.protocol import ModelFacts
 
 DESCRIPTION_BYTES = 256
+INFILL = ("pre", "suf", "mid", "pad", "rep", "sep")
 BUFFER_SIZE = re.compile(r"buffer size = +([0-9.]+) MiB")
 FLASH_ATTENTION_NODE = "FLASH_ATTN_EXT"
 
@@ -48,4 +50,15 @@ def facts(
         generates=model.generates,
         embeds=True,
         reranks=model.reranks,
+        tool_template="" if model.config.chat_template else model.template("tool_use"),
+        bos=native.llama_vocab_bos(vocab),
+        eos=native.llama_vocab_eos(vocab),
+        adds_bos=native.llama_vocab_get_add_bos(vocab),
+        infill=_infill(model),
     )
+
+
+def _infill(model: LoadedModel) -> dict[str, int]:
+    """Return the tokens around the parts of a text to fill in, as far as the model has any."""
+    found = {name: getattr(model.native, f"llama_vocab_fim_{name}")(model.vocab) for name in INFILL}
+    return {name: token for name, token in found.items() if token != NO_TOKEN}

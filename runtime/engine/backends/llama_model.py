@@ -53,9 +53,10 @@ class LoadedModel:
         size = self.native.llama_model_meta_val_str(self.handle, key.encode(), buffer, META_BYTES)
         return buffer.value.decode("utf-8", "replace") if size >= 0 else ""
 
-    def template(self) -> str:
-        """Return the chat template; empty when the model has none."""
-        return (self.native.llama_model_chat_template(self.handle, None) or b"").decode("utf-8", "replace")
+    def template(self, name: str = "") -> str:
+        """Return the chat template, or another one by its name; empty when the model has none."""
+        key = name.encode() or None
+        return (self.native.llama_model_chat_template(self.handle, key) or b"").decode("utf-8", "replace")
 
     @property
     def generates(self) -> bool:

@@ -1,7 +1,7 @@
-"""The tokens of a model: text to tokens and back, and which of them mean something special."""
+"""The tokens of a model: text to tokens and back, and which of them mean something special; for any thread."""
 
 import ctypes
-from ctypes import c_int32
+from ctypes import c_char, c_int32
 from functools import cached_property
 
 from runtime.engine.backend import InvalidRequest
@@ -19,7 +19,6 @@ class LlamaVocabulary:
     def __init__(self, model: LoadedModel) -> None:
         self._native = model.native
         self._vocab = model.vocab
-        self._buffer = ctypes.create_string_buffer(PIECE_BYTES)
         self._known: dict[int, tuple[bytes, bool]] = {}
         self.handle = model.vocab
         self.n_vocab: int = model.native.llama_vocab_n_tokens(model.vocab)
@@ -40,13 +39,21 @@ class LlamaVocabulary:
         tokens = self._native.llama_vocab_get_suppress_tokens(self._vocab, ctypes.byref(n_tokens))
         return [tokens[index] for index in range(n_tokens.value)]
 
-    def prompt(self, text: str) -> list[int]:
-        """Cut a whole prompt into tokens, special ones included. Raises: InvalidRequest."""
-        return self._cut(text, whole=True)
+    def cut(self, text: str, add_special: bool = True, parse_special: bool = True) -> list[int]:
+        """Cut a text into tokens as `Backend.tokenize` does. Raises: InvalidRequest."""
+        raw = text.encode("utf-8", "replace")
+        size = len(raw) + 16
+        for _ in range(2):  # an accent cut from its letter can make more tokens than there were bytes
+            buffer = (c_int32 * size)()
+            found = self._native.llama_tokenize(self._vocab, raw, len(raw), buffer, size, add_special, parse_special)
+            if found >= 0:
+                return buffer[:found]
+            size = -found
+        raise InvalidRequest("the text cannot be cut into tokens")
 
     def tokenize(self, text: str) -> list[int]:
         """Cut plain text into tokens: nothing added, no special token read out of it."""
-        return self._cut(text, whole=False)
+        return self.cut(text, add_special=False, parse_special=False)
 
     def piece(self, token: int) -> bytes:
         """Return the bytes that a token adds to an answer; none for a control token."""
@@ -68,14 +75,6 @@ class LlamaVocabulary:
         """Return the text of a special token; nothing when the model has none."""
         return self._piece(token, special=True).decode("utf-8", "replace") if token != NO_TOKEN else ""
 
-    def _cut(self, text: str, whole: bool) -> list[int]:
-        raw = text.encode("utf-8", "replace")
-        buffer = (c_int32 * (len(raw) + 16))()
-        n_tokens = self._native.llama_tokenize(self._vocab, raw, len(raw), buffer, len(buffer), whole, whole)
-        if n_tokens < 0:
-            raise InvalidRequest("the prompt cannot be cut into tokens")
-        return buffer[:n_tokens]
-
     def _look_up(self, token: int) -> tuple[bytes, bool]:
         """Return the piece of a token and whether it ends the turn, asked of native code once."""
         known = self._known.get(token)
@@ -84,11 +83,9 @@ class LlamaVocabulary:
             known = self._known[token] = piece, self._native.llama_vocab_is_eog(self._vocab, token)
         return known
 
-    def _piece(self, token: int, special: bool) -> bytes:
+    def _piece(self, token: int, special: bool, n_bytes: int = PIECE_BYTES) -> bytes:
         if not 0 <= token < self.n_vocab:
-            raise InvalidRequest(f"token {token} is not one of this model's")
-        size = self._native.llama_token_to_piece(self._vocab, token, self._buffer, len(self._buffer), 0, special)
-        if size < 0:
-            self._buffer = ctypes.create_string_buffer(-size)
-            return self._piece(token, special)
-        return self._buffer.raw[:size]
+            raise InvalidRequest(f"token {token} is not one of this model's {self.n_vocab}")
+        buffer = (c_char * n_bytes)()  # one for each call: other threads ask, too
+        size = self._native.llama_token_to_piece(self._vocab, token, buffer, n_bytes, 0, special)
+        return ctypes.string_at(buffer, size) if size >= 0 else self._piece(token, special, -size)

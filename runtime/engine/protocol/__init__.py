@@ -28,6 +28,7 @@ from runtime.engine.protocol.commands import (
 )
 from runtime.engine.protocol.events import (
     Admitting,
+    Answer,
     Delta,
     Detokenized,
     Embedded,
@@ -60,6 +61,7 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "Adapters",
     "Admitting",
+    "Answer",
     "Cancel",
     "Chat",
     "Command",

@@ -248,5 +248,8 @@ class Detokenized(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     text: str
 
 
-Terminal = Finished | Failed | Embedded | Ranked | SlotDone | State | Rendered | Tokenized | Detokenized
+Answer = Embedded | Ranked | SlotDone | State | Rendered | Tokenized | Detokenized
+"""Of a `Question`."""
+
+Terminal = Finished | Failed | Answer
 Event = Loading | Ready | Refused | Admitting | Started | Progress | Prompted | Delta | Terminal
