@@ -71,12 +71,27 @@ class Constraints:
 
     def _compile(self, grammar: Grammar, table: Table) -> Compiled:
         field = FIELDS[grammar.kind]
-        watch = Watch(grammar.triggers) if grammar.triggers else None
-        native = LLMatcher(table.native, self._translated(grammar, table), log_level=0, limits=LIMITS)
+        triggers = [_as_token(trigger, table) for trigger in grammar.triggers]
+        watch = Watch(triggers) if triggers else None
+        native = _native(self._translated(grammar, table), table)
+        if native.is_error() and grammar.kind == "lark" and "%loose" in grammar.text:
+            native = self._widened(grammar.text, table)
         if native.is_error():
             raise InvalidRequest(f"`{field}`: {reason(native.get_error())}")
-        self._check_triggers(native, grammar.triggers, table)
+        self._check_triggers(native, triggers, table)
         return Compiled(native, watch, field)
+
+    def _widened(self, text: str, table: Table) -> LLMatcher:
+        """Compile a grammar without those of its loose schemas that cannot be met, or else without any."""
+
+        def compiles(loose: schema.Schema | bool) -> schema.Schema | bool:
+            alone = json.dumps({"grammars": [{"json_schema": schema.with_options(loose)}]})
+            return schema.OBJECT if _native(alone, table).is_error() else loose
+
+        native = _native(_in_lark(lark.checked(text, table.find_special, compiles)), table)
+        if native.is_error():
+            native = _native(_in_lark(lark.checked(text, table.find_special, lambda _: schema.OBJECT)), table)
+        return native
 
     def _translated(self, grammar: Grammar, table: Table) -> str:
         """Return the grammar in llguidance's terms. Raises: InvalidRequest."""
@@ -90,8 +105,8 @@ class Constraints:
         if grammar.kind == "gbnf":
             text = gbnf_lark.translate(grammar.text, table.n_vocab, table.find)
         else:
-            text = lark.checked(grammar.text)
-        return json.dumps({"grammars": [{"lark_grammar": text}]})
+            text = lark.checked(grammar.text, table.find_special)
+        return _in_lark(text)
 
     def _check_triggers(self, native: LLMatcher, triggers: list[Trigger], table: Table) -> None:
         """Refuse a word with which no answer of the grammar begins: the answer would stay free for ever."""
@@ -102,6 +117,20 @@ class Constraints:
                     raise InvalidRequest(f"`grammar_triggers`: the grammar does not begin with `{trigger.value}`")
             elif trigger.kind == "token" and not _is_token(trigger.value, table.n_vocab):
                 raise InvalidRequest(f"`grammar_triggers`: {trigger.value} is not one of this model's tokens")
+
+
+def _native(grammar: str, table: Table) -> LLMatcher:
+    return LLMatcher(table.native, grammar, log_level=0, limits=LIMITS)
+
+
+def _in_lark(text: str) -> str:
+    return json.dumps({"grammars": [{"lark_grammar": text}]})
+
+
+def _as_token(trigger: Trigger, table: Table) -> Trigger:
+    """A word that is the text of a special token appears as that token."""
+    token = table.find_special(str(trigger.value)) if trigger.kind == "word" else None
+    return trigger if token is None else Trigger(kind="token", value=token)
 
 
 def _is_token(value: str | int, n_vocab: int) -> bool:

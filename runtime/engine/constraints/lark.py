@@ -3,9 +3,16 @@
 Read is only as much as it takes to bound it: where strings, patterns, names and brackets are. What is
 wrong otherwise llguidance says. Options that undo bounds, or that no draft could be taken
 back from, are refused.
+
+Three words are ours, for the marks that models put around their calls and thoughts:
+
+    %mark "<tool_call>"     the special token of this text if the model has one, else the text
+    %until "</think>"       any text up to the first such mark, and the mark
+    %loose {"type": …}      as `%json`, but what no answer can be held to is let go instead of refused
 """
 
 import json
+from collections.abc import Callable
 from typing import NoReturn
 
 from runtime.engine.constraints import limits, regex, schema
@@ -13,19 +20,30 @@ from runtime.engine.constraints.lark_size import Sizes
 from runtime.engine.constraints.limits import refuse
 
 OPTIONS = ("max_tokens", "temperature", "stop", "stop_capture")
-DIRECTIVES = ("%ignore", "%json", "%import")
+DIRECTIVES = ("%ignore", "%import")
+ANYTHING = "/(.|\\n)*/"
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
-def checked(text: str) -> str:
-    """Return the grammar to compile: `text` with its schemas written anew. Raises: InvalidRequest."""
+FindSpecial = Callable[[str], int | None]
+"""The special token of exactly this text."""
+
+Widen = Callable[[schema.Schema | bool], schema.Schema | bool]
+"""What to write for a schema that is loose."""
+
+
+def checked(text: str, find: FindSpecial = lambda _: None, widen: Widen = lambda loose: loose) -> str:
+    """Return the grammar to compile: `text` with its schemas and marks written anew. Raises: InvalidRequest."""
     limits.check_size(text, limits.TEXT_BYTES, "`grammar`")
-    return _Reader(text).checked()
+    return _Reader(text, find, widen).checked()
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, find: FindSpecial, widen: Widen) -> None:
         self._text = text
+        self._find = find
+        self._widen = widen
+        self._ends: dict[str, str] = {}
         self._at = 0
         self._open: list[str] = []
         self._n_rules = 0
@@ -39,7 +57,7 @@ class _Reader:
         if self._n_rules > limits.RULES or self._n_alternatives > limits.ALTERNATIVES:
             self._refuse(f"more than {limits.RULES:,} rules or {limits.ALTERNATIVES:,} alternatives")
         self._sizes.check()
-        return "".join(written)
+        return "".join([*written, *map(self._rule_until, self._ends)])
 
     def _piece(self) -> str:
         character = self._text[self._at]
@@ -81,15 +99,24 @@ class _Reader:
         while end < len(self._text) and self._text[end].isalpha():
             end += 1
         name = self._text[self._at : end]
-        if name not in DIRECTIVES:
+        if name in DIRECTIVES:
+            return self._take(end)
+        if name not in WRITERS:
             self._refuse(f"`{limits.cut(name)}` is not supported")
-        return self._take(end) + (self._schema() if name == "%json" else "")
+        self._take(end)
+        return WRITERS[name](self)
 
-    def _schema(self) -> str:
+    def _json(self) -> str:
+        return _written(schema.prepare(self._braces("%json"), "grammar"))
+
+    def _loose(self) -> str:
+        return _written(self._widen(schema.widened(self._braces("%loose"), "grammar")))
+
+    def _braces(self, directive: str) -> str:
         """Take a JSON object, whose end is where its braces close."""
         start = self._text.find("{", self._at)
         if start < 0 or self._text[self._at : start].strip():
-            self._refuse("`%json` without a schema in braces")
+            self._refuse(f"`{directive}` without a schema in braces")
         depth, end = 0, start
         while end < len(self._text):
             character = self._text[end]
@@ -103,7 +130,34 @@ class _Reader:
             if depth == 0:
                 break
         self._at = end
-        return " " + json.dumps(schema.with_options(schema.prepare(self._text[start:end], "grammar")))
+        return self._text[start:end]
+
+    def _mark(self) -> str:
+        literal, token = self._marked("%mark")
+        return literal if token is None else f"<[{token}]>"
+
+    def _until(self) -> str:
+        literal, _ = self._marked("%until")
+        return self._ends.setdefault(literal, f"until_{len(self._ends)}_")
+
+    def _rule_until(self, literal: str) -> str:
+        token = self._find(json.loads(literal))
+        if token is None:
+            return f"\n{self._ends[literal]}[suffix={literal}]: {ANYTHING}"
+        return f"\n{self._ends[literal]}: {ANYTHING} <[{token}]>"
+
+    def _marked(self, directive: str) -> tuple[str, int | None]:
+        """Take a mark; return it in quotes, and the special token that it is."""
+        while self._text[self._at : self._at + 1] == " ":
+            self._at += 1
+        if self._text[self._at : self._at + 1] != '"':
+            self._refuse(f"`{directive}` without a text in quotes")
+        literal = self._quoted('"')
+        self._sizes.item(len(literal))
+        try:
+            return literal, self._find(json.loads(literal))
+        except ValueError:
+            self._refuse(f"the text of `{directive}` is not written as in JSON")
 
     def _token(self) -> str:
         end = self._text.find(">", self._at)
@@ -151,3 +205,15 @@ class _Reader:
     def _refuse(self, happened: str) -> NoReturn:
         line = self._text.count("\n", 0, self._at) + 1
         refuse(f"`grammar`: line {line}: {happened}")
+
+
+WRITERS: dict[str, Callable[[_Reader], str]] = {
+    "%json": _Reader._json,
+    "%loose": _Reader._loose,
+    "%mark": _Reader._mark,
+    "%until": _Reader._until,
+}
+
+
+def _written(checked_schema: schema.Schema | bool) -> str:
+    return "%json " + json.dumps(schema.with_options(checked_schema))

@@ -53,8 +53,13 @@ class Table:
     def find(self, text: str) -> int | None:
         """Return the token that is exactly `text`, a special one before others."""
         wanted = text.encode()
-        special = next((token for token in self.special if self.pieces[token] == wanted), None)
+        special = self.find_special(text)
         return self.pieces.index(wanted) if special is None and wanted in self.pieces else special
+
+    def find_special(self, text: str) -> int | None:
+        """Return the special token that is exactly `text`."""
+        wanted = text.encode()
+        return next((token for token in self.special if self.pieces[token] == wanted), None)
 
     def cut(self, text: str) -> list[int]:
         """Cut `text` as the model would; some tokenizers add a space in front, which would be no answer."""

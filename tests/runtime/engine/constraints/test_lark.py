@@ -6,7 +6,7 @@ import pytest
 
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.constraints import Constraints
-from runtime.engine.protocol import Grammar
+from runtime.engine.protocol import Grammar, Trigger
 from tests.runtime.engine.constraints import sampling
 from tests.runtime.engine.constraints.vocabularies import smollm2
 
@@ -114,3 +114,46 @@ def test_expressions_that_are_refused(constraints: Constraints, pattern: str, sa
     with pytest.raises(InvalidRequest, match="`regex`") as refusal:
         constraints.matcher(Grammar(kind="regex", text=pattern))
     assert says in str(refusal.value)
+
+
+SPECIAL = "<jupyter_code>"
+
+
+def test_a_mark_is_a_special_token_where_there_is_one(constraints: Constraints) -> None:
+    matcher = constraints.matcher(Grammar(kind="lark", text=f'start: %mark "{SPECIAL}" "a" | %mark "<call>" "b"'))
+    control = special_token()
+    letters = sampling.single_bytes()
+    assert matcher.allows([control, letters[ord("a")], smollm2().eos]) == 3
+    assert not sampling.accepts(matcher, f"{SPECIAL}a")
+    assert sampling.accepts(matcher, "<call>b")
+
+
+def test_text_up_to_a_mark(constraints: Constraints) -> None:
+    matcher = constraints.matcher(Grammar(kind="lark", text='start: ("<t>" %until "</t>")? "<call>" /[0-9]+/'))
+    right = ["<call>1", "<t>so </t<call> and\n</t><call>22"]
+    assert [text for text in right if not sampling.accepts(matcher, text)] == []
+    wrong = ["so <call>1", "<t>so<call>1", "<t>so</t>x<call>1", "<t></t></t><call>1"]
+    assert [text for text in wrong if sampling.accepts(matcher, text)] == []
+    special = constraints.matcher(Grammar(kind="lark", text=f'start: %until "{SPECIAL}" "b"'))
+    tokens = [*smollm2().tokenize("any text"), special_token(), *smollm2().tokenize("b"), smollm2().eos]
+    assert special.allows(tokens) == len(tokens)
+
+
+def test_a_word_that_is_a_special_token_triggers_as_such(constraints: Constraints) -> None:
+    triggers = [Trigger(kind="word", value=SPECIAL)]
+    matcher = constraints.matcher(Grammar(kind="lark", text=f'start: %mark "{SPECIAL}" /[0-9]+/', triggers=triggers))
+    matcher.accept(smollm2().tokenize("hm")[0])
+    assert not matcher.is_constrained
+    matcher.accept(special_token())
+    assert matcher.is_constrained
+    assert matcher.allows([sampling.single_bytes()[ord("7")]]) == 1
+
+
+def special_token() -> int:
+    return next(token for token in range(smollm2().n_vocab) if smollm2().token_bytes(token) == SPECIAL.encode())
+
+
+@pytest.mark.parametrize("text", ["start: %mark x", 'start: %until "\\q"', "start: %mark", "start: %loose 5"])
+def test_marks_that_are_refused(constraints: Constraints, text: str) -> None:
+    with pytest.raises(InvalidRequest, match="`grammar`"):
+        constraints.matcher(Grammar(kind="lark", text=text))
