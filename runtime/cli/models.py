@@ -25,7 +25,8 @@ def entries(
     one whose name is taken. Raises: ModelNotFound without the folder.
     """
     name, *aliases = _names(options, main)
-    known = [ModelEntry(name, config, main.role, tuple(aliases), _adapters(config))]
+    digest = "" if main.foreign or payload is None else _digest(payload, main.offset)
+    known = [ModelEntry(name, config, main.role, tuple(aliases), _adapters(config), digest)]
     if payload:
         known += [entry for entry in _packed(payload, config) if main.foreign or entry.config.offset != main.offset]
     for entry in _in_folder(options.models_dir, config, console):
@@ -61,7 +62,12 @@ def _packed(payload: Payload, config: WorkerConfig) -> Iterator[ModelEntry]:
         if member and role:
             name = Path(model.path).stem
             aliases = (model.name,) if model.name != name else ()
-            yield ModelEntry(name, _other(config, name, payload.path, member.offset, member.size), role, aliases)
+            packed = _other(config, name, payload.path, member.offset, member.size)
+            yield ModelEntry(name, packed, role, aliases, sha256=member.sha256)
+
+
+def _digest(payload: Payload, offset: int) -> str:
+    return next((member.sha256 for member in payload.by_role("model") if member.offset == offset), "")
 
 
 def _in_folder(folder: str | None, config: WorkerConfig, console: Console) -> Iterator[ModelEntry]:

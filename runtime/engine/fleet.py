@@ -37,13 +37,17 @@ class NotLoaded(Exception):
 
 
 class Model:
-    """One model and its engine. used_at: monotonic seconds."""
+    """One model and its engine. used_at: monotonic seconds.
+
+    kept_s: until it is unloaded the next time, this counts in place of `Limits.sleep_idle_s`.
+    """
 
     def __init__(self, entry: ModelEntry, engine: EngineClient) -> None:
         self.entry = entry
         self.engine = engine
         self.n_users = 0
         self.used_at = time.monotonic()
+        self.kept_s: float | None = None
 
     @property
     def status(self) -> Status:
@@ -75,7 +79,7 @@ class Fleet:
         """Attach the main model's worker to the running loop."""
         await self.main.engine.start()
         if self._limits.sleep_idle_s >= 0:
-            self._watching = asyncio.create_task(self._unload_idle())
+            self._watch()
 
     async def stop(self) -> None:
         """End every worker. Idempotent."""
@@ -94,6 +98,26 @@ class Fleet:
             model.n_users -= 1
             model.used_at = time.monotonic()
             self._released.set()
+
+    def keep(self, model: Model, idle_s: float) -> None:
+        """Unload it when nobody has used it for so long, 0 at once; negative for never. Of two the last counts."""
+        model.kept_s = idle_s
+        if idle_s >= 0:
+            self._watch()
+
+    def unloads_in_s(self, model: Model) -> float | None:
+        """How long it stays loaded if nobody asks any more; None: for ever."""
+        limit_s = self._limits.sleep_idle_s if model.kept_s is None else model.kept_s
+        if limit_s < 0:
+            return None
+        return max(0.0, limit_s - (time.monotonic() - model.used_at)) if model.is_idle else limit_s
+
+    async def unload(self, model: Model) -> None:
+        """Give its memory back unless somebody uses it; the next request loads it again."""
+        async with self._loading:
+            if model.is_idle:
+                model.kept_s = None
+                await model.engine.unload()
 
     async def _in_time(self, model: Model) -> None:
         if model.engine.state == "ready":
@@ -139,13 +163,14 @@ class Fleet:
                 self._released.clear()
                 await self._released.wait()
 
+    def _watch(self) -> None:
+        self._watching = self._watching or asyncio.create_task(self._unload_idle())
+
     async def _unload_idle(self) -> None:
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
             for model in self.models:
                 if not model.is_idle:
                     model.used_at = time.monotonic()
-                elif time.monotonic() - model.used_at >= self._limits.sleep_idle_s:
-                    async with self._loading:
-                        if model.is_idle:
-                            await model.engine.unload()
+                elif self.unloads_in_s(model) == 0:
+                    await self.unload(model)

@@ -23,7 +23,7 @@ NO_NAMES = ("", "default")
 class ModelEntry(NamedTuple):
     """One model: the name it is listed by, and what else means it.
 
-    adapters: names that mean this model with that adapter.
+    adapters: names that mean this model with that adapter. sha256: of the weights, in hex; empty: not known.
     """
 
     name: str
@@ -31,6 +31,7 @@ class ModelEntry(NamedTuple):
     role: Role = "chat"
     aliases: tuple[str, ...] = ()
     adapters: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 class Route(NamedTuple):

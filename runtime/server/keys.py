@@ -38,14 +38,15 @@ class Keys:
 
 KEYS = web.AppKey("keys", Keys)
 OPEN_PATHS = web.AppKey("open_paths", frozenset)
-"""What needs neither a key nor a loaded model: the page and the health check."""
+"""What may be read without a key: the page and the health check."""
 
 
 @web.middleware
 async def keyed(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let the request through if it needs no key or has one."""
     keys = request.app[KEYS]
-    if keys and request.path not in request.app[OPEN_PATHS] and not keys.accept(request.headers):
+    is_open = request.method in ("GET", "HEAD") and request.path in request.app[OPEN_PATHS]
+    if keys and not is_open and not keys.accept(request.headers):
         raise Problem(401, "authentication_error", "Invalid API Key", headers={"WWW-Authenticate": "Bearer"})
     return await handler(request)
 

@@ -43,18 +43,20 @@ class Service:
         return self.engine.facts
 
     @asynccontextmanager
-    async def resolve(self, name: str | None, need: Need = "generate") -> AsyncIterator["Service"]:
+    async def resolve(
+        self, name: str | None, need: Need = "generate", *, waits: bool = False
+    ) -> AsyncIterator["Service"]:
         """Give the service of the model that `name` means, loaded, and keep it loaded inside.
 
         Raises: Problem: 404 for a name that none of several models has, 503 when it cannot be
-        loaded or not in time. The main model's very first load is a 503 at once: who starts
-        a server asks until it answers.
+        loaded or not in time. The main model's very first load is a 503 at once, unless the client `waits`: who
+        starts a server asks until it answers.
         """
         async with AsyncExitStack() as stack:
             try:
                 place, adapter = route(self.fleet.entries, name or "", need)
                 chosen = replace(self, model=self.fleet.models[place], options=self._options_of(place))
-                check_ready(chosen)
+                check_ready(chosen, waits=waits)
                 await stack.enter_async_context(self.fleet.use(chosen.model))
             except UnknownModel as unknown:
                 raise no_such_model(str(unknown)) from unknown
@@ -71,10 +73,10 @@ class Service:
         return replace(self.options, alias=entry.name, model_path=entry.config.model_path)
 
 
-def check_ready(service: Service) -> None:
+def check_ready(service: Service, *, waits: bool = False) -> None:
     """Raise the Problem that says why nothing can be asked of this model now, if nothing can."""
     engine = service.engine
-    if engine.state == "loading" and engine.facts is None and service.model is service.fleet.main:
+    if not waits and engine.state == "loading" and engine.facts is None and service.model is service.fleet.main:
         raise unavailable("Loading model", RETRY_SOON_S)
     if engine.state == "failed" and not engine.can_load:
         raise unavailable(str(engine.failure))
