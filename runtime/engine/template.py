@@ -1,23 +1,27 @@
 """Makes the prompt of chat turns with the model's own template, as `transformers` and llama-server do.
 
-The template comes with the model, so it is run as a stranger's program: in Jinja's
-immutable sandbox, within the bounds of template_limits.py. A model without a template
-gets ChatML. What a template cannot take is adapted: parts of content are joined, a
-system turn it refuses goes into the turn after it.
+A model without a template gets ChatML. What a template cannot take is adapted: a system
+turn that it refuses goes into the turn after it, and so on (template_turns.py).
 
 Does not know: the model, the request's other fields.
 """
 
-import json
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
 
-from jinja2 import Template, TemplateError
+from jinja2 import TemplateError
 
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.protocol import Chat
-from runtime.engine.template_limits import BoundedEnvironment, TooMuchWork
+from runtime.engine.template_program import TemplateProgram
+from runtime.engine.template_turns import (
+    Message,
+    adapted,
+    extended,
+    merged_system,
+    plain_turn,
+    text_of,
+    without_thoughts,
+)
 
 CHATML = """\
 {%- for message in messages -%}
@@ -26,148 +30,88 @@ CHATML = """\
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}
 """
 
-MAX_TEMPLATE_CHARACTERS = 1 << 20
-PROBE = "probe-5f3a"
-
-Message = dict[str, Any]
-RUNTIME_FAILURES = (
-    TypeError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    MemoryError,
-    SyntaxError,
-)
-"""What a template's own code can raise besides Jinja's errors."""
+CUT = "cut-here-7d1f "
+"""Marks in the output where the final turn's content ends. A template that trims it takes the space away."""
 
 
 class ChatTemplate:
-    """One model's template; compiled when it is first used.
+    """One model's template, and the one it has for conversations with tools; compiled when first used.
 
     strip_bos, strip_eos: these tokens are added when the prompt is cut into tokens, so the
     template's own are taken away.
     """
 
-    def __init__(self, source: str, bos: str, eos: str, strip_bos: bool = False, strip_eos: bool = False) -> None:
-        self._source = source or CHATML
-        self._special = {"bos_token": bos, "eos_token": eos}
+    def __init__(
+        self,
+        source: str,
+        bos: str,
+        eos: str,
+        strip_bos: bool = False,
+        strip_eos: bool = False,
+        tool_template: str = "",
+    ) -> None:
+        special = {"bos_token": bos, "eos_token": eos}
+        self._program = TemplateProgram(source or CHATML, special)
+        self._tool_program = TemplateProgram(tool_template, special) if tool_template else self._program
         self._strip_bos = bos if strip_bos else ""
         self._strip_eos = eos if strip_eos else ""
-        self._environment: BoundedEnvironment | None = None
-        self._template: Template | None = None
-        self._wants_parts = False
 
     def render(self, chat: Chat) -> str:
-        """Return the prompt. Raises: InvalidRequest, with the template's own words if it refused."""
-        turns = [_plain(message) for message in chat.messages]
-        add_generation_prompt = chat.add_generation_prompt
-        try:
-            text = self._run(turns, add_generation_prompt)
-        except TemplateError as refusal:
-            if not turns or turns[0].get("role") != "system":
-                raise InvalidRequest(f"the model's chat template refused the messages: {refusal}") from refusal
-            text = self._without_system(turns, add_generation_prompt)
-        return self._stripped(text)
+        """Return the prompt, which `chat` may leave open in three ways.
 
-    def _without_system(self, turns: list[Message], add_generation_prompt: bool) -> str:
-        try:
-            return self._run(_merged(turns), add_generation_prompt)
-        except TemplateError as refusal:
-            raise InvalidRequest(f"the model's chat template refused the messages: {refusal}") from refusal
+        `add_generation_prompt`: it ends with the head of the assistant's next turn, and then `prefill`.
+        No `add_generation_prompt`, but a `prefill` that ends the content of the last turn, the assistant's:
+        that turn is to be continued; the prompt ends with its content, without the marks of its end.
+        Neither: it ends with the end of the last turn, and then `prefill`.
 
-    def _run(self, turns: list[Message], add_generation_prompt: bool) -> str:
-        template = self._compiled()
-        if self._wants_parts:
-            turns = [_in_parts(turn) for turn in turns]
-        return self._generate(template, turns, add_generation_prompt)
-
-    def _generate(self, template: Template, turns: list[Message], add_generation_prompt: bool) -> str:
-        if self._environment is None:
-            raise InvalidRequest("the model's chat template was not compiled")
-        values: dict[str, object] = {
-            "messages": turns,
-            "add_generation_prompt": add_generation_prompt,
-            "enable_thinking": True,
-            **self._special,
-        }
-        try:
-            return self._environment.run(template, values)
-        except TooMuchWork as excess:
-            raise InvalidRequest(f"the model's chat template does too much work: {excess}") from excess
-        except RUNTIME_FAILURES as failure:
-            raise TemplateError(f"{type(failure).__name__}: {failure}") from failure
-
-    def _compiled(self) -> Template:
-        if self._template is None:
-            if len(self._source) > MAX_TEMPLATE_CHARACTERS:
-                raise InvalidRequest(f"the model's chat template has {len(self._source)} characters")
-            environment = self._environment = BoundedEnvironment({"tojson": _tojson})
-            environment.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
+        Raises: InvalidRequest, with the template's own words if it refused.
+        """
+        program = self._tool_program if chat.tools else self._program
+        refusal: TemplateError | None = None
+        for turns, tools in _attempts(program, chat):
             try:
-                self._template = environment.from_string(self._source)
-            except (TemplateError, *RUNTIME_FAILURES) as error:
-                raise InvalidRequest(f"the model's chat template is broken: {error}") from error
-            self._wants_parts = self._shows_only_parts(self._template)
-        return self._template
+                return self._opened(program, chat, turns, tools)
+            except TemplateError as error:
+                refusal = error
+        raise InvalidRequest(f"the model's chat template refused the messages: {refusal}") from refusal
 
-    def _shows_only_parts(self, template: Template) -> bool:
-        """Tell whether the template shows content in parts, and no plain text: some vision models' do."""
-        turn = {"role": "user", "content": PROBE}
-        return not self._shows(template, turn) and self._shows(template, _in_parts(turn))
-
-    def _shows(self, template: Template, turn: Message) -> bool:
-        try:
-            return PROBE in self._generate(template, [turn], add_generation_prompt=True)
-        except TemplateError:
-            return False
-
-    def _stripped(self, text: str) -> str:
-        text = text.removeprefix(self._strip_bos)
-        return text.removesuffix(self._strip_eos)
+    def _opened(self, program: TemplateProgram, chat: Chat, turns: list[Message], tools: list[Message] | None) -> str:
+        if _continues(chat):
+            text = _continued(program, chat, turns, tools)
+            return text.removeprefix(self._strip_bos)
+        text = program.run(turns, tools, chat.add_generation_prompt, chat.values)
+        return text.removeprefix(self._strip_bos).removesuffix(self._strip_eos) + chat.prefill
 
 
-def _plain(message: Mapping[str, Any]) -> Message:
-    """Return the turn with its content as one text, and `developer` called `system`."""
-    turn = dict(message)
-    content = turn.get("content")
-    if isinstance(content, list):
-        texts = (part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text")
-        turn["content"] = "\n".join(text for text in texts if isinstance(text, str))
-    elif content is None:
-        turn["content"] = ""
-    if turn.get("role") == "developer":
-        turn["role"] = "system"
-    return turn
+def _attempts(program: TemplateProgram, chat: Chat) -> Iterator[tuple[list[Message], list[Message] | None]]:
+    """Yield turns and tools in the form nearest to what was asked, then in others for templates that refuse it."""
+    given = [plain_turn(message) for message in chat.messages]
+    turns = adapted(given, program.abilities(given))
+    tools = chat.tools or None
+    yield turns, tools
+    if tools is None:
+        yield turns, []  # a template that is only meant for tools
+    if given and given[0].get("role") == "system":
+        turns = merged_system(turns)
+        yield turns, tools
+    reduced = without_thoughts(turns)
+    if reduced != turns:
+        yield reduced, tools
 
 
-def _in_parts(turn: Message) -> Message:
-    return {**turn, "content": [{"type": "text", "text": turn["content"]}]}
+def _continues(chat: Chat) -> bool:
+    if chat.add_generation_prompt or not chat.prefill or not chat.messages:
+        return False
+    return chat.messages[-1].get("role") == "assistant"
 
 
-def _merged(turns: list[Message]) -> list[Message]:
-    """Put the system turn at the head of the turn after it, or drop it if it is alone."""
-    system, *rest = turns
-    if not rest:
-        return rest
-    return [{**rest[0], "content": f"{system['content']}\n{rest[0]['content']}"}, *rest[1:]]
-
-
-def _tojson(
-    value: object,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """Write JSON as `transformers` does; Jinja's own filter escapes for HTML."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-def _raise_exception(message: str) -> None:
-    raise TemplateError(str(message)[:500])
-
-
-def _strftime_now(form: str) -> str:
-    return datetime.now().strftime(form)
+def _continued(program: TemplateProgram, chat: Chat, turns: list[Message], tools: list[Message] | None) -> str:
+    """Render with the last turn left open, as `continue_final_message` does in `transformers`."""
+    *before, last = turns
+    if not text_of(last).endswith(chat.prefill):
+        raise InvalidRequest("the text to continue is not the end of the last message")
+    text = program.run([*before, extended(last, CUT)], tools, False, chat.values)
+    at = text.rfind(CUT.strip())
+    if at < 0:  # the template does not show the last turn
+        return program.run(before, tools, True, chat.values) + text_of(last)
+    return text[:at] if text.startswith(CUT, at) else text[:at].rstrip()

@@ -12,13 +12,16 @@ Does not know: chat.
 import functools
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import GeneratorType
 from typing import Any
 
 from jinja2 import Template, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
+from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 MAX_WORK_S = 1.0
@@ -26,7 +29,10 @@ MAX_SIZE = 1 << 23
 """Characters of a text, or of the texts in a list, each item counting at least one."""
 
 MAX_ARGUMENT = 100_000
-"""Of a whole number given to a filter or a function: a count, a width, an indent."""
+"""Of a whole number given to a filter or a function: a count, a width, an indent. What a filter works on is none."""
+
+KEEP_NUMBERS = frozenset({"append", "default", "dict", "get"})
+"""They pass on what they are given: a number is data there."""
 
 MAX_BITS = 256
 WIDE = re.compile(r"%[-+ #0-9.]*(?:\d{5}|\*)|\{[^{}]*\d{5}")
@@ -38,6 +44,8 @@ FILTERS = frozenset(
     "title tojson trim unique upper".split()
 )
 METHODS_LEFT_OUT = frozenset({"expandtabs", "translate", "maketrans"})
+LIST_METHODS = frozenset({"append", "pop"})
+"""Kimi K2 keeps a queue in a list. Templates get copies, so nothing of a request is changed."""
 
 
 class TooMuchWork(Exception):
@@ -95,7 +103,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.tick()
         method = getattr(function, "__wrapped__", function)  # the sandbox wraps `format`
         named = [value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")]
-        _check_call(method, [getattr(method, "__self__", None), *args, *named])
+        _check_call(method, getattr(method, "__self__", None), [*args, *named])
         return _checked(super().call(context, function, *args, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -103,6 +111,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def is_safe_attribute(self, owner: Any, attribute: str, value: Any) -> bool:
+        if type(owner) is list and attribute in LIST_METHODS:
+            return True
         return attribute not in METHODS_LEFT_OUT and super().is_safe_attribute(owner, attribute, value)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -132,8 +142,10 @@ def _method(name: str, arguments: list[nodes.Expr], lineno: int) -> nodes.Call:
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        _check_call(function, [*args, *kwargs.values()])
-        return _checked(function(*args, **kwargs))
+        subject, *others = args[1:] if hasattr(function, "jinja_pass_arg") else args
+        _check_call(function, subject, [*others, *kwargs.values()])
+        result = _checked(function(*args, **kwargs))
+        return _counted(result) if isinstance(result, GeneratorType) else result
 
     return checked
 
@@ -145,12 +157,23 @@ def _bounded_range(*args: int) -> range:
     return numbers
 
 
-def _check_call(function: Any, values: list[Any]) -> None:
-    """Refuse a call that would make much out of little; the object of a method is among `values`."""
+def _counted(items: Iterator[Any]) -> Iterator[Any]:
+    """Pass items on, as many as a list of them could hold."""
+    size = 0
+    for item in items:
+        size += max(1, _size(item))
+        _check_size(size)
+        yield item
+
+
+def _check_call(function: Any, subject: Any, arguments: list[Any]) -> None:
+    """Refuse a call that would make much out of little; `subject`: the object of a method, the value of a filter."""
+    values = [subject, *arguments]
     _check_size(sum(map(_size, values)))
-    if any(isinstance(value, int) and abs(value) > MAX_ARGUMENT for value in values):
-        raise TooMuchWork(f"it uses a number above {MAX_ARGUMENT}")
     name = getattr(function, "__name__", "").removeprefix("sync_").removeprefix("do_")
+    keeps = name in KEEP_NUMBERS or isinstance(function, Macro) or function is Namespace
+    if not keeps and any(isinstance(value, int) and abs(value) > MAX_ARGUMENT for value in arguments):
+        raise TooMuchWork(f"it uses a number above {MAX_ARGUMENT}")
     texts = [value for value in values if isinstance(value, str)]
     if name == "replace" and len(texts) == 3:
         _check_size(texts[0].count(texts[1]) * len(texts[2]))

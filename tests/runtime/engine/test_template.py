@@ -3,6 +3,7 @@
 import pytest
 
 from runtime.engine.backend import InvalidRequest
+from runtime.engine.protocol import Chat
 from runtime.engine.template import ChatTemplate
 
 SMOLLM2 = (
@@ -123,43 +124,51 @@ BYE = {"role": "user", "content": " Bye "}
     ],
 )
 def test_prompts_of_known_models(template: str, messages: list[dict[str, object]], prompt: str) -> None:
-    assert ChatTemplate(template, "<s>", "</s>").render(messages) == prompt
+    assert ChatTemplate(template, "<s>", "</s>").render(Chat(messages=messages)) == prompt
 
 
 def test_a_prompt_may_be_left_open() -> None:
-    assert ChatTemplate(PHI3, "<s>", "</s>").render([HI], add_generation_prompt=False) == "<|user|>\nHi<|end|>\n</s>"
+    assert (
+        ChatTemplate(PHI3, "<s>", "</s>").render(Chat(messages=[HI], add_generation_prompt=False))
+        == "<|user|>\nHi<|end|>\n</s>"
+    )
 
 
 def test_tokens_that_the_tokenizer_adds_are_taken_away() -> None:
     template = ChatTemplate(LLAMA2, "<s>", "</s>", strip_bos=True, strip_eos=True)
-    assert template.render([HI]) == "[INST] Hi [/INST]"
-    assert template.render([HI, HELLO]) == "[INST] Hi [/INST] Hello! "
+    assert template.render(Chat(messages=[HI])) == "[INST] Hi [/INST]"
+    assert template.render(Chat(messages=[HI, HELLO])) == "[INST] Hi [/INST] Hello! "
 
 
 def test_parts_of_content_are_joined() -> None:
     parts = [{"type": "text", "text": "one"}, {"type": "image_url"}, {"type": "text", "text": "two"}, {"type": "text"}]
-    rendered = ChatTemplate("{{ messages[0].content }}", "", "").render([{"role": "user", "content": parts}])
+    rendered = ChatTemplate("{{ messages[0].content }}", "", "").render(
+        Chat(messages=[{"role": "user", "content": parts}])
+    )
     assert rendered == "one\ntwo"
 
 
 @pytest.mark.parametrize("message", [{"role": "assistant"}, {"role": "assistant", "content": None}])
 def test_missing_content_is_empty(message: dict[str, object]) -> None:
-    assert ChatTemplate("[{{ messages[0].content }}]", "", "").render([message]) == "[]"
+    assert ChatTemplate("[{{ messages[0].content }}]", "", "").render(Chat(messages=[message])) == "[]"
 
 
 def test_developer_is_system() -> None:
-    assert ChatTemplate("{{ messages[0].role }}", "", "").render([{"role": "developer", "content": "x"}]) == "system"
+    assert (
+        ChatTemplate("{{ messages[0].role }}", "", "").render(Chat(messages=[{"role": "developer", "content": "x"}]))
+        == "system"
+    )
 
 
 def test_messages_are_not_changed() -> None:
     messages = [{"role": "developer", "content": [{"type": "text", "text": "x"}]}]
-    ChatTemplate("", "", "").render(messages)
+    ChatTemplate("", "", "").render(Chat(messages=messages))
     assert messages == [{"role": "developer", "content": [{"type": "text", "text": "x"}]}]
 
 
 def test_a_refusal_comes_in_the_template_s_own_words() -> None:
     with pytest.raises(InvalidRequest, match="roles must alternate"):
-        ChatTemplate(LLAMA2, "<s>", "</s>").render([HI, HI])
+        ChatTemplate(LLAMA2, "<s>", "</s>").render(Chat(messages=[HI, HI]))
 
 
 @pytest.mark.parametrize(
@@ -167,8 +176,8 @@ def test_a_refusal_comes_in_the_template_s_own_words() -> None:
 )
 def test_a_broken_template_is_told(template: str) -> None:
     with pytest.raises(InvalidRequest, match="chat template"):
-        ChatTemplate(template, "", "").render([HI])
+        ChatTemplate(template, "", "").render(Chat(messages=[HI]))
 
 
 def test_a_date_can_be_told() -> None:
-    assert ChatTemplate("{{ strftime_now('%Y') }}", "", "").render([HI]).startswith("20")
+    assert ChatTemplate("{{ strftime_now('%Y') }}", "", "").render(Chat(messages=[HI])).startswith("20")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.engine.backend import InvalidRequest
+from runtime.engine.protocol import Chat
 from runtime.engine.template import ChatTemplate
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -106,7 +107,7 @@ def test_escapes_reach_nothing(template: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     messages = [{"role": "user", "content": "Hi"}]
     try:
-        shown = ChatTemplate(template, "", "").render(messages)
+        shown = ChatTemplate(template, "", "").render(Chat(messages=messages))
     except InvalidRequest:
         shown = ""
     assert messages == HI
@@ -120,7 +121,7 @@ def test_bombs_are_bounded(template: str) -> None:
     tracemalloc.start()
     before = time.thread_time()
     with pytest.raises(InvalidRequest):
-        ChatTemplate(template, "", "").render(HI)
+        ChatTemplate(template, "", "").render(Chat(messages=HI))
     spent_s, peak = time.thread_time() - before, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert spent_s < 6, "a second, and what tracing the memory costs"
@@ -129,7 +130,7 @@ def test_bombs_are_bounded(template: str) -> None:
 
 def test_ordinary_work_is_not_bounded() -> None:
     many = [{"role": ("user", "assistant")[turn % 2], "content": "word " * 200} for turn in range(1000)]
-    assert len(ChatTemplate("", "", "").render(many)) > 1_000_000
+    assert len(ChatTemplate("", "", "").render(Chat(messages=many))) > 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -137,11 +138,11 @@ def test_ordinary_work_is_not_bounded() -> None:
 )
 def test_deep_templates_are_refused_or_run(source: str) -> None:
     try:
-        ChatTemplate(source, "", "").render(HI)
+        ChatTemplate(source, "", "").render(Chat(messages=HI))
     except InvalidRequest as refusal:
         assert "chat template" in str(refusal)
 
 
 def test_a_huge_template_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="characters"):
-        ChatTemplate("x" * 2_000_000, "", "").render(HI)
+        ChatTemplate("x" * 2_000_000, "", "").render(Chat(messages=HI))
