@@ -12,6 +12,7 @@ from runtime.server.headers import SERVER, add_headers
 from runtime.server.inflight import INFLIGHT, Inflight, counted, while_open
 from runtime.server.keys import KEYS, OPEN_PATHS, Keys, keyed
 from runtime.server.limits import sent_in_time
+from runtime.server.native.template_caps import CAPS, CapsBook
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
 
@@ -26,6 +27,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app = web.Application(middlewares=MIDDLEWARES)
     app[SERVICE] = Service(fleet, options, fleet.main)
     app[ADAPTERS] = AdapterBook()
+    app[CAPS] = CapsBook()
     app[GUARD] = guard
     app[KEYS] = Keys(options.keys)
     app[OPEN_PATHS] = frozenset([*page.FILES, *native.HEALTH_PATHS])

@@ -1,11 +1,26 @@
 """The forms in which a prompt without a chat arrives: a text, tokens and texts in turn, or a list of either."""
 
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
 from runtime.engine.protocol import Prompt
 from runtime.server.fields import check_tokens
 from runtime.server.generation import MAX_ANSWERS
 from runtime.server.problem import invalid
 
-PromptField = str | list[int | str | list[int | str]]
+Mixed = list[int | str]
+
+
+class PromptObject(msgspec.Struct, kw_only=True):
+    """llama-server's prompt with pictures or sound; models here read text only."""
+
+    prompt_string: str | Mixed
+    multimodal_data: Annotated[list[str], Meta(max_length=64)] | None = None
+
+
+PromptField = str | PromptObject | list[int | str | Mixed | PromptObject]
 
 
 def read_prompts(given: PromptField, n_vocab: int, copies: int) -> list[Prompt]:
@@ -22,11 +37,19 @@ def read_prompts(given: PromptField, n_vocab: int, copies: int) -> list[Prompt]:
 
 
 def _split(given: PromptField) -> list[Prompt]:
-    if isinstance(given, str):
-        return [given]
-    mixed = [item for item in given if not isinstance(item, list)]
-    if any(isinstance(item, int) for item in mixed):
-        if len(mixed) < len(given):
+    if not isinstance(given, list):
+        return [_one(given)]
+    flat = [item for item in given if isinstance(item, int | str)]
+    if any(isinstance(item, int) for item in flat):
+        if len(flat) < len(given):
             raise invalid("`prompt`: expected tokens and texts, or lists of these, not both.")
-        return [mixed]
-    return [[*item] if isinstance(item, list) else item for item in given if not isinstance(item, int)]
+        return [flat]
+    return [_one(item) for item in given if not isinstance(item, int)]
+
+
+def _one(given: str | Mixed | PromptObject) -> Prompt:
+    if not isinstance(given, PromptObject):
+        return given
+    if given.multimodal_data:
+        raise invalid("`prompt.multimodal_data`: this model reads text only, no pictures and no sound.")
+    return given.prompt_string

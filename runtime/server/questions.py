@@ -3,14 +3,11 @@
 from typing import TypeVar
 
 from runtime.engine.protocol import (
-    Chat,
     Detokenize,
     Detokenized,
     Failed,
     Prompt,
     Question,
-    Render,
-    Rendered,
     Terminal,
     Tokenize,
     Tokenized,
@@ -45,7 +42,3 @@ async def detokenize(service: Service, tokens: list[int]) -> str:
     """Return the text of `tokens`. Raises: Problem."""
     return (await ask(service, Detokenize(id=service.engine.new_id(), tokens=tokens), Detokenized)).text
 
-
-async def render(service: Service, chat: Chat) -> Rendered:
-    """Return the prompt that the model's template makes of `chat`. Raises: Problem."""
-    return await ask(service, Render(id=service.engine.new_id(), chat=chat), Rendered)

@@ -5,47 +5,50 @@ LlamaIndex's llamafile classes): only `data:` lines, each a JSON object with `co
 ASCII, no comments, no `[DONE]`.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
 from aiohttp import web
+from msgspec import Meta
 
-from runtime.engine.protocol import (
-    Adapters,
-    Delta,
-    FinishReason,
-    Generate,
-    Progress,
-    Prompted,
-    Started,
-    TokenProbability,
-)
+from runtime.engine.protocol import Delta, Generate, Progress, Prompt, Prompted, Started
 from runtime.server.adapters import ADAPTERS
 from runtime.server.asking import requests
+from runtime.server.biases import spell_out
 from runtime.server.body import read_json
 from runtime.server.fields import Copies, GenerationFields, Probabilities
-from runtime.server.generation import Answer, collect, run, timings
-from runtime.server.native.settings import settings
-from runtime.server.probabilities import drawn_token
+from runtime.server.generation import Answer, collect, run
+from runtime.server.native.answers import chunk, last, probabilities, selected
+from runtime.server.native.settings import answer_settings, speculation
 from runtime.server.prompts import PromptField, read_prompts
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 from runtime.server.sse import Chunk, Style, respond
+from runtime.server.stopwatch import Stopwatch
 
 STYLE = Style(error=lambda body: {**body, "content": "", "stop": True})
 
-STOP_TYPES: dict[FinishReason, str] = {"stop": "eos", "word": "word", "length": "limit", "cancelled": "none"}
+ResponseFields = Annotated[list[Annotated[str, Meta(max_length=256)]], Meta(max_length=64)]
 
 
-class NativeBody(GenerationFields, kw_only=True):
-    """The request; fields not named here are ignored."""
+class NativeFields(GenerationFields, kw_only=True):
+    """What /completion and /infill share; fields not named here are ignored.
 
-    prompt: PromptField
+    sse_ping_interval: whatever it says, a silent stream stays silent; these clients cannot read comments.
+    """
+
     n: Copies | None = None
     n_cmpl: Copies | None = None
     n_probs: Probabilities | None = None
     logprobs: Probabilities | None = None
     return_tokens: bool | None = None
+    timings_per_token: bool | None = None
+    response_fields: ResponseFields | None = None
+    sse_ping_interval: Annotated[int, Meta(ge=-1)] | None = None
+    verbose: bool | None = None
 
     def copies(self) -> int:
         """How many answers each prompt gets."""
@@ -53,90 +56,94 @@ class NativeBody(GenerationFields, kw_only=True):
 
     def n_alternatives(self) -> int:
         """How many candidates are listed for each token."""
-        return self.n_probs or self.logprobs or 0
+        given = self.logprobs if self.n_probs is None else self.n_probs
+        return given or 0
+
+
+class CompletionBody(NativeFields, kw_only=True):
+    """The request: what to continue, and how."""
+
+    prompt: PromptField
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
-    """Continue the prompts: one answer for one prompt, an array for a list of prompts or several copies."""
-    body = await read_json(request, NativeBody)
+    """Continue the prompts: one answer for one prompt, an array for several prompts or copies."""
+    body = await read_json(request, CompletionBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.model, body.lora))
-        if body.stream:
-            return await respond(request, _chunks(service, body, asked), STYLE)
-        answers = await collect(service, asked)
-        whole = [
-            _last(service, body, index, pair, content=pair[1].text)
-            for index, pair in enumerate(zip(asked, answers, strict=True))
-        ]
-        return json_response(whole if len(whole) > 1 or _is_batch(body) else whole[0])
+        prompts = read_prompts(body.prompt, service.facts().n_vocab, body.copies())
+        return await complete(request, service, body, prompts)
 
 
-def _requests(service: Service, body: NativeBody, adapters: Adapters | None) -> list[Generate]:
-    prompts = read_prompts(body.prompt, service.facts().n_vocab, body.copies())
-    contents = [Generate(id=0, prompt=prompt) for prompt in prompts]
-    return requests(service, body, contents, adapters=adapters, copies=body.copies(), n_probs=body.n_alternatives())
+async def complete(
+    request: web.Request, service: Service, fields: NativeFields, prompts: Sequence[Prompt]
+) -> web.StreamResponse:
+    """Answer with the continuations of `prompts`. Raises: Problem."""
+    book = request.app[ADAPTERS]
+    adapters = await book.chosen(service, fields.model, fields.lora)
+    await spell_out(service, fields)
+    contents = [
+        Generate(id=0, prompt=prompt, progress=bool(fields.stream and fields.return_progress)) for prompt in prompts
+    ]
+    n_probs = fields.n_alternatives()
+    asked = requests(service, fields, contents, adapters=adapters, copies=fields.copies(), n_probs=n_probs)
+    numbers = {one.wanted.name: one.id for one in await book.listed(service.model)} if adapters else {}
+    run_of = _Run(service, fields, asked, numbers)
+    if fields.stream:
+        return await respond(request, run_of.chunks(), STYLE)
+    whole = await run_of.whole()
+    return json_response(whole[0] if len(whole) == 1 else whole)
 
 
-def _is_batch(body: NativeBody) -> bool:
-    return isinstance(body.prompt, list) and not isinstance(body.prompt[0], int)
+@dataclass(frozen=True)
+class _Run:
+    """The answers to one request. numbers: of the adapters."""
 
+    service: Service
+    fields: NativeFields
+    asked: Sequence[Generate]
+    numbers: Mapping[str, int]
 
-async def _chunks(service: Service, body: NativeBody, asked: list[Generate]) -> AsyncGenerator[Chunk, None]:
-    answers = [Answer() for _ in asked]
-    async with aclosing(run(service, asked)) as pieces:
-        async for index, piece in pieces:
-            answers[index].add(piece)
-            if isinstance(piece, Started | Progress | Prompted):
-                continue
-            if isinstance(piece, Delta):
-                yield _chunk(index, piece, asked[index], answers[index])
-            else:
-                yield _last(service, body, index, (asked[index], answers[index]), content="")
+    async def whole(self) -> list[Chunk]:
+        """The complete answers."""
+        answers = await collect(self.service, self.asked)
+        return [self._last(index, one, content=one.text) for index, one in enumerate(answers)]
 
+    async def chunks(self) -> AsyncGenerator[Chunk, None]:
+        """The events of a stream."""
+        answers = [Answer() for _ in self.asked]
+        watches = [Stopwatch() for _ in self.asked]
+        async with aclosing(run(self.service, self.asked)) as pieces:
+            async for index, piece in pieces:
+                answers[index].add(piece)
+                watches[index].take(piece)
+                if isinstance(piece, Delta | Progress):
+                    watch = watches[index] if self.fields.timings_per_token else None
+                    yield chunk(index, piece, self.asked[index], answers[index], watch)
+                elif not isinstance(piece, Started | Prompted):
+                    yield self._last(index, answers[index], content="")
 
-def _chunk(index: int, piece: Delta, asked: Generate, answer: Answer) -> Chunk:
-    chunk: dict[str, object] = {
-        "index": index,
-        "content": piece.text,
-        "tokens": piece.tokens,
-        "stop": False,
-        "id_slot": answer.slot,
-        "tokens_predicted": answer.n_predicted,
-        "tokens_evaluated": answer.n_prompt,
-    }
-    if piece.probabilities:
-        chunk["completion_probabilities"] = _probabilities(asked, piece.probabilities)
-    return chunk
+    def _last(self, index: int, answer: Answer, content: str) -> Chunk:
+        asked, streamed = self.asked[index], bool(self.fields.stream)
+        found = last(
+            answer,
+            index=index,
+            content=content,
+            tokens=answer.tokens if self.fields.return_tokens and not streamed else [],
+            model=self.service.options.alias,
+            generation_settings=self._settings(asked, answer),
+        )
+        if asked.n_probs and not streamed:
+            found["completion_probabilities"] = probabilities(asked, answer.probabilities)
+        return selected(found, self.fields.response_fields) if self.fields.response_fields else found
 
-
-def _last(service: Service, body: NativeBody, index: int, pair: tuple[Generate, Answer], content: str) -> Chunk:
-    asked, answer = pair
-    finished = answer.finished
-    last: dict[str, object] = {
-        "index": index,
-        "content": content,
-        "tokens": answer.tokens if body.return_tokens and not body.stream else [],
-        "id_slot": answer.slot,
-        "stop": True,
-        "model": service.options.alias,
-        "tokens_predicted": answer.n_predicted,
-        "tokens_evaluated": answer.n_prompt,
-        "prompt": answer.started.prompt if answer.started else "",
-        "tokens_cached": max(0, answer.n_prompt + answer.n_predicted - 1),
-    }
-    if finished:
-        last |= {
-            "generation_settings": settings(asked, seed=finished.seed, stream=bool(body.stream)),
-            "has_new_line": finished.has_new_line,
-            "truncated": finished.truncated,
-            "stop_type": STOP_TYPES[finished.reason],
-            "stopping_word": finished.stopping_word,
-            "timings": timings(finished.timings),
-        }
-    if asked.n_probs and not body.stream:
-        last["completion_probabilities"] = _probabilities(asked, answer.probabilities)
-    return last
-
-
-def _probabilities(asked: Generate, drawn: list[TokenProbability]) -> list[dict[str, object]]:
-    return [drawn_token(one, asked.n_probs, asked.post_sampling) for one in drawn]
+    def _settings(self, asked: Generate, answer: Answer) -> object:
+        config = self.service.model.entry.config
+        settings = answer_settings(
+            asked,
+            seed=answer.finished.seed if answer.finished else asked.sampling.seed,
+            stream=bool(self.fields.stream),
+            timings_per_token=bool(self.fields.timings_per_token),
+            guesses=speculation(config.n_draft, bool(config.draft_path)),
+            numbers=self.numbers,
+        )
+        return msgspec.to_builtins(settings)

@@ -5,12 +5,26 @@
                 {"results": [{"embedding": […]}, …]} for a list
 """
 
+import msgspec
 from aiohttp import web
 
 from runtime.server.body import read_json
 from runtime.server.embedding import EmbeddingBody, embed, written
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
+
+
+class Vectors(msgspec.Struct, kw_only=True):
+    """The vectors of one text: one, or with pooling `none` one for each of its tokens. base64 where that was asked."""
+
+    index: int
+    embedding: list[list[float] | str]
+
+
+class Vector(msgspec.Struct, kw_only=True):
+    """The vector of one text."""
+
+    embedding: list[float] | str
 
 
 async def answer_list(request: web.Request) -> web.Response:

@@ -1,12 +1,68 @@
 """GET /health, what a supervisor asks, and GET /props, what a client asks before its first request."""
 
+import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from runtime.engine.protocol import Generate
-from runtime.server.native.settings import settings
-from runtime.server.problem import RETRY_SOON_S, unavailable
+from runtime.server.native.settings import Settings, default_settings, speculation
+from runtime.server.native.template_caps import CAPS, Caps
+from runtime.server.problem import RETRY_SOON_S, Problem, unavailable
 from runtime.server.replies import json_response
-from runtime.server.service import SERVICE, check_ready
+from runtime.server.service import SERVICE, Service, check_ready
+
+MEDIA_MARKER = "<__media__>"
+"""Where pictures would stand in a prompt, in llama.cpp's multimodal library."""
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """The model answers."""
+
+    status: str = "ok"
+
+
+class Defaults(msgspec.Struct, kw_only=True):
+    """What a request gets that says nothing, and the tokens of a context."""
+
+    params: Settings
+    n_ctx: int
+
+
+class Modalities(msgspec.Struct, kw_only=True):
+    """What the model reads besides text."""
+
+    vision: bool = False
+    video: bool = False
+    audio: bool = False
+
+
+class Props(msgspec.Struct, kw_only=True):
+    """What is served and how; `hardware` is lmfile's own addition.
+
+    chat_template_caps: not of a model that has been asleep since nobody asked for it.
+    """
+
+    default_generation_settings: Defaults
+    total_slots: int
+    model_alias: str
+    model_ftype: str
+    model_path: str
+    chat_template: str
+    bos_token: str
+    eos_token: str
+    build_info: str
+    is_sleeping: bool
+    hardware: dict[str, object]
+    chat_template_tool_use: str | UnsetType = UNSET
+    chat_template_caps: Caps | UnsetType = UNSET
+    modalities: Modalities = msgspec.field(default_factory=Modalities)
+    media_marker: str = MEDIA_MARKER
+    endpoint_slots: bool = True
+    endpoint_props: bool = False
+    endpoint_metrics: bool = False
+    ui: bool = True
+    ui_settings: dict[str, object] = {}
+    cors_proxy_enabled: bool = False
 
 
 async def health(request: web.Request) -> web.Response:
@@ -17,34 +73,38 @@ async def health(request: web.Request) -> web.Response:
         raise unavailable("Loading model", RETRY_SOON_S)
     if service.engine.state == "failed":
         raise unavailable(str(service.engine.failure))
-    return json_response({"status": "ok"})
+    return json_response(Health())
 
 
 async def props(request: web.Request) -> web.Response:
-    """What is served and how; `hardware` is lmfile's own addition."""
+    """What is served and how."""
     service = request.app[SERVICE]
-    options = service.options
-    facts = service.facts()
-    defaults = Generate(id=0, max_tokens=options.max_tokens, sampling=options.sampling)
+    options, facts = service.options, service.facts()
     return json_response(
-        {
-            "default_generation_settings": {
-                "params": settings(defaults, seed=options.sampling.seed, stream=True),
-                "n_ctx": facts.n_ctx,
-            },
-            "total_slots": facts.n_slots,
-            "model_alias": options.alias,
-            "model_path": options.model_path,
-            "model_ftype": facts.file_type,
-            "modalities": {"vision": False, "video": False, "audio": False},
-            "chat_template": facts.chat_template,
-            "bos_token": facts.bos_token,
-            "eos_token": facts.eos_token,
-            "build_info": options.build,
-            "is_sleeping": service.model.status == "unloaded",
-            "endpoint_slots": True,
-            "endpoint_props": False,
-            "endpoint_metrics": False,
-            "hardware": dict(options.hardware),
-        }
+        Props(
+            default_generation_settings=Defaults(params=_defaults(service), n_ctx=facts.n_ctx),
+            total_slots=facts.n_slots,
+            model_alias=options.alias,
+            model_path=options.model_path,
+            model_ftype=facts.file_type,
+            chat_template=facts.chat_template,
+            chat_template_tool_use=facts.tool_template or UNSET,
+            chat_template_caps=await request.app[CAPS].find(service) or UNSET,
+            bos_token=facts.bos_token,
+            eos_token=facts.eos_token,
+            build_info=options.build,
+            is_sleeping=service.model.status == "unloaded",
+            hardware=dict(options.hardware),
+        )
     )
+
+
+async def change(_: web.Request) -> web.Response:
+    """What is served cannot be changed. Raises: Problem, 501."""
+    raise Problem(501, "not_supported_error", "The properties of this server are set by its command line only.")
+
+
+def _defaults(service: Service) -> Settings:
+    options, config = service.options, service.model.entry.config
+    asked = Generate(id=0, max_tokens=options.max_tokens, sampling=options.sampling, n_keep=options.n_keep)
+    return default_settings(asked, speculation(config.n_draft, bool(config.draft_path)))

@@ -1,17 +1,17 @@
 """POST /v1/rerank, /rerank and /reranking: Jina's form, and with `texts` that of text-embeddings-inference."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from runtime.engine.protocol import Failed, Ranked, Rerank
+from runtime.engine.protocol import Ranked, Rerank
 from runtime.server.body import read_json
-from runtime.server.embedding import usage
-from runtime.server.problem import from_engine, invalid
+from runtime.server.problem import Problem, invalid
+from runtime.server.questions import ask
 from runtime.server.replies import json_response
-from runtime.server.service import SERVICE, Service
+from runtime.server.service import SERVICE
 
 
 class Document(msgspec.Struct):
@@ -42,39 +42,67 @@ class RerankBody(msgspec.Struct, kw_only=True):
         return found
 
 
+class Usage(msgspec.Struct, kw_only=True):
+    """Tokens that were read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Relevant(msgspec.Struct, kw_only=True):
+    """A document by its place in the request; its text with `return_documents`."""
+
+    index: int
+    relevance_score: float
+    document: Document | UnsetType = UNSET
+
+
+class Relevance(msgspec.Struct, kw_only=True):
+    """Jina's form."""
+
+    model: str
+    usage: Usage
+    results: list[Relevant]
+    object: Literal["list"] = "list"
+
+
+class Scored(msgspec.Struct, kw_only=True):
+    """A text of text-embeddings-inference by its place in the request; the text itself with `return_text`."""
+
+    index: int
+    score: float
+    text: str | UnsetType = UNSET
+
+
 async def answer(request: web.Request) -> web.Response:
     """The documents by how well they answer the query, the best first."""
     body = await read_json(request, RerankBody)
     documents = body.given()
     async with request.app[SERVICE].resolve(body.model, "rerank") as service:
-        ranked = await _rank(service, body.query, documents)
+        if not service.facts().reranks:
+            message = (
+                f"The model `{service.options.alias}` scores no documents; start a server with one that does."
+            )
+            raise Problem(501, "not_supported_error", message)
+        question = Rerank(id=service.engine.new_id(), query=body.query, documents=documents)
+        ranked = await ask(service, question, Ranked)
         order = sorted(range(len(documents)), key=lambda place: -ranked.scores[place])[: body.top_n]
         if body.texts is not None:
             return json_response([_scored(place, ranked, body, documents) for place in order])
         return json_response(
-            {
-                "model": service.options.alias,
-                "object": "list",
-                "usage": usage(ranked.n_tokens),
-                "results": [_relevant(place, ranked, body, documents) for place in order],
-            }
+            Relevance(
+                model=service.options.alias,
+                usage=Usage(prompt_tokens=ranked.n_tokens, total_tokens=ranked.n_tokens),
+                results=[_relevant(place, ranked, body, documents) for place in order],
+            )
         )
 
 
-async def _rank(service: Service, query: str, documents: list[str]) -> Ranked:
-    found = await service.engine.ask(Rerank(id=service.engine.new_id(), query=query, documents=documents))
-    if isinstance(found, Failed):
-        raise from_engine(found)
-    if not isinstance(found, Ranked):
-        raise TypeError(f"asked for scores, the engine answered {type(found).__name__}")
-    return found
+def _relevant(place: int, ranked: Ranked, body: RerankBody, documents: list[str]) -> Relevant:
+    document = Document(text=documents[place]) if body.return_documents else UNSET
+    return Relevant(index=place, relevance_score=ranked.scores[place], document=document)
 
 
-def _relevant(place: int, ranked: Ranked, body: RerankBody, documents: list[str]) -> dict[str, object]:
-    found: dict[str, object] = {"index": place, "relevance_score": ranked.scores[place]}
-    return {**found, "document": {"text": documents[place]}} if body.return_documents else found
-
-
-def _scored(place: int, ranked: Ranked, body: RerankBody, documents: list[str]) -> dict[str, object]:
-    found: dict[str, object] = {"index": place, "score": ranked.scores[place]}
-    return {**found, "text": documents[place]} if body.return_text else found
+def _scored(place: int, ranked: Ranked, body: RerankBody, documents: list[str]) -> Scored:
+    text = documents[place] if body.return_text else UNSET
+    return Scored(index=place, score=ranked.scores[place], text=text)

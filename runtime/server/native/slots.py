@@ -5,16 +5,96 @@ from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from runtime.engine.protocol import Failed, Inspect, SlotAction, SlotDone, SlotState, State
+from runtime.engine.protocol import Inspect, SlotAction, SlotDone, SlotState, State
 from runtime.server.body import read_json
 from runtime.server.native.slot_files import slot_path
-from runtime.server.problem import Problem, from_engine, invalid, unavailable
+from runtime.server.problem import Problem, invalid, unavailable
+from runtime.server.questions import ask
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 
 Action = Literal["save", "restore", "erase"]
+
+
+class SlotsQuery(msgspec.Struct, kw_only=True):
+    """fail_on_no_slot: a 503 when all slots are busy, whatever it says."""
+
+    fail_on_no_slot: str | None = None
+    model: str | None = None
+
+
+class NextToken(msgspec.Struct, kw_only=True):
+    """How far an answer is. n_remain: tokens it may still have; -1: as many as it likes."""
+
+    has_next_token: bool
+    n_remain: int
+    n_decoded: int
+
+
+class Slot(msgspec.Struct, kw_only=True):
+    """One place in the batch; the fields from `id_task` on only while something is computed there."""
+
+    id: int
+    n_ctx: int
+    speculative: bool
+    is_processing: bool
+    id_task: int | UnsetType = UNSET
+    n_prompt_tokens: int | UnsetType = UNSET
+    n_prompt_tokens_processed: int | UnsetType = UNSET
+    n_prompt_tokens_cache: int | UnsetType = UNSET
+    next_token: list[NextToken] | UnsetType = UNSET
+
+
+class ActionQuery(msgspec.Struct, kw_only=True):
+    """What to do with the slot."""
+
+    action: Literal["save", "restore", "erase"] | None = None
+    model: str | None = None
+
+
+class SaveTimings(msgspec.Struct, kw_only=True):
+    """How long it took."""
+
+    save_ms: float
+
+
+class RestoreTimings(msgspec.Struct, kw_only=True):
+    """How long it took."""
+
+    restore_ms: float
+
+
+class Saved(msgspec.Struct, kw_only=True):
+    """The slot is in the file: tokens and bytes of it."""
+
+    id_slot: int
+    filename: str
+    n_saved: int
+    n_written: int
+    timings: SaveTimings
+
+
+class Restored(msgspec.Struct, kw_only=True):
+    """The file is in the slot: tokens and bytes of it."""
+
+    id_slot: int
+    filename: str
+    n_restored: int
+    n_read: int
+    timings: RestoreTimings
+
+
+class Erased(msgspec.Struct, kw_only=True):
+    """The slot remembers nothing."""
+
+    id_slot: int
+    n_erased: int
+
+
+Done = dict[str, object]
+"""One of the last three; a union of records that no field tells apart cannot be described better."""
 
 
 class SlotBody(msgspec.Struct, kw_only=True):
@@ -26,9 +106,7 @@ class SlotBody(msgspec.Struct, kw_only=True):
 async def listing(request: web.Request) -> web.Response:
     """Each slot, busy or not. Raises: Problem with `?fail_on_no_slot=1` when all are busy."""
     async with request.app[SERVICE].resolve(request.query.get("model")) as service:
-        state = await service.engine.ask(Inspect(id=service.engine.new_id()))
-        if not isinstance(state, State):
-            raise _unexpected(state)
+        state = await ask(service, Inspect(id=service.engine.new_id()), State)
         if request.query.get("fail_on_no_slot") and all(slot.request is not None for slot in state.slots):
             raise unavailable("no slot available")
         n_ctx = service.facts().n_ctx
@@ -47,10 +125,10 @@ async def act(request: web.Request) -> web.Response:
         number = _number(request, service.facts().n_slots)
         if action == "erase":
             done = await _do(service, number, action)
-            return json_response({"id_slot": number, "n_erased": done.n_tokens})
+            return json_response(Erased(id_slot=number, n_erased=done.n_tokens))
         filename = (await read_json(request, SlotBody)).filename
         done = await _do(service, number, action, slot_path(folder, filename))
-        return json_response({"id_slot": number, "filename": filename, **_told(action, done)})
+        return json_response(_told(action, number, filename, done))
 
 
 def _action(request: web.Request) -> Action:
@@ -70,38 +148,28 @@ def _number(request: web.Request, n_slots: int) -> int:
 
 async def _do(service: Service, number: int, action: Action, path: Path | None = None) -> SlotDone:
     command = SlotAction(id=service.engine.new_id(), slot=number, action=action, path=str(path or ""))
-    done = await service.engine.ask(command)
-    if not isinstance(done, SlotDone):
-        raise _unexpected(done)
-    return done
+    return await ask(service, command, SlotDone)
 
 
-def _told(action: Action, done: SlotDone) -> dict[str, object]:
+def _told(action: Action, number: int, filename: str, done: SlotDone) -> Saved | Restored:
     if action == "save":
-        return {"n_saved": done.n_tokens, "n_written": done.n_bytes, "timings": {"save_ms": done.took_ms}}
-    return {"n_restored": done.n_tokens, "n_read": done.n_bytes, "timings": {"restore_ms": done.took_ms}}
+        timings = SaveTimings(save_ms=done.took_ms)
+        return Saved(id_slot=number, filename=filename, n_saved=done.n_tokens, n_written=done.n_bytes, timings=timings)
+    return Restored(
+        id_slot=number,
+        filename=filename,
+        n_restored=done.n_tokens,
+        n_read=done.n_bytes,
+        timings=RestoreTimings(restore_ms=done.took_ms),
+    )
 
 
-def _slot(slot: SlotState, n_ctx: int, speculative: bool) -> dict[str, object]:
-    known: dict[str, object] = {
-        "id": slot.slot,
-        "n_ctx": n_ctx,
-        "speculative": speculative,
-        "is_processing": slot.request is not None,
-    }
-    if slot.request is None:
-        return known
-    return {
-        **known,
-        "id_task": slot.request,
-        "n_prompt_tokens": slot.n_prompt,
-        "n_prompt_tokens_processed": slot.n_computed,
-        "n_prompt_tokens_cache": slot.n_cached,
-        "next_token": [{"has_next_token": True, "n_remain": slot.n_left, "n_decoded": slot.n_predicted}],
-    }
-
-
-def _unexpected(event: object) -> Problem:
-    if isinstance(event, Failed):
-        return from_engine(event)
-    return Problem(500, "server_error", "The engine answered something else than it was asked.")
+def _slot(slot: SlotState, n_ctx: int, speculative: bool) -> Slot:
+    known = Slot(id=slot.slot, n_ctx=n_ctx, speculative=speculative, is_processing=slot.request is not None)
+    if slot.request is not None:
+        known.id_task = slot.request
+        known.n_prompt_tokens = slot.n_prompt
+        known.n_prompt_tokens_processed = slot.n_computed
+        known.n_prompt_tokens_cache = slot.n_cached
+        known.next_token = [NextToken(has_next_token=True, n_remain=slot.n_left, n_decoded=slot.n_predicted)]
+    return known

@@ -1,0 +1,136 @@
+"""What /completion and /infill answer: a whole answer, or the chunks of a stream."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from runtime.engine.protocol import Delta, FinishReason, Generate, Progress, TokenProbability
+from runtime.server.generation import Answer, timings
+from runtime.server.native.settings import AnswerSettings
+from runtime.server.probabilities import drawn_token
+from runtime.server.sse import Chunk
+from runtime.server.stopwatch import Stopwatch
+
+StopType = Literal["none", "eos", "limit", "word"]
+STOP_TYPES: Mapping[FinishReason, StopType] = {"stop": "eos", "word": "word", "length": "limit", "cancelled": "none"}
+
+
+class Measured(msgspec.Struct, kw_only=True):
+    """Counts, milliseconds and tokens per second; `draft_n`: tokens that were guessed ahead, where any were."""
+
+    cache_n: int
+    prompt_n: int
+    prompt_ms: float
+    prompt_per_token_ms: float
+    prompt_per_second: float
+    predicted_n: int
+    predicted_ms: float
+    predicted_per_token_ms: float
+    predicted_per_second: float
+    draft_n: int | UnsetType = UNSET
+    draft_n_accepted: int | UnsetType = UNSET
+
+
+class Candidate(msgspec.Struct, kw_only=True):
+    """A token and how likely it was: `logprob`, or with `post_sampling_probs` `prob`."""
+
+    id: int
+    token: str
+    bytes: list[int]
+    logprob: float | UnsetType = UNSET
+    prob: float | UnsetType = UNSET
+
+
+class Drawn(Candidate, kw_only=True):
+    """A token of the answer, and the likeliest in its place."""
+
+    top_logprobs: list[Candidate] | UnsetType = UNSET
+    top_probs: list[Candidate] | UnsetType = UNSET
+
+
+class Completion(msgspec.Struct, kw_only=True):
+    """A whole answer, also the last event of a stream. With `response_fields` only what these name."""
+
+    index: int
+    content: str
+    tokens: list[int]
+    id_slot: int
+    stop: Literal[True] = True
+    model: str
+    tokens_predicted: int
+    tokens_evaluated: int
+    generation_settings: AnswerSettings
+    prompt: str
+    has_new_line: bool
+    truncated: bool
+    stop_type: StopType
+    stopping_word: str
+    tokens_cached: int
+    timings: Measured
+    completion_probabilities: list[Drawn] | UnsetType = UNSET
+
+
+def last(answer: Answer, **told: object) -> dict[str, object]:
+    """The answer when it is complete; `told` is what only the handler knows."""
+    finished = answer.finished
+    if finished is None:
+        raise ValueError("the answer is not complete")
+    return {
+        "tokens_predicted": answer.n_predicted,
+        "tokens_evaluated": answer.n_prompt,
+        "id_slot": answer.slot,
+        "stop": True,
+        "prompt": answer.started.prompt if answer.started else "",
+        "tokens_cached": max(0, answer.n_prompt + answer.n_predicted - 1),
+        "has_new_line": finished.has_new_line,
+        "truncated": finished.truncated,
+        "stop_type": STOP_TYPES[finished.reason],
+        "stopping_word": finished.stopping_word,
+        "timings": timings(finished.timings),
+        **told,
+    }
+
+
+def chunk(index: int, piece: Delta | Progress, asked: Generate, answer: Answer, watch: Stopwatch | None) -> Chunk:
+    """A piece of a streamed answer; with `watch` also how long it took so far."""
+    is_text = isinstance(piece, Delta)
+    found: dict[str, object] = {
+        "index": index,
+        "content": piece.text if is_text else "",
+        "tokens": piece.tokens if is_text else [],
+        "stop": False,
+        "id_slot": answer.slot,
+        "tokens_predicted": answer.n_predicted,
+        "tokens_evaluated": answer.n_prompt,
+    }
+    if not is_text:
+        found["prompt_progress"] = prompt_progress(piece)
+    elif piece.probabilities:
+        found["completion_probabilities"] = probabilities(asked, piece.probabilities)
+    if watch is not None:
+        found["timings"] = timings(watch.read())
+    return found
+
+
+def prompt_progress(piece: Progress) -> dict[str, object]:
+    """How far the prompt is read; what was known already counts as read."""
+    return {"total": piece.n_prompt, "cache": piece.n_cached, "processed": piece.n_done, "time_ms": piece.took_ms}
+
+
+def probabilities(asked: Generate, drawn: Sequence[TokenProbability]) -> list[dict[str, object]]:
+    """How likely the tokens were."""
+    return [drawn_token(one, asked.n_probs, asked.post_sampling) for one in drawn]
+
+
+def selected(answer: Mapping[str, object], paths: Sequence[str]) -> Mapping[str, object]:
+    """Only what `paths` name, each under its path; `generation_settings/top_k` is a value inside another."""
+    found = {}
+    for path in paths:
+        value: object = answer
+        for name in path.split("/"):
+            value = value.get(name, UNSET) if isinstance(value, Mapping) else UNSET
+        if value is not UNSET:
+            found[path] = value
+    return found
