@@ -1,126 +1,126 @@
 """POST /v1/completions."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from statistics import fmean
 
 from aiohttp import web
 
-from runtime.engine.protocol import Adapters, Delta, Generate, Progress, Prompted, Started, TokenProbability
+from runtime.engine.protocol import Delta, Finished, Generate, Progress
 from runtime.server.adapters import ADAPTERS
-from runtime.server.asking import requests
+from runtime.server.biases import spell_out
 from runtime.server.body import read_json
-from runtime.server.fields import Copies, GenerationFields, Probabilities
-from runtime.server.generation import Answer, collect, run, timings, usage
+from runtime.server.generation import Answer, Piece, collect, prompt_progress, run, timings, usage
 from runtime.server.openai.chunks import STYLE, finish_reason, frame
+from runtime.server.openai.completion_request import CompletionBody, asked_for, prompt_text
+from runtime.server.openai.text_logprobs import TextLogprobs, echoed
 from runtime.server.probabilities import finite_logprob
-from runtime.server.problem import not_supported
-from runtime.server.prompts import PromptField, read_prompts
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 from runtime.server.sse import Chunk, respond
-
-
-class CompletionBody(GenerationFields, kw_only=True):
-    """The request; fields not named here are ignored."""
-
-    prompt: PromptField
-    n: Copies | None = None
-    best_of: Copies | None = None
-    logprobs: Probabilities | None = None
-    echo: bool | None = None
-    suffix: str | None = None
+from runtime.server.stopwatch import Stopwatch
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
     """Continue the prompts, whole or as a stream; choice `i * n + j` is the j-th for prompt i."""
     body = await read_json(request, CompletionBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        asked = _requests(service, body, await request.app[ADAPTERS].chosen(service, body.model, body.lora))
+        adapters = await request.app[ADAPTERS].chosen(service, body.model, body.lora)
+        await spell_out(service, body)
+        asked = asked_for(service, body, adapters)
         if body.stream:
             return await respond(request, _chunks(service, body, asked), STYLE)
-        return json_response(_whole(service, body, await collect(service, asked)))
+        return json_response(_whole(service, body, asked, await collect(service, asked)))
 
 
-def _requests(service: Service, body: CompletionBody, adapters: Adapters | None) -> list[Generate]:
-    _refuse(body)
-    copies = body.n or 1
-    prompts = read_prompts(body.prompt, service.facts().n_vocab, copies)
-    contents = [Generate(id=0, prompt=prompt) for prompt in prompts]
-    n_probs = max(1, body.logprobs) if body.logprobs is not None else 0
-    return requests(service, body, contents, adapters=adapters, copies=copies, n_probs=n_probs)
-
-
-def _refuse(body: CompletionBody) -> None:
-    for name in ("echo", "suffix"):
-        if getattr(body, name):
-            raise not_supported(f"`{name}`")
-    if (body.best_of or 1) > (body.n or 1):
-        raise not_supported("`best_of` larger than `n`")
-
-
-def _whole(service: Service, body: CompletionBody, answers: list[Answer]) -> dict[str, object]:
-    choices = [
-        {
-            "index": index,
-            "text": one.text,
-            "logprobs": _Logprobs(body.logprobs).of(one.probabilities),
-            "finish_reason": finish_reason(one.finished.reason) if one.finished else None,
-        }
-        for index, one in enumerate(answers)
-    ]
+def _whole(service: Service, body: CompletionBody, asked: list[Generate], answers: list[Answer]) -> dict[str, object]:
+    told = [pair for pairs in _by_prompt(body, asked, answers) for pair in _best(pairs, body.n_told)]
+    choices = [_Choice(service, body, index, *pair).whole() for index, pair in enumerate(told)]
     whole = {**frame(service, "text_completion", "cmpl"), "choices": choices}
-    whole["usage"] = usage(answers, copies=body.n or 1)
-    finished = answers[-1].finished
-    if finished:
-        whole["timings"] = timings(finished.timings)
+    whole["usage"] = usage(answers, copies=body.n_made)
+    if answers[-1].finished:
+        whole["timings"] = timings(answers[-1].finished.timings)
     return whole
 
 
-async def _chunks(service: Service, body: CompletionBody, asked: list[Generate]) -> AsyncGenerator[Chunk, None]:
+def _by_prompt(
+    body: CompletionBody, asked: list[Generate], answers: list[Answer]
+) -> list[list[tuple[Generate, Answer]]]:
+    pairs = list(zip(asked, answers, strict=True))
+    return [pairs[start : start + body.n_made] for start in range(0, len(pairs), body.n_made)]
+
+
+def _best(pairs: list[tuple[Generate, Answer]], n_told: int) -> list[tuple[Generate, Answer]]:
+    """The answers whose tokens were likeliest on average, the best first; all of them in their order."""
+    if len(pairs) == n_told:
+        return pairs
+    return sorted(pairs, key=lambda pair: _likelihood(pair[1]), reverse=True)[:n_told]
+
+
+def _likelihood(answer: Answer) -> float:
+    return fmean(map(finite_logprob, answer.probabilities)) if answer.probabilities else 0.0
+
+
+async def _chunks(service: Service, body: CompletionBody, asked: Sequence[Generate]) -> AsyncGenerator[Chunk, None]:
     base = frame(service, "text_completion", "cmpl")
-    answers = [Answer() for _ in asked]
-    logprobs = [_Logprobs(body.logprobs) for _ in asked]
+    choices = [_Choice(service, body, index, one, Answer()) for index, one in enumerate(asked)]
+    measured: dict[str, object] = {}
     async with aclosing(run(service, asked)) as pieces:
         async for index, piece in pieces:
-            answers[index].add(piece)
-            if isinstance(piece, Started | Progress | Prompted):
-                continue
-            choice: dict[str, object] = {"index": index, "text": "", "logprobs": None, "finish_reason": None}
-            chunk: dict[str, object] = {**base, "choices": [choice]}
-            if isinstance(piece, Delta):
-                choice |= {"text": piece.text, "logprobs": logprobs[index].of(piece.probabilities)}
-            else:
-                choice["finish_reason"] = finish_reason(piece.reason)
-                if all(one.finished for one in answers) and not body.wants_usage():
-                    chunk["timings"] = timings(piece.timings)
-            yield chunk
+            chunk = choices[index].take(piece)
+            if isinstance(piece, Finished):
+                measured = {"timings": timings(piece.timings)}
+                is_last = all(one.answer.finished for one in choices) and not body.wants_usage()
+                chunk |= measured if is_last else {}
+            if chunk:
+                yield {**base, **chunk}
     if body.wants_usage():
-        finished = answers[-1].finished
-        measured = {"timings": timings(finished.timings)} if finished else {}
-        yield {**base, "choices": [], "usage": usage(answers, copies=body.n or 1), **measured}
+        counts = usage([one.answer for one in choices], copies=body.n_told)
+        yield {**base, "choices": [], "usage": counts, **measured}
 
 
-class _Logprobs:
-    """OpenAI's older form, in parallel lists; `text_offset` counts characters of the answer."""
+class _Choice:
+    """One of the answers, whole or chunk by chunk."""
 
-    def __init__(self, n_top: int | None) -> None:
-        self._n_top = n_top
-        self._offset = 0
+    def __init__(self, service: Service, body: CompletionBody, index: int, asked: Generate, answer: Answer) -> None:
+        self.answer = answer
+        self._facts = service.facts()
+        self._index = index
+        self._asked = asked
+        self._echoes = bool(body.echo)
+        self._logprobs = TextLogprobs(body.logprobs)
+        self._watch = Stopwatch() if body.timings_per_token else None
 
-    def of(self, probabilities: list[TokenProbability]) -> dict[str, object] | None:
-        """The lists of the next tokens; `None` when none were asked for."""
-        if self._n_top is None:
-            return None
-        offsets = []
-        for drawn in probabilities:
-            offsets.append(self._offset)
-            self._offset += len(drawn.token)
-        return {
-            "tokens": [drawn.token for drawn in probabilities],
-            "token_logprobs": [finite_logprob(drawn) for drawn in probabilities],
-            "top_logprobs": [
-                {other.token: finite_logprob(other) for other in drawn.top_logprobs[: self._n_top]}
-                for drawn in probabilities
-            ],
-            "text_offset": offsets,
-        }
+    def whole(self) -> dict[str, object]:
+        """The finished choice."""
+        finished = self.answer.finished
+        text, logprobs = self._echo() + self.answer.text, self._told(self.answer)
+        return self._choice(text, logprobs, finish_reason(finished.reason) if finished else None)
+
+    def take(self, piece: Piece) -> dict[str, object]:
+        """Take in the next event; return what its chunk holds: nothing where it has none."""
+        self.answer.add(piece)
+        if self._watch is not None:
+            self._watch.take(piece)
+        if isinstance(piece, Progress):
+            return {"choices": [self._choice("", None)], "prompt_progress": prompt_progress(piece)}
+        if isinstance(piece, Delta):
+            choice = self._choice(self._echo() + piece.text, self._told(piece))
+            return {"choices": [choice], **({"timings": timings(self._watch.read())} if self._watch else {})}
+        if isinstance(piece, Finished):
+            text, reason = self._echo(), finish_reason(piece.reason)
+            return {"choices": [self._choice(text, self._told(Answer()) if text else None, reason)]}
+        return {}
+
+    def _echo(self) -> str:
+        """The prompt, where the text begins."""
+        started = self.answer.started
+        return prompt_text(self._asked, started.prompt) if self._echoes and started else ""
+
+    def _told(self, piece: Delta | Answer) -> dict[str, object] | None:
+        prompt = echoed(self._facts, self._asked.prompt, self.answer.prompt_probabilities) if self._echoes else []
+        self._echoes = False
+        return self._logprobs.of(piece.probabilities, prompt=prompt)
+
+    def _choice(self, text: str, logprobs: dict[str, object] | None, reason: str | None = None) -> dict[str, object]:
+        return {"index": self._index, "text": text, "logprobs": logprobs, "finish_reason": reason}

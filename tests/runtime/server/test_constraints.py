@@ -152,4 +152,4 @@ def test_the_largest_schema_takes_no_time(server: Live) -> None:
 
 def test_settings_tell_the_grammar(server: Live) -> None:
     answer = server.post(NATIVE, {"prompt": "x", "grammar": GBNF}).json()["generation_settings"]
-    assert (answer["grammar"], answer["grammar_kind"], answer["grammar_lazy"]) == (GBNF, "gbnf", False)
+    assert (answer["grammar"], answer["grammar_lazy"]) == (GBNF, False)

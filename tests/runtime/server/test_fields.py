@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.protocol import Sampling
+from runtime.engine.protocol import Sampling, Tokenized
 from tests.runtime.server.live import Live
 
 CHAT, TEXT, NATIVE = "/v1/chat/completions", "/v1/completions", "/completion"
@@ -208,10 +208,18 @@ def test_stop_words(server: Live) -> None:
 
 
 def test_logit_bias(server: Live) -> None:
-    server.post(NATIVE, {"prompt": "x", "logit_bias": [[5, 1.5], ["6", -2], [7, False]]})
+    server.post(NATIVE, {"prompt": "x", "logit_bias": [[5, 1.5], [6, -2], [7, False]]})
     assert server.engine.asked[-1].sampling.logit_bias == [(5, 1.5), (6, -2.0), (7, -math.inf)]
     server.post(CHAT, {**BASE[CHAT], "logit_bias": {"8": -100, "9": False}})
     assert server.engine.asked[-1].sampling.logit_bias == [(8, -100.0), (9, -math.inf)]
+
+
+@pytest.mark.parametrize("path", [CHAT, TEXT, NATIVE])
+def test_logit_bias_for_texts(server: Live, path: str) -> None:
+    server.engine.answers = lambda question: Tokenized(id=question.id, tokens=[3, 4], pieces=[b"a", b"b"])
+    for given in ({"ab": 2, "5": 1}, [["ab", 2], [5, 1]]):
+        server.post(path, {**BASE[path], "logit_bias": given})
+        assert server.engine.asked[-1].sampling.logit_bias == [(3, 2.0), (4, 2.0), (5, 1.0)]
 
 
 def test_the_servers_own_defaults(start: Any) -> None:

@@ -1,0 +1,22 @@
+"""The prompt of a text with a gap, for models that were trained to fill it in."""
+
+from runtime.engine.protocol import ModelFacts, Prompt
+from runtime.server.problem import invalid
+
+MARKS = ("pre", "suf", "mid")
+
+
+def infill_prompt(facts: ModelFacts, before: Prompt, after: Prompt, field: str) -> Prompt:
+    """Return what a model continues with the text between `before` and `after`.
+
+    Raises: Problem that names `field` when this model has no tokens for it.
+    """
+    if any(mark not in facts.infill for mark in MARKS):
+        raise invalid(f"`{field}`: this model has no tokens for filling in text.")
+    begin, end, middle = (facts.infill[mark] for mark in MARKS)
+    first = [facts.bos] if facts.adds_bos and facts.bos >= 0 else []
+    return [*first, begin, *_listed(before), end, *_listed(after), middle]
+
+
+def _listed(prompt: Prompt) -> list[int | str]:
+    return [prompt] if isinstance(prompt, str) else list(prompt)
