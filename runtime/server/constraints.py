@@ -90,16 +90,16 @@ class ConstraintFields(msgspec.Struct, kw_only=True):
         if wanted is None or wanted.type == "text":
             return
         if wanted.type == "json_object":
-            yield "response_format", _schema(wanted.schema, "response_format.schema") or Grammar(kind="json")
+            yield "response_format", read_schema(wanted.schema, "response_format.schema") or Grammar(kind="json")
             return
         schema = wanted.json_schema.schema if wanted.json_schema else ABSENT
-        found = _schema(schema, "response_format.json_schema.schema")
+        found = read_schema(schema, "response_format.json_schema.schema")
         if found is None:
             raise invalid("`response_format.json_schema.schema`: expected an object.")
         yield "response_format", found
 
     def _of_llama_server(self) -> Iterator[tuple[str, Grammar]]:
-        schema = _schema(self.json_schema, "json_schema")
+        schema = read_schema(self.json_schema, "json_schema")
         if schema:
             yield "json_schema", schema
         if self.grammar:
@@ -109,7 +109,7 @@ class ConstraintFields(msgspec.Struct, kw_only=True):
         wanted = self.structured_outputs
         if wanted is None:
             return
-        schema = _schema(wanted.json, "structured_outputs.json")
+        schema = read_schema(wanted.json, "structured_outputs.json")
         if schema:
             yield "structured_outputs.json", schema
         if wanted.regex:
@@ -129,8 +129,11 @@ class ConstraintFields(msgspec.Struct, kw_only=True):
         return [_trigger(field, index, n_vocab) for index, field in enumerate(self.grammar_triggers)]
 
 
-def _schema(given: Raw, name: str) -> Grammar | None:
-    """The schema as it was written: the order of its properties is that of the answer's. None for `null`."""
+def read_schema(given: Raw, name: str) -> Grammar | None:
+    """Return a schema as it was written: the order of its properties is that of the answer's. None for `null`.
+
+    name: of the field that holds it. Raises: Problem that says it.
+    """
     text = bytes(given)
     if text in (b"", b"null"):
         return None

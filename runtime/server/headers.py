@@ -27,4 +27,5 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.update(ALWAYS)
     response.headers["Server"] = request.app[SERVER]
     response.headers["X-Request-Id"] = request_id(request)
+    response.headers["Request-Id"] = request_id(request)  # Anthropic's name for it
     response.headers.setdefault("Cache-Control", "no-store")

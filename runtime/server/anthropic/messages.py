@@ -1,0 +1,49 @@
+"""POST /v1/messages, the next turn of a conversation, and /v1/messages/count_tokens, how long its prompt is."""
+
+from aiohttp import web
+
+from runtime.engine.protocol import Adapters
+from runtime.server.adapters import ADAPTERS
+from runtime.server.anthropic.body import CountBody, MessagesBody
+from runtime.server.anthropic.conversation import conversation_of
+from runtime.server.anthropic.message import TokenCount, whole
+from runtime.server.anthropic.stream import STYLE, events
+from runtime.server.body import read_json
+from runtime.server.constraints import ABSENT, read_schema
+from runtime.server.conversing import Exchange, make_exchange, render, replies
+from runtime.server.fields import GenerationFields
+from runtime.server.problem import invalid
+from runtime.server.replies import json_response
+from runtime.server.service import SERVICE, Service
+from runtime.server.sse import respond
+
+SHARED = sorted(set(MessagesBody.__struct_fields__) & set(GenerationFields.__struct_fields__))
+"""Fields with one name and one meaning in both."""
+
+
+async def answer(request: web.Request) -> web.StreamResponse:
+    """The next turn of a conversation, whole or as a stream."""
+    body = await read_json(request, MessagesBody)
+    async with request.app[SERVICE].resolve(body.model) as service:
+        exchange = _exchange(service, body, await request.app[ADAPTERS].chosen(service, body.model, body.lora))
+        if body.stream:
+            return await respond(request, events(service, body, exchange), STYLE)
+        (reply,) = await replies(service, exchange)
+        return json_response(whole(body, reply, service.options.alias))
+
+
+async def count(request: web.Request) -> web.Response:
+    """How many tokens the prompt of a request has, those of the template included."""
+    body = await read_json(request, CountBody)
+    async with request.app[SERVICE].resolve(body.model) as service:
+        prompt = await render(service, GenerationFields(), conversation_of(body))
+        return json_response(TokenCount(input_tokens=prompt.n_tokens))
+
+
+def _exchange(service: Service, body: MessagesBody, adapters: Adapters | None) -> Exchange:
+    schema = body.format.schema if body.format else ABSENT
+    if body.format and read_schema(schema, "output_config.format.schema") is None:
+        raise invalid("`output_config.format.schema`: expected an object.")
+    shared = {name: getattr(body, name) for name in SHARED}
+    fields = GenerationFields(stop=body.stop_sequences, json_schema=schema, **shared)
+    return make_exchange(service, fields, conversation_of(body), adapters=adapters)
