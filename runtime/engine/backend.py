@@ -49,12 +49,20 @@ class Sampler(Protocol):
     def close(self) -> None: ...
 
 
+class Asked(NamedTuple):
+    """How likely is each of `following`, the tokens that come after those of a work? With `n_probs` alternatives."""
+
+    following: list[int]
+    n_probs: int
+
+
 class Work(NamedTuple):
     """The next tokens of one sequence. With a sampler, the token that follows them is drawn.
 
     position: how many tokens of the sequence come before; the memory holds exactly these.
     n_guessed: the last so many tokens are guesses. What follows is drawn after the token
     before each of them, too, up to the first guess that was wrong.
+    asked: what to tell of each token, in place of drawing.
     """
 
     sequence: int
@@ -62,6 +70,7 @@ class Work(NamedTuple):
     position: int
     sampler: Sampler | None = None
     n_guessed: int = 0
+    asked: Asked | None = None
 
 
 class Memory(Protocol):
@@ -127,7 +136,7 @@ class Backend(Protocol):
     n_chunk: int
     """The most tokens that one run may hold."""
     n_outputs: int
-    """The most tokens that one run may draw."""
+    """The most tokens that one run may draw, or tell the probability of."""
     shifts: bool
     """Whether a full context drops its oldest tokens instead of ending the answer."""
     n_sets: int
@@ -172,7 +181,7 @@ class Backend(Protocol):
         """Forget a set that `open` made ready, with its memory if it has one of its own."""
 
     def run(self, memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
-        """Compute one step; for each work what was drawn, or why that cannot go on.
+        """Compute one step; for each work what was drawn or asked, or why that cannot go on.
 
         Raises: Interrupted, NoRoom, EngineFailed."""
 

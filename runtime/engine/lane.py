@@ -47,7 +47,8 @@ class Lane:
         if sequence_id is None:
             return False
         # The last token is always computed: what follows is drawn from its logits.
-        known = sequence.tokens[:-1] if sequence.request.cache_prompt and not sequence.is_shifted else []
+        may_share = sequence.request.cache_prompt and not (sequence.is_shifted or sequence.is_telling)
+        known = sequence.tokens[:-1] if may_share else []
         self.memory.assign(sequence_id, sequence.adapters)
         sequence.place = Place(self, sequence_id, self.tree.enter(known, sequence_id, sequence.adapters))
         sequence.n_computed = 0

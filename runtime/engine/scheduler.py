@@ -14,7 +14,7 @@ from runtime.engine.embedding import Embeddings
 from runtime.engine.guessing import Guessing
 from runtime.engine.inbox import Inbox
 from runtime.engine.lane import Lane, Lanes
-from runtime.engine.planning import Plan, Planning, started
+from runtime.engine.planning import Plan, Planning
 from runtime.engine.prompt import Template
 from runtime.engine.protocol import (
     Admitting,
@@ -28,6 +28,7 @@ from runtime.engine.protocol import (
     Rerank,
     SlotAction,
 )
+from runtime.engine.reading import begun, read
 from runtime.engine.sequence import Sequence
 from runtime.engine.shifting import shift
 from runtime.engine.slots import Slots
@@ -70,8 +71,8 @@ class Scheduler:
         self.watchdog.begin()
         self._admit()
         self._backend.resume()
-        plans, begun = self._planning.plan(self._slots.running())
-        self._events += begun
+        plans, events = self._planning.plan(self._slots.running())
+        self._events += events
         for lane, plan in plans:
             self._run(lane, plan)
         if self._embeddings.has_work:
@@ -119,11 +120,11 @@ class Scheduler:
 
     def _admit(self) -> None:
         """Let requests begin that have a slot now."""
-        begun, refused = self._waiting.admit(self._slots, self._lanes)
+        admitted, refused = self._waiting.admit(self._slots, self._lanes)
         self._events += refused
-        for sequence in begun:
+        for sequence in admitted:
             if not sequence.tokens:
-                self._events += started(sequence)
+                self._events += begun(sequence, self._backend)
                 self._end(sequence, sequence.end("stop"))
 
     # Run
@@ -145,7 +146,8 @@ class Scheduler:
             for sequence, _ in plan:
                 self._fail(sequence, str(failure))
         else:
-            self._planning.pace.end(sum(len(work.tokens) for one, work in plan if not one.n_predicted), len(plan))
+            n_read = sum(len(work.tokens) for one, work in plan if not (one.n_predicted or work.asked))
+            self._planning.pace.end(n_read, len(plan))
             for (sequence, work), drawn in zip(plan, results, strict=True):
                 self._postprocess(lane, sequence, work, drawn)
 
@@ -188,6 +190,11 @@ class Scheduler:
             self._roll_back(lane, [(sequence, work)])
             self._end(sequence, [Failed(id=sequence.request.id, kind="invalid", message=str(drawn))])
             return
+        if not sequence.n_predicted:
+            self._events += read(sequence, work, drawn)
+        if work.asked:
+            lane.computed(sequence, place, len(work.tokens))
+            return
         n_before = len(sequence.tokens)
         self._events += sequence.delta(self._add(sequence, drawn))
         if work.n_guessed:
@@ -207,7 +214,8 @@ class Scheduler:
     def _add(self, sequence: Sequence, drawn: list[Drawn]) -> str:
         backend, text = self._backend, ""
         for one in drawn:
-            text += sequence.add(one, backend.piece(one.token), backend.is_end(one.token), backend.facts.n_ctx)
+            piece = sequence.shown.get(one.token) or backend.piece(one.token)
+            text += sequence.add(one, piece, backend.is_end(one.token), backend.facts.n_ctx)
             if sequence.reason:
                 break
         return text

@@ -26,7 +26,8 @@ class Sequence:
 
     place: where its tokens are held; None while it waits. n_cached: tokens of the prompt that
     others had computed. is_shifted: tokens were dropped from its middle, so that what the memory
-    holds is not what these tokens alone would give.
+    holds is not what these tokens alone would give. n_told: tokens of the prompt, after its
+    first, whose probability was told. shown: special tokens that are part of the answer, with their bytes.
     """
 
     def __init__(self, request: Generate, prompt: list[int], text: str, sampler: Sampler, adapters: AdapterSet) -> None:
@@ -45,10 +46,12 @@ class Sequence:
         self.truncated = False
         self.is_shifted = False
         self.was_announced = False
+        self.n_told = 0
+        self.shown: dict[int, bytes] = {}
         self.lookup: Lookup | None = None
         self.n_guessed = 0
         self.n_guessed_right = 0
-        self._assembler = TextAssembler(request.stop)
+        self._assembler = TextAssembler(request.stop, request.n_indent)
         self._unsent: list[int] = []
         self._probabilities: list[TokenProbability] = []
         self._started_at = perf_counter()
@@ -73,6 +76,16 @@ class Sequence:
         """Tokens that this request may still add; a large number when it may go on to the end."""
         limit = self.request.max_tokens
         return limit - self.n_predicted if limit >= 0 else 1 << 30
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the probabilities of its prompt's tokens are still to be told."""
+        return self.request.prompt_probs >= 0 and self.n_told < self.n_prompt - 1
+
+    @property
+    def age_ms(self) -> float:
+        """Since the request was ready to be computed."""
+        return (perf_counter() - self._started_at) * 1e3
 
     @property
     def is_full(self) -> bool:
@@ -136,7 +149,7 @@ class Sequence:
         elif len(self.tokens) >= n_ctx:
             self.reason = "length"
             self.truncated = True
-        elif self.n_room <= 0 or self._is_late():
+        elif self.n_room <= 0 or self._assembler.is_dedented or self._is_late():
             self.reason = "length"
 
     def _is_late(self) -> bool:

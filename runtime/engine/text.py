@@ -8,14 +8,22 @@ import codecs
 
 
 class TextAssembler:
-    """The text of one answer. `stopped_by` is the stop string that ended it, once one has."""
+    """The text of one answer. `stopped_by` is the stop string that ended it, once one has.
 
-    def __init__(self, stops: list[str]) -> None:
+    is_dedented: it ended at a line, other than its first, with fewer than `n_indent` blanks in front;
+    of that line only these are shown, as by llama-server.
+    """
+
+    def __init__(self, stops: list[str], n_indent: int = 0) -> None:
         self._stops = [stop for stop in stops if stop]
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._held = ""
         self.stopped_by = ""
         self.has_new_line = False
+        self.is_dedented = False
+        self._n_indent = n_indent
+        self._n_blanks: int | None = None
+        """At the beginning of the current line; None when more than blanks came, and in the first line."""
 
     def push(self, piece: bytes) -> str:
         """Add the bytes of a token and return what may be shown now."""
@@ -26,14 +34,31 @@ class TextAssembler:
 
     def finish(self) -> str:
         """Return what was still held back; a character that never became whole is U+FFFD."""
-        if self.stopped_by:
+        if self.stopped_by or self.is_dedented:
             return ""
         text, self._held = self._held + self._decoder.decode(b"", final=True), ""
         return self._seen(text)
 
     def _seen(self, text: str) -> str:
+        if self._n_indent:
+            text = self._indented(text)
         if "\n" in text:
             self.has_new_line = True
+        return text
+
+    def _indented(self, text: str) -> str:
+        """Return the text up to the first line that is indented too little."""
+        for at, character in enumerate(text):
+            if self._n_blanks is not None:
+                if character in " \t":
+                    self._n_blanks += 1
+                    continue
+                if self._n_blanks < self._n_indent:
+                    self.is_dedented, self.stopped_by, self._held = True, "", ""
+                    return text[:at]
+                self._n_blanks = None
+            if character == "\n":
+                self._n_blanks = 0
         return text
 
     def _filter(self, text: str) -> str:

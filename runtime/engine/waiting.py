@@ -10,6 +10,7 @@ from collections.abc import Callable
 from runtime.engine.backend import Backend, InvalidRequest, NotThere
 from runtime.engine.inbox import Inbox
 from runtime.engine.lane import Lanes
+from runtime.engine.marks import marks
 from runtime.engine.prompt import PromptTooLong, Template, prepare
 from runtime.engine.protocol import Event, Failed, Finished, Generate, Timings
 from runtime.engine.sequence import Sequence
@@ -81,8 +82,10 @@ class Waiting:
         self._on_native(request.id)
         adapters = self._backend.adapters(request)
         text, prompt = prepare(request, self._backend, self._template)
+        shown = marks(request.shown, self._backend)
         sampler = self._backend.sampler(request, prompt)
         sequence = self._prepared[request.id] = Sequence(request, prompt, text, sampler, adapters)
+        sequence.shown = shown
         return sequence
 
     def _enter(self, sequence: Sequence, lanes: Lanes, crowded: bool) -> bool:

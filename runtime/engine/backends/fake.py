@@ -226,6 +226,8 @@ class FakeBackend:
         raise InvalidRequest("this model makes no vectors")
 
     def _drawn(self, work: Work) -> list[Drawn]:
+        if work.asked:
+            return [self._told(token, work.asked.n_probs) for token in work.asked.following]
         drawn: list[Drawn] = []
         for guess in [*work.tokens[len(work.tokens) - work.n_guessed :], None] if work.sampler else []:
             drawn.append(self._draw(work.sampler))
@@ -237,10 +239,16 @@ class FakeBackend:
         if not isinstance(sampler, FakeSampler):
             raise TypeError("not a sampler of this backend")
         token = sampler.next()
-        if not sampler.n_probs:
-            return Drawn(token)
-        piece = list(self.piece(token))
-        return Drawn(token, TokenProbability(id=token, token=bytes(piece).decode("latin-1"), bytes=piece, logprob=0.0))
+        return self._told(token, 0) if sampler.n_probs else Drawn(token)
+
+    def _told(self, token: int, n_probs: int) -> Drawn:
+        """Return a token as the only likely one; all others are equally unlikely."""
+        piece = self.piece(token)
+        top = [TokenProbability(id=other, token="", bytes=[], logprob=-1.0) for other in range(n_probs)]
+        found = TokenProbability(
+            id=token, token=piece.decode("latin-1"), bytes=list(piece), logprob=0.0, top_logprobs=top
+        )
+        return Drawn(token, found)
 
 
 def facts(n_ctx: int, n_slots: int = 1) -> ModelFacts:

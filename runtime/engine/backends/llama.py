@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runtime.engine.backend import (
     AdapterSet,
+    Asked,
     Drawn,
     Embedder,
     Interrupted,
@@ -58,6 +59,8 @@ MAX_SEQUENCES = 256
 
 GUESSES_PER_STEP = 32
 MAX_PROBABILITIES = 1 << 18
+MAX_PROMPT_PROBABILITIES = 1 << 10
+"""They are told of many tokens at once."""
 
 
 class LlamaBackend:
@@ -90,6 +93,7 @@ class LlamaBackend:
         n_ctx = self._first.n_cells if self._first else 0
         self.facts = facts(model, n_ctx, _n_slots(model, n_ctx), self._computing, self._vocabulary.special)
         self._rows = Rows(self._native, self._vocabulary.n_vocab, self._vocabulary.piece)
+        self._prompt_rows = Rows(self._native, self._vocabulary.n_vocab, self._vocabulary.token_bytes)
         self.tokenize, self.token_bytes = self._vocabulary.cut, self._vocabulary.token_bytes
         self.piece, self.is_end = self._vocabulary.piece, self._vocabulary.is_end
 
@@ -102,6 +106,11 @@ class LlamaBackend:
     def sampler(self, request: Generate, prompt: list[int]) -> LlamaSampler:
         if not 0 <= request.n_probs <= MAX_PROBABILITIES:
             raise InvalidRequest(f"n_probs is {request.n_probs}; it must be between 0 and {MAX_PROBABILITIES}")
+        if request.prompt_probs > MAX_PROMPT_PROBABILITIES:
+            raise InvalidRequest(
+                f"{request.prompt_probs} probabilities of each token of the prompt are asked for; "
+                f"expected at most {MAX_PROMPT_PROBABILITIES}"
+            )
         matcher = self._all_constraints().matcher(request.grammar) if request.grammar else None
         n_ctx = max(1, self.facts.n_ctx)
         chain = llama_sampling.build(self._native, self._vocabulary, request.sampling, n_ctx, prompt)
@@ -178,6 +187,8 @@ class LlamaBackend:
 
     def _drawn(self, memory: LlamaMemory, work: Work, row: int) -> list[Drawn] | InvalidRequest:
         """Draw after the last known token, and after each guess as long as the guesses are right."""
+        if work.asked:
+            return self._told(memory, work.asked, row)
         drawn: list[Drawn] = []
         try:
             for guess in [*work.tokens[len(work.tokens) - work.n_guessed :], None] if work.sampler else []:
@@ -187,6 +198,14 @@ class LlamaBackend:
         except InvalidRequest as refusal:  # of a grammar, which may turn out too costly only now
             return refusal
         return drawn
+
+    def _told(self, memory: LlamaMemory, asked: Asked, first_row: int) -> list[Drawn]:
+        """Return the tokens that are known to come next, with their probabilities."""
+        told: list[Drawn] = []
+        for row, token in enumerate(asked.following, first_row):
+            logits = self._native.llama_get_logits_ith(memory.context.handle, row)
+            told.append(Drawn(token, self._prompt_rows.probability(token, logits, asked.n_probs)))
+        return told
 
     def _draw(self, memory: LlamaMemory, sampler: Sampler | None, row: int) -> Drawn:
         if not isinstance(sampler, LlamaSampler) or not sampler.handle:

@@ -32,9 +32,9 @@ class StepBatch:
             self._tokens[begin:n_filled] = work.tokens  # type: ignore[assignment]
             self._positions[begin:n_filled] = list(range(work.position, work.position + len(work.tokens)))
             self._sequences[begin:n_filled] = [self._addresses[work.sequence]] * len(work.tokens)
-            first = n_filled - 1 - work.n_guessed
-            if work.sampler:
-                self._wanted[first:n_filled] = [1] * (n_filled - first)
-            rows.append(first if work.sampler else -1)
+            n_wanted = len(work.tokens) if work.asked else 1 + work.n_guessed if work.sampler else 0
+            if n_wanted:
+                self._wanted[n_filled - n_wanted : n_filled] = [1] * n_wanted
+            rows.append(n_filled - n_wanted if n_wanted else -1)
         self._batch.n_tokens = n_filled
         return self._batch, rows
