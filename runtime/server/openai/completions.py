@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from statistics import fmean
 
 from aiohttp import web
 
@@ -58,7 +57,7 @@ def _best(pairs: list[tuple[Generate, Answer]], n_told: int) -> list[tuple[Gener
 
 
 def _likelihood(answer: Answer) -> float:
-    return fmean(map(finite_logprob, answer.probabilities)) if answer.probabilities else 0.0
+    return sum(map(finite_logprob, answer.probabilities)) / max(1, len(answer.probabilities))
 
 
 async def _chunks(service: Service, body: CompletionBody, asked: Sequence[Generate]) -> AsyncGenerator[Chunk, None]:
