@@ -183,3 +183,11 @@ def test_an_answer_that_takes_too_long_ends_after_its_first_line() -> None:
     loop.run()
     assert loop.text() == "one two\n"
     assert (loop.last().reason, loop.last().truncated) == ("length", False)
+
+
+def test_an_answer_ends_with_the_first_line_that_is_indented_too_little() -> None:
+    loop = Loop(answer="def f():\n    return 1\n  \n    x\nprint()")
+    loop.submit(n_indent=4)
+    loop.run()
+    assert loop.text() == "def f():\n    return 1\n  "
+    assert loop.last().reason == "length" and not loop.last().truncated

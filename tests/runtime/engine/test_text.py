@@ -90,3 +90,38 @@ def test_new_lines_are_seen_unless_they_were_cut_off() -> None:
     shown.push(b"a\nb")
     cut.push(b"a\nb")
     assert (shown.has_new_line, cut.has_new_line) == (False, True)
+
+
+def dedented(text: str, n_indent: int) -> str:
+    """The text up to the first line, other than the first, with fewer blanks and something after them."""
+    first, *lines = text.split("\n")
+    shown = first
+    for number, line in enumerate(lines):
+        blanks = line[: len(line) - len(line.lstrip(" \t"))]
+        goes_on = line != blanks or number < len(lines) - 1
+        shown += "\n" + (blanks if len(blanks) < n_indent else line)
+        if goes_on and len(blanks) < n_indent:
+            break
+    return shown
+
+
+@given(st.text(alphabet="ab \t\n", max_size=30), st.integers(1, 3), st.lists(st.integers(0, 40), max_size=8))
+def test_an_answer_ends_with_the_first_line_that_is_indented_too_little(
+    text: str, n_indent: int, cuts: list[int]
+) -> None:
+    assembler = TextAssembler([], n_indent)
+    shown = ""
+    for part in pieces(text.encode(), cuts):
+        shown += assembler.push(part)
+        if assembler.is_dedented:
+            break
+    assert shown + assembler.finish() == dedented(text, n_indent)
+    assert assembler.is_dedented == (len(dedented(text, n_indent)) < len(text))
+
+
+def test_indentation_and_stop_strings() -> None:
+    assembler = TextAssembler(["stop", "b\n"], 2)
+    assert assembler.push(b"a\n  b") == "a\n  "
+    assert assembler.push(b"c\nd stop") == "bc\n"
+    assert assembler.is_dedented and not assembler.stopped_by
+    assert assembler.finish() == ""
