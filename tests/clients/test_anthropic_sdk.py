@@ -10,7 +10,9 @@ from anthropic.types import MessageParam, ToolParam, ToolUseBlock
 from pydantic import BaseModel
 
 TIMEOUT_S = 120
-MODEL = "claude-sonnet-4-5"
+MODEL = "any name will do"
+GREEDY = {"temperature": 0}
+"""The client has no argument of its own for it any more."""
 CAPITAL: list[MessageParam] = [
     {"role": "user", "content": "What is the capital city of France? Answer in one sentence."}
 ]
@@ -32,7 +34,7 @@ def client(server_url: str) -> Anthropic:
 
 
 def test_a_message(client: Anthropic) -> None:
-    message = client.messages.create(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL)
+    message = client.messages.create(model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL)
     (block,) = message.content
     assert block.type == "text"
     assert "Paris" in block.text
@@ -41,7 +43,7 @@ def test_a_message(client: Anthropic) -> None:
     )  # fmt: skip
     assert message.id.startswith("msg_")
     assert message._request_id
-    again = client.messages.create(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL)
+    again = client.messages.create(model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL)
     assert again.usage.cache_read_input_tokens
     for usage in (message.usage, again.usage):
         assert usage.input_tokens + (usage.cache_read_input_tokens or 0) > 10
@@ -49,12 +51,12 @@ def test_a_message(client: Anthropic) -> None:
 
 
 def test_a_stream_is_the_same_text(client: Anthropic) -> None:
-    whole = client.messages.create(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL)
-    events = list(client.messages.create(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL, stream=True))
+    whole = client.messages.create(model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL)
+    events = list(client.messages.create(model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL, stream=True))
     assert [event.type for event in events if event.type != "content_block_delta"] == [
         "message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop",
     ]  # fmt: skip
-    with client.messages.stream(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL) as stream:
+    with client.messages.stream(model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
     assert whole.content[0].type == final.content[0].type == "text"
@@ -64,26 +66,26 @@ def test_a_stream_is_the_same_text(client: Anthropic) -> None:
 
 
 def test_limits_stops_and_prefill(client: Anthropic) -> None:
-    short = client.messages.create(model=MODEL, max_tokens=3, temperature=0, messages=CAPITAL)
+    short = client.messages.create(model=MODEL, max_tokens=3, extra_body=GREEDY, messages=CAPITAL)
     assert (short.stop_reason, short.usage.output_tokens) == ("max_tokens", 3)
     stopped = client.messages.create(
-        model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL, stop_sequences=["Paris"]
+        model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL, stop_sequences=["Paris"]
     )
     assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "Paris")
     assert stopped.content[0].type == "text"
     assert "Paris" not in stopped.content[0].text
     begun: list[MessageParam] = [*CAPITAL, {"role": "assistant", "content": "The capital city of France is"}]
-    message = client.messages.create(model=MODEL, max_tokens=10, temperature=0, messages=begun)
+    message = client.messages.create(model=MODEL, max_tokens=10, extra_body=GREEDY, messages=begun)
     assert message.content[0].type == "text"
     assert message.content[0].text.lstrip().startswith("Paris")
 
 
 def test_a_conversation_with_a_system_prompt(client: Anthropic) -> None:
-    first = client.messages.create(model=MODEL, max_tokens=30, temperature=0, system="Be brief.", messages=CAPITAL)
+    first = client.messages.create(model=MODEL, max_tokens=30, extra_body=GREEDY, system="Be brief.", messages=CAPITAL)
     message = client.messages.create(
         model=MODEL,
         max_tokens=30,
-        temperature=0,
+        extra_body=GREEDY,
         system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
         messages=[*CAPITAL, first.to_param(), {"role": "user", "content": [{"type": "text", "text": "And of Italy?"}]}],
     )
@@ -101,7 +103,12 @@ def test_tokens_are_counted(client: Anthropic) -> None:
 def test_a_tool_is_called(client: Anthropic) -> None:
     question: MessageParam = {"role": "user", "content": "What is the weather in Rome?"}
     message = client.messages.create(
-        model=MODEL, max_tokens=100, temperature=0, messages=[question], tools=[WEATHER], tool_choice={"type": "any"}
+        model=MODEL,
+        max_tokens=100,
+        extra_body=GREEDY,
+        messages=[question],
+        tools=[WEATHER],
+        tool_choice={"type": "any"},
     )
     assert message.stop_reason == "tool_use"
     call = message.content[-1]
@@ -112,7 +119,7 @@ def test_a_tool_is_called(client: Anthropic) -> None:
     after = client.messages.create(
         model=MODEL,
         max_tokens=40,
-        temperature=0,
+        extra_body=GREEDY,
         tools=[WEATHER],
         tool_choice={"type": "none"},
         messages=[
@@ -128,7 +135,7 @@ def test_a_streamed_call(client: Anthropic) -> None:
     with client.messages.stream(
         model=MODEL,
         max_tokens=100,
-        temperature=0,
+        extra_body=GREEDY,
         messages=[{"role": "user", "content": "What is the weather in Rome?"}],
         tools=[WEATHER],
         tool_choice={"type": "tool", "name": "get_weather", "disable_parallel_tool_use": True},
@@ -152,7 +159,7 @@ def test_the_tool_runner(client: Anthropic) -> None:
     runner = client.beta.messages.tool_runner(
         model=MODEL,
         max_tokens=60,
-        temperature=0,
+        extra_body=GREEDY,
         tools=[get_time],
         messages=[{"role": "user", "content": "Which time is it in Rome?"}],
         tool_choice={"type": "any"},
@@ -174,11 +181,11 @@ class Animal(BaseModel):
 def test_structured_output(client: Anthropic) -> None:
     asked: list[MessageParam] = [{"role": "user", "content": "Describe a dog as JSON."}]
     parsed = client.messages.parse(
-        model=MODEL, max_tokens=60, temperature=0, messages=asked, output_format=Animal
+        model=MODEL, max_tokens=60, extra_body=GREEDY, messages=asked, output_format=Animal
     ).parsed_output
     assert isinstance(parsed, Animal)
     with client.messages.stream(
-        model=MODEL, max_tokens=60, temperature=0, messages=asked, output_format=Animal
+        model=MODEL, max_tokens=60, extra_body=GREEDY, messages=asked, output_format=Animal
     ) as stream:
         assert stream.get_final_message().parsed_output == parsed
 
@@ -186,10 +193,12 @@ def test_structured_output(client: Anthropic) -> None:
 def test_the_async_client(server_url: str) -> None:
     async def talk() -> tuple[str, list[str]]:
         async with AsyncAnthropic(base_url=server_url, api_key="none", timeout=TIMEOUT_S, max_retries=0) as client:
-            one = client.messages.create(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL)
-            two = client.messages.create(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL)
+            one = client.messages.create(model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL)
+            two = client.messages.create(model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL)
             await asyncio.gather(one, two)
-            async with client.messages.stream(model=MODEL, max_tokens=40, temperature=0, messages=CAPITAL) as stream:
+            async with client.messages.stream(
+                model=MODEL, max_tokens=40, extra_body=GREEDY, messages=CAPITAL
+            ) as stream:
                 texts = [text async for text in stream.text_stream]
                 return await stream.get_final_text(), texts
 
