@@ -41,6 +41,7 @@ class Guessing:
     def judge(self, sequence: Sequence, n_guessed: int, n_right: int) -> None:
         """Learn from what came out."""
         sequence.n_guessed += n_guessed
+        sequence.n_judged += n_guessed > 0
         sequence.n_guessed_right += n_right
         if sequence.lookup:
             sequence.lookup.judge(n_guessed, n_right)

@@ -57,6 +57,7 @@ class Scheduler:
         self._planning = Planning(backend, guessing)
         self._events: list[Event] = []
         self._n_steps = 0
+        self._n_busy = 0
         inbox.attach(backend.interrupt)
 
     def step(self) -> bool:
@@ -103,7 +104,7 @@ class Scheduler:
             elif isinstance(order, SlotAction):
                 self._events.append(self._slots.act(order))
             elif isinstance(order, Inspect):
-                self._events.append(self._slots.state(order.id, len(self._waiting), self._n_steps))
+                self._events.append(self._slots.state(order.id, len(self._waiting), self._n_steps, self._n_busy))
 
     def _cancel(self, request_id: int) -> None:
         self._embeddings.cancel(request_id)
@@ -135,6 +136,7 @@ class Scheduler:
         if not self._inbox.computing({sequence.request.id for sequence, _ in plan}):
             return
         self._n_steps += 1
+        self._n_busy += len(plan)
         self._planning.pace.begin()
         try:
             results = self._backend.run(lane.memory, [work for _, work in plan])

@@ -50,6 +50,7 @@ class Sequence:
         self.shown: dict[int, bytes] = {}
         self.lookup: Lookup | None = None
         self.n_guessed = 0
+        self.n_judged = 0
         self.n_guessed_right = 0
         self._assembler = TextAssembler(request.stop, request.n_indent)
         self._unsent: list[int] = []
@@ -106,6 +107,11 @@ class Sequence:
         self._decide(is_end, n_ctx)
         return text
 
+    @property
+    def has_new_line(self) -> bool:
+        """Whether a line of the answer is complete."""
+        return self._assembler.has_new_line
+
     def delta(self, text: str) -> list[Event]:
         """Return the event that shows `text` with the tokens since the last one; none while all is held back."""
         if not text:
@@ -130,7 +136,7 @@ class Sequence:
             timings=self._timings(),
             seed=self.sampler.seed,
             truncated=self.truncated,
-            has_new_line=self._assembler.has_new_line,
+            has_new_line=self.has_new_line,
         )
         return [*events, finished]
 
@@ -166,4 +172,5 @@ class Sequence:
             predicted_ms=(self._last_at - self._first_at) * 1e3,
             draft_n=self.n_guessed,
             draft_n_accepted=self.n_guessed_right,
+            draft_steps=self.n_judged,
         )

@@ -45,7 +45,7 @@ class Slots:
         """Return the requests that have a slot."""
         return list(self._taken.values())
 
-    def state(self, request_id: int, n_waiting: int, n_steps: int) -> State:
+    def state(self, request_id: int, n_waiting: int, n_steps: int, n_busy: int) -> State:
         """Return what `Inspect` asks for."""
         lanes = self._lanes.all()
         return State(
@@ -56,6 +56,7 @@ class Slots:
             n_sequences=sum(lane.tree.n_sequences() for lane in lanes),
             adapters=[[name for name, _ in adapters] for adapters in self._lanes.sets()],
             n_steps=n_steps,
+            n_busy=n_busy,
             n_threads=self._backend.n_threads,
         )
 
@@ -144,6 +145,7 @@ class Slots:
             n_predicted=sequence.n_predicted,
             n_cached=sequence.n_cached,
             n_left=sequence.n_room if sequence.request.max_tokens >= 0 else -1,
+            has_new_line=sequence.has_new_line,
         )
 
 

@@ -136,6 +136,8 @@ class Timings(msgspec.Struct, kw_only=True, frozen=True):
     predicted_ms: float
     draft_n: int = 0
     draft_n_accepted: int = 0
+    draft_steps: int = 0
+    """In how many steps guesses were judged."""
 
 
 class Finished(msgspec.Struct, kw_only=True, tag=True, frozen=True):
@@ -205,6 +207,7 @@ class SlotState(msgspec.Struct, kw_only=True, frozen=True):
     n_predicted: int = 0
     n_cached: int = 0
     n_left: int = -1
+    has_new_line: bool = False
 
 
 class State(msgspec.Struct, kw_only=True, tag=True, frozen=True):
@@ -212,7 +215,7 @@ class State(msgspec.Struct, kw_only=True, tag=True, frozen=True):
 
     n_waiting: requests without a slot. n_cells: tokens that the memory holds now, of
     running requests and of earlier ones. n_sequences: sequences that it knows.
-    adapters: names of those in a context, one list per context.
+    adapters: names of those in a context, one list per context. n_busy: requests in each of `n_steps`, summed up.
     """
 
     id: int
@@ -223,6 +226,7 @@ class State(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     adapters: list[list[str]]
     n_steps: int
     n_threads: int
+    n_busy: int = 0
 
 
 class Rendered(msgspec.Struct, kw_only=True, tag=True, frozen=True):
