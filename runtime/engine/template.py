@@ -16,9 +16,11 @@ from runtime.engine.template_program import TemplateProgram
 from runtime.engine.template_turns import (
     Message,
     adapted,
+    described,
     extended,
     merged_system,
     plain_turn,
+    single_calls,
     text_of,
     without_thoughts,
 )
@@ -94,9 +96,7 @@ def _attempts(program: TemplateProgram, chat: Chat) -> Iterator[tuple[list[Messa
     if given and given[0].get("role") == "system":
         turns = merged_system(turns)
         yield turns, tools
-    reduced = without_thoughts(turns)
-    if reduced != turns:
-        yield reduced, tools
+    yield single_calls(without_thoughts(turns)), described(chat.tools)
 
 
 def _continues(chat: Chat) -> bool:

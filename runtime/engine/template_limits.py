@@ -38,6 +38,9 @@ MAX_BITS = 256
 WIDE = re.compile(r"%[-+ #0-9.]*(?:\d{5}|\*)|\{[^{}]*\d{5}")
 """In a format of either kind: a width of 10,000 or more, or one given as an argument."""
 
+AT_ONCE = frozenset({"first", "last", "len"})
+"""They cost the same for any list; templates ask for the number of turns at each turn."""
+
 FILTERS = frozenset(
     "abs attr capitalize count d default dictsort e escape first float format groupby indent int items join last "
     "length list lower map max min reject rejectattr replace reverse round safe select selectattr sort string sum "
@@ -99,7 +102,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         _check_size(sum(map(_size, values)))
         return "".join(map(str, values))
 
+    def checked(self, value: Any) -> Any:
+        """A list, a tuple or a dict that the template writes down."""
+        return _checked(value)
+
     def call(self, context: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(function, "__self__", None) is self:  # what _AddChecks put there
+            return function(*args)
         self.tick()
         method = getattr(function, "__wrapped__", function)  # the sandbox wraps `format`
         named = [value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")]
@@ -122,7 +131,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 
 class _AddChecks(NodeTransformer):
-    """Rewrites a template's tree: each turn of a loop begins with `tick`, each `~` calls `joined`."""
+    """Rewrites a tree: each turn of a loop begins with `tick`, each `~` calls `joined`, each list `checked`."""
 
     def visit_For(self, node: nodes.For) -> nodes.For:
         self.generic_visit(node)
@@ -132,6 +141,18 @@ class _AddChecks(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Call:
         self.generic_visit(node)
         return _method("joined", list(node.nodes), node.lineno)
+
+    def visit_List(self, node: nodes.List) -> nodes.Call:
+        self.generic_visit(node)
+        return _method("checked", [node], node.lineno)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:
+        self.generic_visit(node)
+        return _method("checked", [node], node.lineno) if node.ctx == "load" else node
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Call:
+        self.generic_visit(node)
+        return _method("checked", [node], node.lineno)
 
 
 def _method(name: str, arguments: list[nodes.Expr], lineno: int) -> nodes.Call:
@@ -168,9 +189,11 @@ def _counted(items: Iterator[Any]) -> Iterator[Any]:
 
 def _check_call(function: Any, subject: Any, arguments: list[Any]) -> None:
     """Refuse a call that would make much out of little; `subject`: the object of a method, the value of a filter."""
+    name = getattr(function, "__name__", "").removeprefix("sync_").removeprefix("do_")
+    if name in AT_ONCE:
+        return
     values = [subject, *arguments]
     _check_size(sum(map(_size, values)))
-    name = getattr(function, "__name__", "").removeprefix("sync_").removeprefix("do_")
     keeps = name in KEEP_NUMBERS or isinstance(function, Macro) or function is Namespace
     if not keeps and any(isinstance(value, int) and abs(value) > MAX_ARGUMENT for value in arguments):
         raise TooMuchWork(f"it uses a number above {MAX_ARGUMENT}")

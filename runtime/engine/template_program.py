@@ -14,7 +14,7 @@ from jinja2 import Template, TemplateError
 
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.template_limits import BoundedEnvironment, TooMuchWork
-from runtime.engine.template_turns import Abilities, Message, copied, in_parts
+from runtime.engine.template_turns import Abilities, Message, copied, in_parts, told
 
 MAX_TEMPLATE_CHARACTERS = 1 << 20
 MAX_VALUES_CHARACTERS = 1 << 18
@@ -104,7 +104,7 @@ class TemplateProgram:
     def _tool_abilities(self) -> Abilities:
         arguments = self._arguments()
         given = _arguments(arguments)
-        usual = self._tried(_called(given))
+        usual = self._tried(_called(given) if arguments else [told(turn) for turn in _called(given)])
         null = self._tried(_called(given, content=None))
         return Abilities(
             parts=self._only_parts,

@@ -7,8 +7,9 @@ Does not know: Jinja, the template's text.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal
 
 Message = dict[str, Any]
@@ -36,9 +37,9 @@ class Abilities:
     short_ids: bool = False
 
 
-def plain_turn(message: Mapping[str, object]) -> Message:
+def plain_turn(message: Message) -> Message:
     """Return the turn with its content as one text, `developer` called `system`, its thought under both names."""
-    turn: Message = {key: copied(value) for key, value in message.items()}
+    turn = dict(message)
     content = turn.get("content")
     if isinstance(content, list):
         texts = (part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text")
@@ -52,7 +53,7 @@ def plain_turn(message: Mapping[str, object]) -> Message:
 
 
 def copied(value: object) -> Any:
-    """Return a copy of JSON data, so that a template that appends to a list does not append to the request's."""
+    """Return a copy of JSON data all the way down."""
     if isinstance(value, Mapping):
         return {key: copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list | tuple) else value
@@ -61,13 +62,23 @@ def copied(value: object) -> Any:
 def adapted(turns: list[Message], abilities: Abilities) -> list[Message]:
     """Return the turns in the form that a template with these abilities shows."""
     if not abilities.arguments:
-        turns = [_told(turn) for turn in turns]
-    if not abilities.results or not abilities.arguments:
-        turns = joined_users([_heard(turn) for turn in turns])
+        turns = [told(turn) for turn in turns]
+    if not abilities.results:
+        turns = _joined_users(_heard(turn) for turn in turns)
     turns = [_with_calls(turn, abilities) for turn in turns]
     if abilities.short_ids:
         turns = _with_short_ids(turns)
     return [in_parts(turn) for turn in turns] if abilities.parts else turns
+
+
+def told(turn: Message) -> Message:
+    """Return a turn's calls as part of what it says."""
+    if not turn.get("tool_calls"):
+        return turn
+    functions = [call.get("function", call) for call in turn["tool_calls"]]
+    calls = [{"name": call.get("name"), "arguments": call.get("arguments")} for call in functions]
+    lines = [turn.get("content"), *(json.dumps(call, ensure_ascii=False) for call in calls)]
+    return {**_without(turn, "tool_calls"), "content": "\n".join(line for line in lines if line)}
 
 
 def in_parts(turn: Message) -> Message:
@@ -93,17 +104,6 @@ def merged_system(turns: list[Message]) -> list[Message]:
     return [_joined(system, rest[0]), *rest[1:]] if rest else rest
 
 
-def joined_users(turns: Iterable[Message]) -> list[Message]:
-    """Join user turns that follow one another: templates that want roles in turn refuse them."""
-    joined: list[Message] = []
-    for turn in turns:
-        if joined and turn.get("role") == joined[-1].get("role") == "user":
-            joined[-1] = _joined(joined[-1], turn)
-        else:
-            joined.append(turn)
-    return joined
-
-
 def without_thoughts(turns: Iterable[Message]) -> list[Message]:
     """Leave the thoughts away where a turn has content and calls as well: gpt-oss refuses all three."""
     return [
@@ -114,19 +114,67 @@ def without_thoughts(turns: Iterable[Message]) -> list[Message]:
     ]
 
 
+def described(tools: list[Message]) -> list[Message]:
+    """Give each tool and each of its parameters a description: Command R+ cannot do without."""
+    return [{**tool, "function": _described(tool.get("function"))} for tool in tools]
+
+
+def _described(function: Any) -> Any:
+    if not isinstance(function, dict):
+        return function
+    schema = function.get("parameters") or {}
+    properties = {
+        name: {"description": "", "type": "string", **about} if isinstance(about, dict) else about
+        for name, about in (schema.get("properties") or {}).items()
+    }
+    return {"description": "", **function, "parameters": {**schema, "properties": properties}}
+
+
+def single_calls(turns: list[Message]) -> list[Message]:
+    """Write a turn with several calls as several turns: Llama 3's templates refuse it."""
+    done: list[Message] = []
+    at = 0
+    while at < len(turns):
+        turn, at = turns[at], at + 1
+        if len(turn.get("tool_calls") or []) < 2:
+            done.append(turn)
+            continue
+        results = list(takewhile(lambda other: other.get("role") == "tool", turns[at:]))
+        done.extend(_one_by_one(turn, results))
+        at += len(results)
+    return done
+
+
+def _one_by_one(turn: Message, results: list[Message]) -> Iterator[Message]:
+    """Yield the turn once for each of its calls, and after each the result of that call."""
+    first, *others = turn["tool_calls"]
+    bare = {key: value for key, value in turn.items() if key not in THOUGHTS}
+    bare["content"] = bare["content"][:0] if bare["content"] else bare["content"]
+    waiting = list(results)
+    for single in ({**turn, "tool_calls": [first]}, *({**bare, "tool_calls": [call]} for call in others)):
+        yield single
+        identity = single["tool_calls"][0].get("id")
+        own = [result for result in waiting if identity and result.get("tool_call_id") == identity]
+        for result in own[:1] or waiting[:1]:
+            waiting.remove(result)
+            yield result
+    yield from waiting
+
+
 def _joined(first: Message, second: Message) -> Message:
     joined = {**second, "content": f"{text_of(first)}\n{text_of(second)}"}
     return in_parts(joined) if isinstance(second["content"], list) else joined
 
 
-def _told(turn: Message) -> Message:
-    """Return a turn's calls as part of what it says."""
-    if not turn.get("tool_calls"):
-        return turn
-    functions = [call.get("function", call) for call in turn["tool_calls"]]
-    calls = [{"name": call.get("name"), "arguments": call.get("arguments")} for call in functions]
-    lines = [turn.get("content"), *(json.dumps(call, ensure_ascii=False) for call in calls)]
-    return {**_without(turn, "tool_calls"), "content": "\n".join(line for line in lines if line)}
+def _joined_users(turns: Iterable[Message]) -> list[Message]:
+    """Join user turns that follow one another: templates that want roles in turn refuse them."""
+    joined: list[Message] = []
+    for turn in turns:
+        if joined and turn.get("role") == joined[-1].get("role") == "user":
+            joined[-1] = _joined(joined[-1], turn)
+        else:
+            joined.append(turn)
+    return joined
 
 
 def _heard(turn: Message) -> Message:
