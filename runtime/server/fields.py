@@ -58,7 +58,7 @@ class GenerationFields(ConstraintFields, kw_only=True):
     lora: LoraFields | None = None
     post_sampling_probs: bool | None = None
     t_max_predict_ms: Annotated[int, Meta(ge=-1, le=86_400_000)] | None = None
-    n_indent: Annotated[int, Meta(ge=-1, le=1024)] | None = None
+    n_indent: Annotated[int, Meta(ge=0, le=1024)] | None = None
 
     samplers: list[str] | str | None = None
     seed: Seed | None = None

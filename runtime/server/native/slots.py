@@ -29,6 +29,7 @@ class NextToken(msgspec.Struct, kw_only=True):
     """How far an answer is. n_remain: tokens it may still have; -1: as many as it likes."""
 
     has_next_token: bool
+    has_new_line: bool
     n_remain: int
     n_decoded: int
 
@@ -171,5 +172,12 @@ def _slot(slot: SlotState, n_ctx: int, speculative: bool) -> Slot:
         known.n_prompt_tokens = slot.n_prompt
         known.n_prompt_tokens_processed = slot.n_computed
         known.n_prompt_tokens_cache = slot.n_cached
-        known.next_token = [NextToken(has_next_token=True, n_remain=slot.n_left, n_decoded=slot.n_predicted)]
+        known.next_token = [
+            NextToken(
+                has_next_token=True,
+                has_new_line=slot.has_new_line,
+                n_remain=slot.n_left,
+                n_decoded=slot.n_predicted,
+            )
+        ]
     return known

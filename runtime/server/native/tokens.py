@@ -14,7 +14,7 @@ from runtime.server.service import SERVICE
 class TokenizeBody(msgspec.Struct, kw_only=True):
     """The request. content: a text, or tokens and texts in turn."""
 
-    content: Prompt = ""
+    content: Prompt | None = None
     add_special: bool | None = None
     parse_special: bool | None = None
     with_pieces: bool | None = None
@@ -37,7 +37,7 @@ class Tokens(msgspec.Struct, kw_only=True):
 class DetokenizeBody(msgspec.Struct, kw_only=True):
     """The request."""
 
-    tokens: list[int] = []
+    tokens: list[int] | None = None
     model: str | None = None
 
 
@@ -55,7 +55,10 @@ async def to_tokens(request: web.Request) -> web.Response:
             given = [item for item in body.content if isinstance(item, int)]
             check_tokens(given, service.facts().n_vocab, "content")
         found = await tokenize(
-            service, body.content, add_special=bool(body.add_special), parse_special=body.parse_special is not False
+            service,
+            body.content or "",
+            add_special=bool(body.add_special),
+            parse_special=body.parse_special is not False,
         )
         return json_response(Tokens(tokens=_with_pieces(found) if body.with_pieces else found.tokens))
 
@@ -64,7 +67,7 @@ async def to_text(request: web.Request) -> web.Response:
     """The text of tokens."""
     body = await read_json(request, DetokenizeBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        tokens = check_tokens(body.tokens, service.facts().n_vocab, "tokens")
+        tokens = check_tokens(body.tokens or [], service.facts().n_vocab, "tokens")
         return json_response(Text(content=await detokenize(service, tokens)))
 
 
