@@ -190,6 +190,8 @@ class PortInUse(LmfileError):
         super().__init__(
             f"Listening on {host}:{port}: another program uses this port; "
             f"choose one with --port, or --port 0 for any free one."
+            if port
+            else f"Listening on `{host}`: another program uses this socket; end it, or choose another path with --host."
         )
 
 
@@ -199,4 +201,5 @@ class CannotListen(LmfileError):
     def __init__(self, host: str, port: int, happened: str) -> None:
         self.host = host
         self.port = port
-        super().__init__(f"Listening on {host}:{port}: {happened}; choose another --host or --port.")
+        where = f"{host}:{port}" if port else f"`{host}`"
+        super().__init__(f"Listening on {where}: {happened}; choose another --host or --port.")

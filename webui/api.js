@@ -22,7 +22,7 @@ export async function get(path) {
 /** Yield the chunks of an answer. Throws ApiError, or an AbortError when `signal` says so. */
 export async function* chat(body, signal) {
   const sent = JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } });
-  const response = await ask("/v1/chat/completions", { method: "POST", body: sent, signal });
+  const response = await ask("v1/chat/completions", { method: "POST", body: sent, signal });
   for await (const data of events(response.body)) {
     if (data === "[DONE]") return;
     const chunk = JSON.parse(data);

@@ -92,7 +92,7 @@ function grow() {
 
 /** Wait for the model, then show what is known about it. */
 async function begin() {
-  for (let trouble; (trouble = await api.get("/health").then(() => null, (error) => error)); ) {
+  for (let trouble; (trouble = await api.get("health").then(() => null, (error) => error)); ) {
     const loading = trouble.message === "Loading model";
     document.body.classList.toggle("loading", loading);
     $("greeting").textContent = loading ? "Loading the model…" : "The model cannot be used";
@@ -108,7 +108,7 @@ async function begin() {
 async function describe() {
   $("notice").textContent = "";
   try {
-    const { model_alias: name, default_generation_settings: defaults } = await api.get("/props");
+    const { model_alias: name, default_generation_settings: defaults } = await api.get("props");
     context = defaults.n_ctx;
     $("model").textContent = document.title = name;
     $("choices").elements.temperature.placeholder = defaults.params.temperature;

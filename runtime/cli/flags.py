@@ -67,6 +67,11 @@ class Options:
     api_key: str | None = None
     api_key_file: str | None = None
     allow_host: str | None = None
+    cors_origin: str | None = None
+    api_prefix: str = ""
+    ssl_cert_file: str | None = None
+    ssl_key_file: str | None = None
+    timeout: int = 3600
     system_prompt: str | None = None
     predict: int = -1
     temp: float = 0.8
@@ -184,7 +189,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--slot-save-path",), "slot_save_path", "file", "requests may save slots in this folder", "DIR"),
     ),
     "Server": (
-        Flag(("--host",), "host", "text", "address to listen on", "ADDRESS"),
+        Flag(("--host",), "host", "text", "address to listen on; a path ending in .sock: Unix socket", "ADDRESS"),
         Flag(("--port",), "port", "int", "port to listen on; 0: any free one", "N", 0, 65535),
         Flag(("--nobrowser", "--no-browser"), "nobrowser", "switch", "do not open the browser"),
         Flag(("--api-key-file",), "api_key_file", "file", "file with API keys, one per line", "FILE"),
@@ -204,6 +209,13 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         ),
         Flag(("--step-timeout",), "step_timeout", "int", "seconds after which a step hangs; 0: never", "N", 0, INT_MAX),
         Flag(("--allow-host",), "allow_host", "text", "further names to answer to, with commas", "NAME:PORT"),
+        Flag(
+            ("--cors-origin", "--cors-origins"), "cors_origin", "text", "web pages that may use this, too", "ORIGIN,…"
+        ),
+        Flag(("--api-prefix",), "api_prefix", "text", "path before every address", "/PATH"),
+        Flag(("--ssl-cert-file",), "ssl_cert_file", "file", "speak https with this certificate (PEM)", "FILE"),
+        Flag(("--ssl-key-file",), "ssl_key_file", "file", "its key (PEM)", "FILE"),
+        Flag(("-to", "--timeout"), "timeout", "int", "seconds an answer may take in all; 0: any", "N", 0, INT_MAX),
         Flag(("--api-key",), "api_key", "text", "API key (a file or LMFILE_API_KEY hides it better)", "KEY"),
     ),
     "Answers": (
@@ -240,15 +252,16 @@ LEGACY_SWITCHES = frozenset(
     --no-warmup --warmup --log-disable --simple-io --no-display-prompt --no-perf --perf --offline --no-webui --no-ui
     --props --cache-prompt --no-context-shift --kv-unified -kvu --swa-full --flash-attn-off --interactive
     --no-penalize-nl --special --escape --no-escape -e --recompile --nocompile --fit-off --color -i -cnv -no-cnv
-    --check-tensors --numa-off --silent-prompt --quiet --verbose -v""".split()
+    --cors-credentials --no-cors-credentials --reuse-port --check-tensors --numa-off --silent-prompt --quiet
+    --verbose -v""".split()
 )
 LEGACY_WITH_VALUE = frozenset(
-    """-b --batch-size -ub --ubatch-size -fa --flash-attn -ctk --cache-type-k -ctv --cache-type-v
-    --image --mmproj --timeout -to --url-prefix --api-prefix --path --log-file --log-prefix --log-verbosity -lv
-    --threads-http --main-gpu -mg --split-mode -sm --tensor-split -ts --rope-scaling --rope-scale --rope-freq-base
-    --rope-freq-scale --yarn-ext-factor --grp-attn-n -gan --grp-attn-w -gaw --load-mode -lm --numa --prio --poll
-    --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical --mirostat
-    --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold
-    --fit --gpu-memory --defrag-thold -dt --draft-min --json-schema -j
-    --grammar --grammar-file --control-vector -hf --hf-repo -mu --model-url""".split()
+    """-b --batch-size -ub --ubatch-size -fa --flash-attn -ctk --cache-type-k -ctv --cache-type-v --image --mmproj
+    --url-prefix --path --log-file --log-prefix --log-verbosity -lv --threads-http --cors-methods --cors-headers
+    --sse-ping-interval --main-gpu -mg --split-mode -sm --tensor-split -ts --rope-scaling --rope-scale
+    --rope-freq-base --rope-freq-scale --yarn-ext-factor --grp-attn-n -gan --grp-attn-w -gaw --load-mode -lm --numa
+    --prio --poll --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical
+    --mirostat --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold
+    --fit --gpu-memory --defrag-thold -dt --draft-min --json-schema -j --grammar --grammar-file --control-vector -hf
+    --hf-repo -mu --model-url""".split()
 )

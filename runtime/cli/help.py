@@ -7,8 +7,9 @@ HIDDEN_DEFAULTS = (None, False, "", ())
 
 RARE = frozenset(
     """--lora-init-without-apply --pooling --reranking --embd-normalize -tb --keep --no-cache-prompt --slot-save-path
-    --context-shift --sleep-idle-seconds --max-restarts --step-timeout --allow-host --repeat-last-n --presence-penalty
-    --frequency-penalty --gpu --licenses --manifest""".split()
+    --context-shift --sleep-idle-seconds --max-restarts --step-timeout --allow-host --cors-origin --api-prefix
+    --ssl-cert-file --ssl-key-file -to --repeat-last-n --presence-penalty --frequency-penalty --gpu --licenses
+    --manifest""".split()
 )
 """Flags by their first names that only `--help-all` shows."""
 

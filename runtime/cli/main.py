@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from collections.abc import Callable
 
 from runtime.cli import about, signals
 from runtime.cli.flags import Options
@@ -31,6 +32,7 @@ NOT_OF_THE_WEIGHTS = frozenset(
 )
 """Why a worker may refuse to start though the packed model is sound."""
 
+TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 DRAFTED_BY_A_MODEL = 8
 """Tokens that a draft model guesses ahead where --draft-max does not say."""
 
@@ -94,20 +96,33 @@ def _serve(options: Options, model: ModelSource, payload: Payload | None, consol
     from runtime.cli.port import open_port
 
     port = open_port(options)
-    worker = _launch(options, model, payload, console)
-    gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
-    from runtime.cli.serve import serve
+    signals.end_at_once(console.clear, port.remove_paths)
+    try:
+        worker = _launch(options, model, payload, console, port.remove_paths)
+        if port.tls is None and not os.environ.get(TRACES_ENDPOINT, "").startswith("https:"):
+            _without_tls()
+        gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
+        from runtime.cli.serve import serve
 
-    gc.freeze()
-    gc.enable()
-    return serve(options, model, payload, worker, port, console)
+        gc.freeze()
+        gc.enable()
+        return serve(options, model, payload, worker, port, console)
+    finally:
+        port.remove_paths()
 
 
-def _launch(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> Worker:
-    """Start the worker, which from now on ends with this process."""
+def _launch(
+    options: Options, model: ModelSource, payload: Payload | None, console: Console, *last: Callable[[], None]
+) -> Worker:
+    """Start the worker, which from now on ends with this process, as do the `last` steps."""
     worker = launch(_worker_config(options, model, payload))
-    signals.end_at_once(console.clear, worker.kill)
+    signals.end_at_once(console.clear, worker.kill, *last)
     return worker
+
+
+def _without_tls() -> None:
+    """Let asyncio and aiohttp find no `ssl`, which they import if it is there."""
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
 
 
 def _worker_config(options: Options, model: ModelSource, payload: Payload | None) -> WorkerConfig:

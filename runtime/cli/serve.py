@@ -1,6 +1,7 @@
 """The server modes: the default one, which opens the browser, and `--server`."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from runtime.cli.flags import Options
 from runtime.cli.port import Port
 from runtime.cli.requests import sampling
 from runtime.cli.source import ModelSource
+from runtime.cli.systemd import Notifier
 from runtime.console import Console
 from runtime.engine.client import EngineClient
 from runtime.engine.fleet import Fleet, Model
@@ -25,6 +27,7 @@ from runtime.server.stop import Stop
 from runtime.version import VERSION
 
 EXIT_INTERRUPTED = 130
+TELL_EVERY_S = 0.2
 
 
 def serve(
@@ -47,9 +50,11 @@ async def _serve(options: Options, listed: Sequence[ModelEntry], worker: Worker,
         try:
             await fleet.start()
             watch = asyncio.create_task(_watch(engine, machine, stop, console))
+            tell = asyncio.create_task(_tell(Notifier(os.environ), engine, stop))
             settings = _settings(options, listed[0], port, machine)
             await serve_http(port.sockets, settings, fleet, stop, _announcement(options, port, console))
             watch.cancel()
+            tell.cancel()
         finally:
             await fleet.stop()
     if engine.failure and engine.facts is None:
@@ -76,6 +81,19 @@ async def _watch(engine: EngineClient, machine: dict[str, object], stop: Stop, c
     console.note(report.line(facts))
 
 
+async def _tell(notifier: Notifier, engine: EngineClient, stop: Stop) -> None:
+    """Keep systemd informed, if it listens: loading, ready, stopping."""
+    if not notifier:
+        return
+    while engine.state == "loading":
+        notifier.loading(engine.progress)
+        await asyncio.sleep(TELL_EVERY_S)
+    if engine.facts is not None:
+        notifier.ready(f"serving {engine.facts.name}")
+    await stop.asked()
+    notifier.stopping()
+
+
 def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str, object]) -> ServerOptions:
     return ServerOptions(
         alias=main.name,
@@ -83,6 +101,10 @@ def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str,
         build=f"lmfile {VERSION}",
         keys=port.keys,
         allow_hosts=tuple(filter(None, (options.allow_host or "").split(","))),
+        cors_origins=port.origins,
+        prefix=port.prefix,
+        tls=port.tls,
+        timeout_s=options.timeout or None,
         hardware=machine,
         sampling=sampling(options),
         max_tokens=options.predict,
@@ -107,7 +129,9 @@ def _slot_dir(options: Options) -> Path | None:
 def _announcement(options: Options, port: Port, console: Console) -> Callable[[], None]:
     def announce() -> None:
         console.note(f"listening on {port.url}")
-        if not (options.server or options.nobrowser) and not open_browser(port.url):
+        if options.server or options.nobrowser or port.url.startswith("unix:"):
+            return
+        if not open_browser(port.url):
             console.note(f"open {port.url} in a browser to chat; Ctrl-C ends")
 
     return announce

@@ -1,4 +1,4 @@
-"""Accepts connections, up to `limits.MAX_CONNECTIONS` at a time; one more gets a 503 and is closed.
+"""Accepts connections while there are places for them; who gets none is told to come back, and closed.
 
 asyncio's own listener calls for the protocol of every waiting connection before the
 first of them is open, so a count made there comes too late: this one opens one by one.
@@ -6,11 +6,17 @@ first of them is open, so a count made there comes too late: this one opens one 
 
 import asyncio
 import contextlib
+import functools
 import socket
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from runtime.server import limits
+from runtime.server.connections import Connection, Connections
+
+if TYPE_CHECKING:
+    import ssl
 
 PAUSE_S = 0.5
 """After the system had no file or memory for a connection."""
@@ -22,10 +28,14 @@ BUSY = (
 )
 
 
-async def accept(listener: socket.socket, server: web.Server) -> None:
+async def accept(
+    listener: socket.socket, server: web.Server, connections: Connections, tls: "ssl.SSLContext | None"
+) -> None:
     """Hand every connection to `server` until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
+        # sock_accept does not wait while somebody is in the queue, and a flood must not stop the loop.
+        await asyncio.sleep(0)
         try:
             sock, _ = await loop.sock_accept(listener)
         except ConnectionError:
@@ -33,17 +43,43 @@ async def accept(listener: socket.socket, server: web.Server) -> None:
         except OSError:
             await asyncio.sleep(PAUSE_S)
             continue
-        if len(server.connections) < limits.MAX_CONNECTIONS:
-            with contextlib.suppress(OSError):
-                await loop.connect_accepted_socket(server, sock)
+        connection = connections.take(sock)
+        if connection is None:
+            _refuse(sock, answer=tls is None)
         else:
-            _refuse(sock)
+            connection.opening = asyncio.create_task(_open(connection, server, connections, tls))
+            connection.opening.add_done_callback(functools.partial(_close_unopened, connection))
 
 
-def _refuse(sock: socket.socket) -> None:
+async def _open(
+    connection: Connection, server: web.Server, connections: Connections, tls: "ssl.SSLContext | None"
+) -> None:
+    """Make a transport of it, after the handshake if it has one; in a task, since clients may take long for that."""
+
+    def protocol() -> asyncio.BaseProtocol:
+        made = server()
+        connections.opened(made, connection)
+        return made
+
+    loop = asyncio.get_running_loop()
+    handshake_s = None if tls is None else limits.HEAD_S
+    with contextlib.suppress(OSError):
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KEPT_BYTES)
+        connection.transport, _ = await loop.connect_accepted_socket(
+            protocol, connection.sock, ssl=tls, ssl_handshake_timeout=handshake_s, ssl_shutdown_timeout=handshake_s
+        )
+
+
+def _close_unopened(connection: Connection, _opening: object) -> None:
+    if connection.transport is None:
+        connection.sock.close()
+
+
+def _refuse(sock: socket.socket, *, answer: bool) -> None:
     with sock, contextlib.suppress(OSError):
         sock.setblocking(False)
         # A request that already lies there unread would make the close a reset, and the answer lost.
-        sock.send(BUSY)
+        if answer:
+            sock.send(BUSY)
         sock.shutdown(socket.SHUT_WR)
         sock.recv(65536)

@@ -11,9 +11,9 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from runtime.server.limits import read_body
 from runtime.server.places import deepest_field, field_at, lone_surrogate
 from runtime.server.problem import invalid
+from runtime.server.transfer import read_body
 
 Body = TypeVar("Body")
 

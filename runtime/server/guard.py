@@ -5,59 +5,85 @@ Four headers decide, in this order:
 1. `Host` must be one of this server's own names, compared as a whole string. A page can
    make a public name resolve to 127.0.0.1 (DNS rebinding), but not an address literal.
    Nothing is parsed: urlsplit takes `attacker@localhost` and `127.0.0.1:8080,evil.com` for local.
+   On a Unix socket any name will do: no browser gets there.
 2. `Sec-Fetch-Site`, which no script can forge: same-origin, or typed by the user, or a link
    from elsewhere to the page itself.
 3. `Origin`, for browsers that do not send the former: one of this server's own, never `null`.
+   Those of `--cors-origin` are let in by either rule.
 4. `Content-Type` of a POST from a browser: JSON, which no plain form can send.
 
-A client that sends neither 2 nor 3 is no browser, and passes: curl, SDKs, scripts.
+A client that sends neither 2 nor 3 is no browser, and passes: curl, SDKs, scripts. Nor is one that
+sends another `Sec-Fetch-` header alone: Node.js says `Sec-Fetch-Mode: cors` of every request.
 
 What is not covered: programs on this computer, and a network beyond it: that is what keys are for.
 Source: the algorithm of Go 1.25's http.CrossOriginProtection.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from runtime.server.cors import Origins
 from runtime.server.problem import Problem, forbidden
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-HTTP_PORT = 80
-PAGE = "/"
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class Guard:
-    """The names this server answers to, lower case, each with its port."""
+    """What belongs to this server.
+
+    hosts: the names it answers to, lower case, each with its port. schemes: how its own pages are
+    addressed; without TLS also https, for somebody in front of it may speak that. page: the path of the chat page.
+    """
 
     hosts: frozenset[str]
+    schemes: tuple[str, ...] = ("http", "https")
+    page: str = "/"
+    origins: Origins = field(default_factory=Origins)
 
-    def check(self, method: str, path: str, headers: Mapping[str, str], local_address: str) -> None:
+    def check(self, method: str, path: str, headers: Mapping[str, str], local_address: str | None) -> None:
         """Raise the Problem of a request that may come from a foreign page.
 
-        local_address: the address of this end of the connection, `ip:port`. A browser that
-        names it does not use a name that somebody else controls.
+        local_address: the address of this end of the connection, `ip:port`; None: a Unix socket.
+        A browser that names its address does not use a name that somebody else controls.
         """
         host = headers.get("Host", "").lower()
-        if not host or (host not in self.hosts and host != local_address):
+        if local_address is not None and (not host or (host not in self.hosts and host != local_address)):
             raise forbidden(
                 f"This server does not answer to the name `{host[:100]}`; start it with --allow-host to add one."
             )
-        if not _from_here(method, path, headers, host):
+        if not self._from_here(method, path, headers, host):
             raise forbidden("Another web page may not use this server.")
         if method == "POST" and _is_browser(headers) and not _is_json(headers):
             raise Problem(415, "invalid_request_error", "A browser must send its request as application/json.")
+        if headers.get("Upgrade", "").lower() == "websocket":
+            raise Problem(400, "invalid_request_error", "There are no WebSockets here; streams are server-sent events.")
+
+    def _from_here(self, method: str, path: str, headers: Mapping[str, str], host: str) -> bool:
+        site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+        if self.origins.allow(origin):
+            return True
+        if site is None:
+            return origin is None or origin in [f"{scheme}://{host}" for scheme in self.schemes]
+        # From another site only a link to the page itself: a new document, nothing that can be read.
+        is_link = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+        return site in ("same-origin", "none") or (
+            site in ("cross-site", "same-site") and is_link and method == "GET" and path == self.page
+        )
 
 
-def guard_for(port: int, extra: Iterable[str] = ()) -> Guard:
-    """Return the guard of a server on `port`; `extra` are further `name:port` it answers to."""
-    hosts = {f"{name}:{port}" for name in LOCAL_NAMES} | {host.lower() for host in extra}
-    if port == HTTP_PORT:
-        hosts |= set(LOCAL_NAMES)
-    return Guard(frozenset(hosts))
+def own_hosts(ports: Iterable[int], extra: Iterable[str], scheme: str) -> frozenset[str]:
+    """The names of a server on `ports`; `extra` are further `name:port` it answers to."""
+    hosts = {host.lower() for host in extra}
+    for port in ports:
+        hosts |= {f"{name}:{port}" for name in LOCAL_NAMES}
+        if port == DEFAULT_PORTS[scheme]:
+            hosts |= set(LOCAL_NAMES)
+    return frozenset(hosts)
 
 
 GUARD = web.AppKey("guard", Guard)
@@ -72,24 +98,12 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
-def _local_address(request: web.Request) -> str:
+def _local_address(request: web.Request) -> str | None:
     name = request.get_extra_info("sockname")
-    if not name:
-        return ""
+    if not isinstance(name, tuple):  # a path
+        return None if name is not None else ""
     ip, port = name[0].partition("%")[0], name[1]
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
-
-
-def _from_here(method: str, path: str, headers: Mapping[str, str], host: str) -> bool:
-    site = headers.get("Sec-Fetch-Site")
-    if site is None:
-        origin = headers.get("Origin")
-        return origin is None or origin in (f"http://{host}", f"https://{host}")
-    # From another site only a link to the page itself: a new document, nothing that can be read.
-    is_link = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
-    return site in ("same-origin", "none") or (
-        site in ("cross-site", "same-site") and is_link and method == "GET" and path == PAGE
-    )
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.engine.protocol import Sampling
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +17,9 @@ class ServerOptions:
 
     alias: its name in the API. build: program and engine versions in one string.
     keys: accepted API keys; none: no key is asked for. allow_hosts: further `Host`
-    values this server answers to, as `name:port`. slot_dir: where requests may save and restore slots; None: nowhere.
+    values this server answers to, as `name:port`. cors_origins: whose pages may use it, too. prefix: what every
+    address begins with, such as `/x`. tls: how to speak https; None: http. timeout_s: how long an answer may take;
+    None: as long as it does. slot_dir: where requests may save and restore slots; None: nowhere.
     hardware: what was found and why it is or is not used, for `/props`.
     sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
     grace_s: how long running answers may go on after the first request to stop.
@@ -24,6 +30,10 @@ class ServerOptions:
     build: str = ""
     keys: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    prefix: str = ""
+    tls: "ssl.SSLContext | None" = None
+    timeout_s: float | None = None
     slot_dir: Path | None = None
     hardware: Mapping[str, object] = field(default_factory=dict)
     sampling: Sampling = field(default_factory=Sampling)

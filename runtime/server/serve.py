@@ -21,9 +21,12 @@ from runtime.engine.fleet import Fleet
 from runtime.server import limits
 from runtime.server.accept import accept
 from runtime.server.app import create_app
-from runtime.server.guard import guard_for
+from runtime.server.connections import CONNECTIONS, Connections
+from runtime.server.cors import Origins
+from runtime.server.guard import Guard, own_hosts
 from runtime.server.inflight import INFLIGHT, Inflight
 from runtime.server.options import ServerOptions
+from runtime.server.sockets import ports
 from runtime.server.stop import Stop
 
 LAST_WORDS_S = 1.0
@@ -52,8 +55,9 @@ class Server:
     def __init__(self, sockets: Sequence[socket.socket], options: ServerOptions, fleet: Fleet) -> None:
         self._sockets = sockets
         self._grace_s = options.grace_s
-        port = sockets[0].getsockname()[1]
-        app = create_app(options, fleet, guard_for(port, options.allow_hosts))
+        self._tls = options.tls
+        app = create_app(options, fleet, _guard(sockets, options))
+        self._connections: Connections = app[CONNECTIONS]
         self._inflight: Inflight = app[INFLIGHT]
         self._accepting: list[asyncio.Task[None]] = []
         self._runner = web.AppRunner(
@@ -62,6 +66,9 @@ class Server:
             access_log=None,
             logger=_quiet_logger(),
             auto_decompress=False,
+            max_line_size=limits.MAX_LINE_BYTES,
+            max_field_size=limits.MAX_LINE_BYTES,
+            max_headers=limits.MAX_HEADER_LINES,
             keepalive_timeout=limits.HEAD_S,
             lingering_time=limits.LINGER_S,
             shutdown_timeout=LAST_WORDS_S,
@@ -70,8 +77,10 @@ class Server:
     async def start(self) -> None:
         """Accept connections."""
         await self._runner.setup()
-        if self._runner.server is not None:
-            self._accepting = [asyncio.create_task(accept(sock, self._runner.server)) for sock in self._sockets]
+        server = self._runner.server
+        if server is not None:
+            accepting = [accept(sock, server, self._connections, self._tls) for sock in self._sockets]
+            self._accepting = [asyncio.create_task(work) for work in [*accepting, self._connections.watch()]]
 
     async def close(self, stop: Stop) -> None:
         """Stop accepting, let running answers finish within the grace, end the rest."""
@@ -88,6 +97,16 @@ class Server:
         await asyncio.wait({drained}, timeout=LAST_WORDS_S)
         drained.cancel()
         await self._runner.cleanup()
+
+
+def _guard(sockets: Sequence[socket.socket], options: ServerOptions) -> Guard:
+    scheme = "https" if options.tls else "http"
+    return Guard(
+        own_hosts(ports(sockets), options.allow_hosts, scheme),
+        schemes=("https",) if options.tls else ("http", "https"),
+        page=f"{options.prefix}/",
+        origins=Origins(options.cors_origins),
+    )
 
 
 def _quiet_logger() -> logging.Logger:

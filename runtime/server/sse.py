@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from runtime.server.dialect import error_of
-from runtime.server.limits import write_limit
 from runtime.server.problem import Problem
 from runtime.server.replies import ascii_json
+from runtime.server.transfer import write_limit
 
 HEARTBEAT_S = 15.0
 PING = b": waiting\n\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.server.guard import Guard, guard_for
+from runtime.server.guard import Guard, own_hosts
 from runtime.server.problem import Problem
 from tests.runtime.server.live import Live
 
@@ -16,7 +16,7 @@ TWO = {"Content-Type": "text/plain, application/json"}
 
 @pytest.fixture(scope="module")
 def guard() -> Guard:
-    return guard_for(8080, ["Box.local:8080"])
+    return Guard(own_hosts([8080], ["Box.local:8080"], "http"))
 
 
 def verdict(guard: Guard, method: str, path: str, headers: dict[str, str]) -> int:
@@ -56,7 +56,7 @@ def test_a_request_without_host_is_refused_even_without_a_local_address(guard: G
 
 
 def test_port_80_is_named_by_no_port() -> None:
-    assert verdict(guard_for(80), "GET", "/", {"Host": "localhost"}) == 200
+    assert verdict(Guard(own_hosts([80], [], "http")), "GET", "/", {"Host": "localhost"}) == 200
 
 
 # method, path, headers besides Host, expected status

@@ -31,7 +31,6 @@ WRONG: dict[str, dict[str, str]] = {
     "empty x-api-key": {"X-Api-Key": ""},
     "wrong x-api-key": {"X-Api-Key": "nonsense"},
     "bearer in x-api-key": {"X-Api-Key": f"Bearer {KEY}"},
-    "other header": {"Api-Key": KEY},
     "cookie": {"Cookie": f"key={KEY}"},
 }
 RIGHT: dict[str, dict[str, str]] = {
@@ -39,6 +38,7 @@ RIGHT: dict[str, dict[str, str]] = {
     "lower case": {"Authorization": f"bearer {KEY}"},
     "x-api-key": {"X-Api-Key": KEY},
     "a proxy's own basic beside it": {"Authorization": "Basic dTpw", "X-Api-Key": KEY},
+    "api-key": {"Api-Key": KEY},
     "second key": {"Authorization": "Bearer other-key"},
 }
 

@@ -4,7 +4,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import pytest
 
@@ -107,24 +106,11 @@ def test_a_client_that_does_not_read_is_cut(
         assert eventually(lambda: len(server.engine.asked) == 1)
         if stream:
             assert eventually(lambda: server.engine.cancelled == [1])
-        time.sleep(1.0)
+        time.sleep(1.5)
         sock.settimeout(5)
         with pytest.raises(ConnectionResetError):
             while sock.recv(1 << 20):
                 pass
-
-
-def test_one_connection_too_many(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_CONNECTIONS", 8)
-    server = start()
-    with ExitStack() as stack:
-        for _ in range(8):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
-        refused = server.raw(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
-        assert refused.startswith(b"HTTP/1.1 503 ")
-        assert refused.endswith(b'"type":"unavailable_error"}}')
-        connection.close()
-        assert eventually(lambda: server.get("/health").status == 200)
 
 
 @pytest.mark.parametrize(
@@ -193,16 +179,6 @@ def test_a_client_that_leaves_ends_its_request(start: Callable[..., Live], strea
     assert server.engine.cancelled == []
     sock.close()
     assert eventually(lambda: server.engine.cancelled == [1], within_s=1.0)
-
-
-def test_hostile_connections_do_not_slow_an_honest_one(server: Live) -> None:
-    with ExitStack() as stack:
-        for number in range(150):
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
-            sock.sendall([b"GET / HT", head(server, "Content-Length: 1000") + b"{"][number % 2])
-        began = time.monotonic()
-        assert server.post("/completion", {"prompt": "x", "stream": True}).status == 200
-        assert time.monotonic() - began < 1.0
 
 
 def test_numbers_are_those_of_the_documentation() -> None:

@@ -54,7 +54,7 @@ test("an unfinished line is no event", async () => {
 test("a chat yields its chunks and asks for the counts", async () => {
   const asked = serve(sse('data: {"choices":[1]}\n\ndata: {"cho', 'ices":[2]}\n\ndata: [DONE]\n\n'));
   assert.deepEqual(await all(chat({ messages: [], temperature: 0 })), [{ choices: [1] }, { choices: [2] }]);
-  assert.equal(asked[0].path, "/v1/chat/completions");
+  assert.equal(asked[0].path, "v1/chat/completions");
   assert.equal(asked[0].headers["Content-Type"], "application/json");
   assert.equal(asked[0].headers.Authorization, undefined);
   assert.deepEqual(JSON.parse(asked[0].body), { messages: [], temperature: 0, stream: true, stream_options: { include_usage: true } });
@@ -63,7 +63,7 @@ test("a chat yields its chunks and asks for the counts", async () => {
 test("a key is sent with every request", async () => {
   setKey("secret");
   const asked = serve(() => new Response("{}"));
-  await get("/props");
+  await get("props");
   assert.equal(asked[0].headers.Authorization, "Bearer secret");
   kept.clear();
 });
@@ -85,7 +85,7 @@ test("an error event is told", async () => {
 
 test("no server is told", async () => {
   serve(new TypeError("Failed to fetch"));
-  await assert.rejects(get("/health"), { name: "Error", message: "lmfile does not answer. Is it still running?", status: 0 });
+  await assert.rejects(get("health"), { name: "Error", message: "lmfile does not answer. Is it still running?", status: 0 });
 });
 
 test("a stop is not an error of the server", async () => {
@@ -95,9 +95,9 @@ test("a stop is not an error of the server", async () => {
 
 test("a refusal is told in its own words, or in ours", async () => {
   serve(refusal(503, { message: "Loading model", type: "unavailable_error" }));
-  await assert.rejects(get("/health"), { message: "Loading model", status: 503 });
+  await assert.rejects(get("health"), { message: "Loading model", status: 503 });
   serve(() => new Response("<html>bad gateway</html>", { status: 502 }));
-  await assert.rejects(get("/health"), { message: "The server answered 502.", status: 502 });
+  await assert.rejects(get("health"), { message: "The server answered 502.", status: 502 });
   const long = understandable({ code: 400, type: "exceed_context_size_error", message: "x", n_prompt_tokens: 5012, n_ctx: 4096 });
   assert.ok(long instanceof ApiError);
   assert.equal(long.message, "This chat has grown too long for the model: it has 5,012 tokens, and 4,096 fit. Start a new chat, or ask for less.");
