@@ -113,11 +113,10 @@ class Fleet:
         return max(0.0, limit_s - (time.monotonic() - model.used_at)) if model.is_idle else limit_s
 
     async def unload(self, model: Model) -> None:
-        """Give its memory back unless somebody uses it; the next request loads it again."""
-        async with self._loading:
-            if model.is_idle:
-                model.kept_s = None
-                await model.engine.unload()
+        """Give its memory back, now or when nobody uses it any more; the next request loads it again."""
+        await self._unload(model)
+        if model.status != "unloaded":
+            self.keep(model, 0)
 
     async def _in_time(self, model: Model) -> None:
         if model.engine.state == "ready":
@@ -173,4 +172,10 @@ class Fleet:
                 if not model.is_idle:
                     model.used_at = time.monotonic()
                 elif self.unloads_in_s(model) == 0:
-                    await self.unload(model)
+                    await self._unload(model)
+
+    async def _unload(self, model: Model) -> None:
+        async with self._loading:
+            if model.is_idle:
+                model.kept_s = None
+                await model.engine.unload()

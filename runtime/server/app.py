@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from runtime.engine.fleet import Fleet
-from runtime.server import anthropic, native, openai, openapi, page
+from runtime.server import anthropic, native, ollama, openai, openapi, page
 from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.connections import CONNECTIONS, Connections, placed
 from runtime.server.cors import ORIGINS, add_origin, shared
@@ -14,12 +14,13 @@ from runtime.server.guard import GUARD, Guard, guarded
 from runtime.server.headers import SERVER, add_headers
 from runtime.server.inflight import INFLIGHT, Inflight, counted, while_open
 from runtime.server.keys import BUDGET, KEYS, OPEN_PATHS, Budget, Keys, keyed
+from runtime.server.model_files import MODEL_FILES, ModelFiles
 from runtime.server.native.template_caps import CAPS, CapsBook
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
 from runtime.server.transfer import sent_in_time
 
-ROUTES = [*openai.ROUTES, *native.ROUTES, *anthropic.ROUTES, *openapi.ROUTES]
+ROUTES = [*openai.ROUTES, *native.ROUTES, *anthropic.ROUTES, *ollama.ROUTES, *openapi.ROUTES]
 
 # Outermost first: what an inner one raises, an outer one answers.
 MIDDLEWARES = [placed, counted, sent_in_time, errors, guarded, shared, keyed, while_open, answered_in_time]
@@ -32,6 +33,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[SERVICE] = Service(fleet, options, fleet.main)
     app[ADAPTERS] = AdapterBook()
     app[CAPS] = CapsBook()
+    app[MODEL_FILES] = ModelFiles()
     app[GUARD] = guard
     app[ORIGINS] = guard.origins
     app[KEYS] = Keys(options.keys)
@@ -44,6 +46,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[openapi.DESCRIBED] = ROUTES, prefix
     known = {(route.method, prefix + path): route.dialect for route in ROUTES for path in route.paths}
     app[DIALECTS] = Dialects(known, prefix)
-    app.router.add_routes([*page.routes(prefix), *(made for route in ROUTES for made in route.definitions(prefix))])
+    app.router.add_routes(page.routes(ollama.is_running, prefix))
+    app.router.add_routes([made for route in ROUTES for made in route.definitions(prefix)])
     app.on_response_prepare.extend([add_headers, add_origin])
     return app

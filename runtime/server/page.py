@@ -6,10 +6,11 @@ have `get_data`. Only names of the table are served, so no path from outside is 
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from runtime.server.problem import not_found
 
@@ -18,8 +19,9 @@ CSS = "text/css; charset=utf-8"
 SCRIPT = "text/javascript; charset=utf-8"
 SVG = "image/svg+xml"
 
+HOME = "/"
 FILES = {
-    "/": ("index.html", HTML),
+    HOME: ("index.html", HTML),
     "/style.css": ("style.css", CSS),
     "/app.js": ("app.js", SCRIPT),
     "/api.js": ("api.js", SCRIPT),
@@ -56,13 +58,29 @@ class Asset:
     tag: str
 
 
-def routes() -> list[web.RouteDef]:
-    """One GET for each file."""
-    return [web.get(path, _send) for path in FILES]
+def routes(to_programs: Handler, prefix: str = "") -> list[web.RouteDef]:
+    """One GET for each file; the page's own addresses are relative to its folder, so that it works below any prefix.
+
+    to_programs: answers those who ask for the page itself and read no HTML.
+    """
+    senders: dict[str, Handler] = {path: partial(_send, name, kind) for path, (name, kind) in FILES.items()}
+    senders[HOME] = partial(_home, senders[HOME], to_programs)
+    files = [web.get(prefix + path, send) for path, send in senders.items()]
+    return [*files, web.get(prefix, partial(_enter, prefix))] if prefix else files
 
 
-async def _send(request: web.Request) -> web.Response:
-    name, content_type = FILES[request.path]
+async def _enter(prefix: str, _request: web.Request) -> web.Response:
+    return web.Response(status=308, headers={"Location": f"{prefix}/"})
+
+
+async def _home(to_browsers: Handler, to_programs: Handler, request: web.Request) -> web.StreamResponse:
+    is_browser = "text/html" in request.headers.get("Accept", "")
+    response = await (to_browsers if is_browser else to_programs)(request)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+async def _send(name: str, content_type: str, request: web.Request) -> web.Response:
     asset = load(name)
     headers = {"ETag": f'"{asset.tag}"', "Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
     known = request.if_none_match or ()

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from runtime.engine import fleet as fleets
 from runtime.engine import supervisor
 from runtime.engine.client import EngineClient
 from runtime.engine.config import WorkerConfig
@@ -138,6 +139,34 @@ def test_a_user_who_leaves_while_it_loads_harms_nobody() -> None:
         await touch(models, 1)
         assert engines[1].history == ["load"]
         assert [model.n_users for model in models.models] == [0, 0]
+
+    run(steps())
+
+
+def test_a_model_is_kept_as_long_as_a_client_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleets, "IDLE_CHECK_S", 0.01)
+
+    async def steps() -> None:
+        engines = [Sleeper("ready"), Sleeper("ready")]
+        models = fleet(engines)
+        first, second = models.models
+        assert models.unloads_in_s(first) is None
+        models.keep(first, 0.1)
+        async with models.use(second):
+            await models.unload(second)
+            assert 0 < (models.unloads_in_s(first) or 0) <= 0.1
+            await asyncio.sleep(0.3)
+            assert (first.status, second.status) == ("unloaded", "loaded"), "one in use stays"
+        await asyncio.sleep(0.1)
+        assert second.status == "unloaded"
+        await touch(models, 1)
+        await asyncio.sleep(0.1)
+        assert second.status == "loaded", "what a client said counts until the model is unloaded"
+        models.keep(second, 0)
+        models.keep(second, -1)
+        await asyncio.sleep(0.1)
+        assert second.status == "loaded"
+        await models.stop()
 
     run(steps())
 

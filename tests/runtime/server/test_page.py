@@ -12,6 +12,8 @@ from runtime.server.page import FILES, POLICY
 from tests.runtime.server.live import Live
 
 PROJECT = Path(__file__).resolve().parents[3]
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+"""Others get what Ollama's clients look for at the page's address."""
 
 
 def test_the_table_is_the_folder() -> None:
@@ -21,14 +23,14 @@ def test_the_table_is_the_folder() -> None:
 @pytest.mark.parametrize("path", FILES)
 def test_a_file(server: Live, path: str) -> None:
     name, content_type = FILES[path]
-    reply = server.get(path)
+    reply = server.get(path, BROWSER)
     assert (reply.status, reply.headers["Content-Type"]) == (200, content_type)
     assert reply.body == (PROJECT / "webui" / name).read_bytes()
     assert reply.headers["Content-Security-Policy"] == POLICY
     assert reply.headers["Cache-Control"] == "no-cache"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Cross-Origin-Resource-Policy"] == "same-origin"
-    head = server.request("HEAD", path)
+    head = server.request("HEAD", path, headers=BROWSER)
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(reply.body)))
 
 
