@@ -16,6 +16,7 @@ from runtime.server.inflight import INFLIGHT, Inflight, counted, while_open
 from runtime.server.keys import BUDGET, KEYS, OPEN_PATHS, Budget, Keys, keyed
 from runtime.server.model_files import MODEL_FILES, ModelFiles
 from runtime.server.native.template_caps import CAPS, CapsBook
+from runtime.server.openai.response_store import RESPONSES, ResponseStore
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
 from runtime.server.transfer import sent_in_time
@@ -42,6 +43,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[CONNECTIONS] = Connections()
     app[TIMEOUT] = options.timeout_s
     app[INFLIGHT] = Inflight()
+    app[RESPONSES] = ResponseStore()
     app[SERVER] = options.build
     app[openapi.DESCRIBED] = ROUTES, prefix
     known = {(route.method, prefix + path): route.dialect for route in ROUTES for path in route.paths}

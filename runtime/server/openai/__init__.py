@@ -1,9 +1,10 @@
-"""OpenAI's dialect: chat completions, completions, embeddings and models, each with and without `/v1`."""
+"""OpenAI's dialect: chat completions, completions, responses, embeddings and models."""
 
 from runtime.server.embedding import EmbeddingBody
-from runtime.server.openai import chat, completions, embeddings, models
+from runtime.server.openai import chat, completions, embeddings, models, responses
 from runtime.server.openai.chat_request import ChatBody, ChatFields
 from runtime.server.openai.dialect import OPENAI
+from runtime.server.openai.response_request import ResponseBody, ResponseFields
 from runtime.server.route import Route
 
 ROUTES = [
@@ -31,6 +32,23 @@ ROUTES = [
         stream="sse",
     ),
     Route(method="POST", paths=("/v1/embeddings",), handler=embeddings.answer, dialect=OPENAI, body=EmbeddingBody),
+    Route(
+        method="POST",
+        paths=("/v1/responses", "/responses"),
+        handler=responses.answer,
+        dialect=OPENAI,
+        body=ResponseBody,
+        stream="sse",
+    ),
+    Route(
+        method="POST",
+        paths=("/v1/responses/input_tokens", "/responses/input_tokens"),
+        handler=responses.count,
+        dialect=OPENAI,
+        body=ResponseFields,
+    ),
+    Route(method="GET", paths=("/v1/responses/{id}", "/responses/{id}"), handler=responses.one, dialect=OPENAI),
+    Route(method="DELETE", paths=("/v1/responses/{id}", "/responses/{id}"), handler=responses.delete, dialect=OPENAI),
     Route(method="GET", paths=("/v1/models", "/models"), handler=models.listing, dialect=OPENAI),
     Route(method="GET", paths=("/v1/models/{id:.+}", "/models/{id:.+}"), handler=models.one, dialect=OPENAI),
 ]

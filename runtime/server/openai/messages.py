@@ -11,7 +11,7 @@ from runtime.server.problem import invalid, not_supported
 Role = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 
-TEXT_PARTS = ("text", "input_text", "output_text")
+TEXT_PARTS = ("text", "input_text", "output_text", "reasoning_text", "summary_text")
 
 
 class Part(msgspec.Struct, kw_only=True):
@@ -100,7 +100,14 @@ def _text(message: Message, place: str) -> str:
     content = message.content
     if not isinstance(content, list):
         return content or message.refusal or ""
-    return "\n".join(_part(part, f"{place}.content[{index}]") for index, part in enumerate(content))
+    return join_parts(content, f"{place}.content")
+
+
+def join_parts(content: str | Sequence[Part], place: str) -> str:
+    """Return the text of a message. Raises: Problem for a part that holds a picture, sound or a file."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(_part(part, f"{place}[{index}]") for index, part in enumerate(content))
 
 
 def _part(part: Part, place: str) -> str:
@@ -108,12 +115,7 @@ def _part(part: Part, place: str) -> str:
         return part.refusal or ""
     if part.type in TEXT_PARTS:
         return part.text or ""
-    raise not_text(place, part.type)
-
-
-def not_text(place: str, kind: str) -> Exception:
-    """The Problem with a part that holds a picture, sound or a file."""
-    return invalid(f"`{place}`: this model reads text only, got a part of type `{kind[:64]}`.")
+    raise invalid(f"`{place}`: this model reads text only, got a part of type `{part.type[:64]}`.")
 
 
 def _calls(calls: Sequence[ToolCall], place: str) -> Iterator[dict[str, object]]:

@@ -5,51 +5,16 @@ from typing import Any
 
 import pytest
 
-from runtime.chat import CallBegan, CallGrew, Conversation, Piece, Prepared, Reader, Said, Thought, Unsuitable
-from runtime.engine.protocol import Chat, Delta, Event, Failed, Finished, Generate, Grammar, Progress, Rendered, Started
+from runtime.chat import Prepared, Unsuitable
+from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Progress, Rendered, Started
 from tests.runtime.server.live import TIMINGS, Live, say
+from tests.runtime.server.marked import Marked
 
 CHAT = "/v1/chat/completions"
 HI = {"messages": [{"role": "user", "content": "hi"}]}
 WEATHER = {"type": "function", "function": {"name": "weather", "description": "d", "parameters": {"type": "object"}}}
 TIME = {"type": "function", "function": {"name": "time"}}
 PARAMETERS = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "number"}}}
-
-
-class Marked:
-    """A form whose answers say of each piece what it is: `T:` a thought, `C:` a call, `A:` arguments."""
-
-    name = "marked"
-
-    def __init__(self) -> None:
-        self.conversations: list[Conversation] = []
-
-    def prepare(self, conversation: Conversation, grammar: Grammar | None) -> Prepared:
-        self.conversations.append(conversation)
-        chat = Chat(messages=conversation.messages, values=conversation.values, prefill=conversation.prefill)
-        return Prepared(chat=chat, grammar=grammar)
-
-    def reader(self, conversation: Conversation, prompt: str) -> Reader:
-        return _Reader()
-
-
-class _Reader:
-    def __init__(self) -> None:
-        self._place = -1
-
-    def push(self, text: str) -> list[Piece]:
-        mark, _, rest = text.partition(":")
-        if mark == "T":
-            return [Thought(rest)]
-        if mark == "C":
-            self._place += 1
-            return [CallBegan(self._place, f"call_{self._place}", rest)]
-        if mark == "A":
-            return [CallGrew(self._place, rest)]
-        return [Said(text)] if text else []
-
-    def finish(self) -> list[Piece]:
-        return []
 
 
 @pytest.fixture
