@@ -73,7 +73,10 @@ class _Choice:
 
     def _spoken(self, event: Spoken) -> Iterator[tuple[Chunk, Chunk]]:
         self.answer.n_thought += event.n_thought
-        *deltas, last = [delta for piece in event.pieces if (delta := self._delta(piece))] or [{"content": ""}]
+        deltas = [delta for piece in event.pieces if (delta := self._delta(piece))]
+        if not deltas and not self._body.logprobs:
+            return
+        *deltas, last = deltas or [{"content": ""}]
         for delta in deltas:
             yield self._choice(delta), {}
         choice = self._choice(last)

@@ -55,13 +55,19 @@ class ChatFields(GenerationFields, kw_only=True):
             tools=offer.tools,
             choice="none" if self.parse_tool_calls is False else offer.choice,
             named=offer.named,
-            parallel=self.parallel_tool_calls is not False and not self.functions,
+            parallel=self._parallel(offer),
             thinking=self._thinking(),
             effort="" if self.reasoning_effort in (None, "none") else self.reasoning_effort,
             values=dict(self.chat_template_kwargs or {}),
             add_generation_prompt=self.add_generation_prompt is not False or prefill is not None,
             prefill=prefill or "",
         )
+
+    def _parallel(self, offer: Offer) -> bool:
+        """Whether several calls may be made; who names the one tool that is called reads one call."""
+        if self.parallel_tool_calls is None:
+            return not self.functions and not offer.named
+        return self.parallel_tool_calls and not self.functions
 
     def _offer(self) -> Offer:
         if self.functions and self.tools:

@@ -88,7 +88,7 @@ class ResponseFields(GenerationFields, kw_only=True):
             tools=offer.tools,
             choice=offer.choice,
             named=offer.named,
-            parallel=self.parallel_tool_calls is not False,
+            parallel=not offer.named if self.parallel_tool_calls is None else self.parallel_tool_calls,
             thinking=False if effort == "none" else None,
             effort="" if effort == "none" else effort,
         )

@@ -100,7 +100,7 @@ CHOICES: list[tuple[dict[str, Any], tuple[str, str, list[str], bool]]] = [
     ({"tool_choice": "required", "parallel_tool_calls": False}, ("required", "", ["weather", "time"], False)),
     (
         {"tool_choice": {"type": "function", "function": {"name": "time"}}},
-        ("required", "time", ["weather", "time"], True),
+        ("required", "time", ["weather", "time"], False),
     ),
     (
         {
