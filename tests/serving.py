@@ -65,7 +65,8 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
         try:
             data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json"})
+            # At `/` a program gets other words than a browser.
+            connection.request(method, path, data, {"Content-Type": "application/json", "Accept": "text/html, */*"})
             yield connection.getresponse()
         finally:
             connection.close()
