@@ -26,7 +26,10 @@ from jinja2.visitor import NodeTransformer
 
 MAX_WORK_S = 1.0
 MAX_SIZE = 1 << 23
-"""Characters of a text, or of the texts in a list, each item counting at least one."""
+"""Characters of a text, or of the texts in a list, each item counting at least ITEM_SIZE."""
+
+ITEM_SIZE = 8
+"""So that counting a list that holds itself many times over takes a fraction of a second."""
 
 MAX_ARGUMENT = 100_000
 """Of a whole number given to a filter or a function: a count, a width, an indent. What a filter works on is none."""
@@ -182,7 +185,7 @@ def _counted(items: Iterator[Any]) -> Iterator[Any]:
     """Pass items on, as many as a list of them could hold."""
     size = 0
     for item in items:
-        size += max(1, _size(item))
+        size += max(ITEM_SIZE, _size(item))
         _check_size(size)
         yield item
 
@@ -253,7 +256,7 @@ def _size(value: Any) -> int:
         return 1
     total = 0
     for item in value:
-        total += max(1, _size(item))
+        total += max(ITEM_SIZE, _size(item))
         if total > MAX_SIZE:
             break
     return total

@@ -78,7 +78,10 @@ class TemplateProgram:
             raise TemplateError(f"{type(failure).__name__}: {failure}") from failure
 
     def abilities(self, turns: list[Message]) -> Abilities:
-        """Return what the template can take, as far as it matters for these turns."""
+        """Return what the template can take, as far as it matters for these turns.
+
+        Raises: InvalidRequest when the template cannot be run at all.
+        """
         if any(turn.get("tool_calls") or turn.get("role") == "tool" for turn in turns):
             return self._tool_abilities
         return Abilities(parts=self._only_parts)
@@ -134,7 +137,7 @@ class TemplateProgram:
         tools = [{"type": "function", "function": probe}] if len(turns) > 1 else None
         try:
             return self.run(turns, tools, True, {})
-        except (TemplateError, InvalidRequest):
+        except TemplateError:
             return ""
 
 

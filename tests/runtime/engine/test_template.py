@@ -1,5 +1,7 @@
 """Chat templates: the prompts of well-known models, by hand, and what a template may not do."""
 
+import re
+
 import pytest
 
 from runtime.engine.backend import InvalidRequest
@@ -181,3 +183,166 @@ def test_a_broken_template_is_told(template: str) -> None:
 
 def test_a_date_can_be_told() -> None:
     assert ChatTemplate("{{ strftime_now('%Y') }}", "", "").render(Chat(messages=[HI])).startswith("20")
+
+
+CALL = {"id": "call_0123456789", "type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+CALLED: dict[str, object] = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "tool_call_id": "call_0123456789", "name": "add", "content": "2"}
+TOOL: dict[str, object] = {
+    "type": "function",
+    "function": {"name": "add", "parameters": {"properties": {"a": {"type": "integer", "maximum": 10**9}}}},
+}
+SHOWS_CALLS = (
+    "{% for message in messages %}{{ message.role }}: {{ message.content }}"
+    "{% for call in message.tool_calls %}<{{ ARGUMENTS }}>{% endfor %};{% endfor %}"
+)
+
+
+def test_tools_reach_the_template() -> None:
+    template = (
+        "{{ tools | tojson }}{% for t in tools %}{{ t.function.parameters.properties.a.maximum ~ '!' }}{% endfor %}"
+    )
+    rendered = ChatTemplate(template, "", "").render(Chat(messages=[HI], tools=[TOOL]))
+    assert rendered.endswith('"maximum": 1000000000}}}}}]1000000000!')
+    assert ChatTemplate("{{ tools is none }}", "", "").render(Chat(messages=[HI])) == "True"
+
+
+def test_a_template_of_its_own_for_tools() -> None:
+    template = ChatTemplate("plain", "", "", tool_template="with {{ tools | length }}")
+    assert template.render(Chat(messages=[HI])) == "plain"
+    assert template.render(Chat(messages=[HI], tools=[TOOL])) == "with 1"
+
+
+def test_a_template_that_is_only_meant_for_tools() -> None:
+    template = ChatTemplate("{% for tool in tools %}{{ tool }}{% endfor %}{{ messages[0].content }}", "", "")
+    assert template.render(Chat(messages=[HI])) == "Hi"
+
+
+def test_tools_without_descriptions() -> None:
+    source = "{% for t in tools %}{{ 'x' + t.function.parameters.properties.a.description }}{% endfor %}"
+    assert ChatTemplate(source, "", "").render(Chat(messages=[HI], tools=[TOOL])) == "x"
+
+
+def test_values_are_variables_of_the_template() -> None:
+    template = ChatTemplate("{{ enable_thinking }} {{ effort }} {{ more | default(1) | tojson }}", "", "")
+    assert template.render(Chat(messages=[HI])).startswith("True ")
+    values: dict[str, object] = {"enable_thinking": False, "effort": "high", "more": [1, {"a": None}]}
+    assert template.render(Chat(messages=[HI], values={**values})) == 'False high [1, {"a": null}]'
+
+
+def test_values_do_not_replace_what_is_not_theirs() -> None:
+    names = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
+    names += ["raise_exception", "strftime_now", "range", "dict", "namespace"]
+    template = "{{ messages[0].content }}{{ bos_token }}{{ add_generation_prompt }}{{ range(2) | list }}"
+    rendered = ChatTemplate(template, "<s>", "").render(Chat(messages=[HI], values=dict.fromkeys(names, "evil")))
+    assert rendered == "Hi<s>True[0, 1]"
+
+
+def test_values_have_a_bound() -> None:
+    with pytest.raises(InvalidRequest, match="variables"):
+        ChatTemplate("", "", "").render(Chat(messages=[HI], values={"a": "x" * 1_000_000}))
+
+
+def test_the_prompt_ends_with_what_the_answer_begins_with() -> None:
+    template = ChatTemplate("", "", "")
+    assert template.render(Chat(messages=[HI], prefill="Once")).endswith("<|im_start|>assistant\nOnce")
+    rendered = template.render(Chat(messages=[HI], prefill="Once", add_generation_prompt=False))
+    assert rendered == "<|im_start|>user\nHi<|im_end|>\nOnce"
+
+
+@pytest.mark.parametrize(
+    ("source", "prompt"),
+    [
+        ("", "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello!"),
+        (ONLY_PARTS, "user: Hi\nassistant: Hello!"),
+        (LLAMA2, "<s>[INST] Hi [/INST] Hello!"),
+        ("{{ messages[0].content }}{% if add_generation_prompt %}>{% endif %}", "Hi>Hello!"),
+    ],
+)
+def test_the_last_turn_is_continued(source: str, prompt: str) -> None:
+    chat = Chat(messages=[HI, HELLO], add_generation_prompt=False, prefill="Hello!")
+    assert ChatTemplate(source, "<s>", "</s>").render(chat) == prompt
+
+
+def test_only_the_end_of_the_last_turn_is_continued() -> None:
+    with pytest.raises(InvalidRequest, match="continue"):
+        ChatTemplate("", "", "").render(Chat(messages=[HI, HELLO], add_generation_prompt=False, prefill="Bye"))
+
+
+@pytest.mark.parametrize(
+    ("shown", "arguments"),
+    [
+        ("call.function.arguments | tojson", '{"a": 1}'),
+        ("'' + call.function.arguments", '{"a": 1}'),
+        ("call.function.arguments", '{"a": 1}'),
+        ("call.function.arguments.items() | list", "[('a', 1)]"),
+    ],
+)
+@pytest.mark.parametrize("given", [{"a": 1}, '{"a": 1}'])
+def test_arguments_come_as_the_template_wants_them(shown: str, arguments: str, given: object) -> None:
+    call = {**CALL, "function": {"name": "add", "arguments": given}}
+    messages: list[dict[str, object]] = [HI, {**CALLED, "tool_calls": [call]}, RESULT]
+    rendered = ChatTemplate(SHOWS_CALLS.replace("ARGUMENTS", shown), "", "").render(Chat(messages=messages))
+    assert rendered == f"user: Hi;assistant: <{arguments}>;tool: 2;"
+
+
+def test_a_template_without_calls_is_told_them() -> None:
+    prompt = (
+        "<|im_start|>user\nHi<|im_end|>\n"
+        '<|im_start|>assistant\n{"name": "add", "arguments": {"a": 1}}<|im_end|>\n'
+        "<|im_start|>tool\n2<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert ChatTemplate("", "", "").render(Chat(messages=[HI, CALLED, RESULT])) == prompt
+
+
+def test_a_template_without_tool_turns_hears_results_from_the_user() -> None:
+    rendered = ChatTemplate(GEMMA2, "", "").render(Chat(messages=[HI, CALLED, RESULT, RESULT, BYE]))
+    assert '<start_of_turn>model\n{"name": "add", "arguments": {"a": 1}}<end_of_turn>\n' in rendered
+    result = '{"name": "add", "result": "2"}'
+    assert f"<start_of_turn>user\n{result}\n{result}\n Bye<end_of_turn>\n" in rendered
+
+
+def test_ids_are_as_short_as_the_template_wants_them() -> None:
+    source = (
+        "{% for message in messages %}{% for call in message.tool_calls %}{{ call.function.arguments | tojson }}"
+        "{% if call.id | length != 9 %}{{ raise_exception('no') }}{% endif %}<{{ call.id }}>{% endfor %}"
+        "{% if message.role == 'tool' %}{{ message.content }}={{ message.tool_call_id }};{% endif %}{% endfor %}"
+    )
+    bare = {"role": "tool", "content": "3"}
+    other = {"function": CALL["function"]}
+    messages: list[dict[str, object]] = [HI, {**CALLED, "tool_calls": [CALL, other]}, RESULT, bare]
+    rendered = ChatTemplate(source, "", "").render(Chat(messages=messages))
+    calls, results = re.findall(r"<(\w{9})>", rendered), re.findall(r"=(\w{9});", rendered)
+    assert calls == results
+    assert len(set(calls)) == 2
+
+
+def test_several_calls_one_by_one() -> None:
+    source = SHOWS_CALLS.replace("ARGUMENTS", "call.id ~ (call.function.arguments | tojson)").replace(
+        "{% for call", "{% if message.tool_calls | length > 1 %}{{ raise_exception('one') }}{% endif %}{% for call"
+    )
+    calls = [{**CALL, "id": name} for name in "xy"]
+    results = [{**RESULT, "tool_call_id": name, "content": name} for name in "yx"]
+    messages: list[dict[str, object]] = [HI, {**CALLED, "tool_calls": calls}, *results, BYE]
+    rendered = ChatTemplate(source, "", "").render(Chat(messages=messages))
+    assert rendered == 'user: Hi;assistant: <x{"a": 1}>;tool: x;assistant: <y{"a": 1}>;tool: y;user:  Bye ;'
+
+
+def test_thoughts_go_where_a_template_takes_no_more() -> None:
+    source = SHOWS_CALLS.replace("ARGUMENTS", "call.function.arguments | tojson").replace(
+        "{{ message.content",
+        "{% if message.content and message.thinking %}{{ raise_exception('both') }}{% endif %}"
+        "{{ message.thinking }}{{ message.content",
+    )
+    thought = {**CALLED, "reasoning_content": "Hm."}
+    template = ChatTemplate(source, "", "")
+    assert 'assistant: Hm.<{"a": 1}>' in template.render(Chat(messages=[HI, thought, RESULT]))
+    assert 'assistant: Look.<{"a": 1}>' in template.render(Chat(messages=[HI, {**thought, "content": "Look."}, RESULT]))
+
+
+def test_what_a_template_appends_stays_in_the_render() -> None:
+    messages: list[dict[str, object]] = [HI, CALLED, RESULT]
+    template = ChatTemplate("{% set _ = messages.append(1) %}{% set _ = tools.pop() %}{{ messages | length }}", "", "")
+    chat = Chat(messages=messages, tools=[TOOL])
+    assert [template.render(chat), template.render(chat)] == ["4", "4"]
+    assert (len(messages), chat.tools) == (3, [TOOL])

@@ -10,6 +10,7 @@ from runtime.engine.backend import InvalidRequest
 from runtime.engine.protocol import Chat
 from runtime.engine.template import ChatTemplate
 
+SECRETS = ("class '", "built-in function", "subprocess", "root:", "popen", "0x")
 HI = [{"role": "user", "content": "Hi"}]
 
 ESCAPES = [
@@ -101,6 +102,72 @@ BOMBS = [
     "{% set r = range(3000) %}{% for a in r %}{% for b in r %}{{ r|map('string')|join }}{% endfor %}{% endfor %}",
 ]
 
+HOSTILE = "{{ ''.__class__ }}{% raw %}{{ raise_exception('x') }}{% endraw %}{% include '/etc/passwd' %}{#"
+"""What a client may call a tool, or a variable: it is data and stays so."""
+
+SHOWN = [
+    "{{ tools }}",
+    "{{ tools[0].function.name }}",
+    "{{ tools | tojson }}",
+    "{{ tools | map(attribute='function.name') | join }}",
+    "{{ '%s' | format(tools[0].function.name) }}",
+    "{% macro show(tool) %}{{ tool.function.name ~ tool.function.description }}{% endmacro %}{{ show(tools[0]) }}",
+    "{% for key, value in extra.items() %}{{ key }}{{ value }}{% endfor %}",
+    "{% set ns = namespace(x=extra) %}{{ ns.x.key }}",
+    "{{ extra | tojson }}{{ extra.key | replace('a', 'b') }}",
+]
+
+ESCAPES_WITH_DATA = [
+    "{{ tools.__class__ }}",
+    "{{ tools[0].function.__class__.__mro__ }}",
+    "{{ tools | map(attribute='__class__') | list }}",
+    "{{ tools | map(attribute=extra.key) | list }}",
+    "{{ (tools | attr(extra.key)) }}",
+    "{{ tools[extra.key] }}",
+    "{{ extra.format.format(raise_exception) }}",
+    "{{ extra.format | format(tools) }}{{ extra.format.format_map({'0': tools}) }}",
+    "{{ tools.append.__self__.__class__ }}",
+    "{{ tools.pop.__func__ }}",
+    "{{ [].append.__globals__ }}",
+    "{{ dict.update(tools[0], {'x': 1}) }}{{ dict.__subclasses__() }}",
+    "{% set ns = namespace(__class__=extra.key) %}{{ ns.__class__ }}{{ ns.__init__.__globals__ }}",
+    "{% set _ = tools.append(raise_exception) %}{{ tools[-1].__globals__ }}",
+    "{{ messages | sort(attribute=extra.key) | list }}",
+    "{{ extra.items.__self__.__class__.mro() }}",
+]
+
+BOMBS_WITH_DATA = [
+    "{% for a in tools * 99999 %}{% for b in tools * 99999 %}{% endfor %}{% endfor %}",
+    "{% set l = tools %}{% for tool in l %}{% set _ = l.append(tool) %}{% endfor %}",
+    "{% set l = [] %}{% for i in range(99999) %}{% set _ = l.append('x' * 8000000) %}{% endfor %}",
+    "{% set _ = tools.append(tools) %}{{ tools | tojson }}",
+    "{% set ns = namespace(x=tools) %}{% for i in range(99999) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
+    "{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = [ns.x, 'x' * 8000000] %}{% endfor %}",
+    "{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = (ns.x, 'x' * 8000000) %}{% endfor %}",
+    "{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = {1: ns.x, 2: 'x' * 8000000} %}{% endfor %}",
+    "{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = dict(a=ns.x, b='x' * 8000000) %}{% endfor %}",
+    "{{ range(9999) | map('replace', '1', 'y' * 1000000) | list | length }}",
+    "{{ range(9999) | map('replace', '1', 'y' * 1000000) | tojson }}",
+    "{{ 'x' * extra.number }}",
+    "{{ tools | tojson(indent=extra.number) }}",
+    "{{ 'x' | indent(extra.number, true) }}",
+    "{{ 'x'.ljust(extra.number) }}",
+    "{{ 1 | round(extra.number, 'ceil') }}",
+    "{{ (1).to_bytes(extra.number, 'big') }}",
+    "{{ range(extra.number) | list }}",
+    "{{ extra.wide | format(1) }}",
+    "{{ extra.wide % 1 }}",
+    "{{ 10 ** extra.number }}",
+]
+
+
+def chat_with_data() -> Chat:
+    """A chat whose tools and variables are as hostile as a client can make them."""
+    function = {"name": HOSTILE, "description": HOSTILE, "parameters": {HOSTILE: HOSTILE}}
+    format_ = "{0.__class__.__init__.__globals__}"
+    extra = {"key": "__class__", "format": format_, "number": 500_000_000, "wide": "%500000000d", HOSTILE: HOSTILE}
+    return Chat(messages=HI, tools=[{"type": "function", "function": function}], values={"extra": extra, HOSTILE: 1})
+
 
 @pytest.mark.parametrize("template", ESCAPES)
 def test_escapes_reach_nothing(template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,16 +179,34 @@ def test_escapes_reach_nothing(template: str, tmp_path: Path, monkeypatch: pytes
         shown = ""
     assert messages == HI
     assert list(tmp_path.iterdir()) == []
-    for secret in ("class '", "built-in function", "subprocess", "root:", "popen", "0x"):
+    for secret in SECRETS:
         assert secret not in shown, shown
 
 
-@pytest.mark.parametrize("template", BOMBS)
+@pytest.mark.parametrize("template", ESCAPES_WITH_DATA)
+def test_escapes_by_tools_and_variables_reach_nothing(template: str) -> None:
+    chat = chat_with_data()
+    try:
+        shown = ChatTemplate(template, "", "").render(chat)
+    except InvalidRequest:
+        shown = ""
+    assert chat == chat_with_data()
+    for secret in SECRETS:
+        assert secret not in shown, shown
+
+
+@pytest.mark.parametrize("template", SHOWN)
+def test_hostile_names_are_data(template: str) -> None:
+    shown = ChatTemplate(template, "", "").render(chat_with_data())
+    assert "{% include" in shown or shown == "__class__"
+
+
+@pytest.mark.parametrize("template", [*BOMBS, *BOMBS_WITH_DATA])
 def test_bombs_are_bounded(template: str) -> None:
     tracemalloc.start()
     before = time.thread_time()
     with pytest.raises(InvalidRequest):
-        ChatTemplate(template, "", "").render(Chat(messages=HI))
+        ChatTemplate(template, "", "").render(chat_with_data())
     spent_s, peak = time.thread_time() - before, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert spent_s < 6, "a second, and what tracing the memory costs"
