@@ -20,11 +20,12 @@ from runtime.server.openai.response_store import RESPONSES, ResponseStore
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
 from runtime.server.transfer import sent_in_time
+from runtime.server.upgrades import close_after, plain
 
 ROUTES = [*openai.ROUTES, *native.ROUTES, *anthropic.ROUTES, *ollama.ROUTES, *openapi.ROUTES]
 
 # Outermost first: what an inner one raises, an outer one answers.
-MIDDLEWARES = [placed, counted, sent_in_time, errors, guarded, shared, keyed, while_open, answered_in_time]
+MIDDLEWARES = [placed, counted, sent_in_time, errors, guarded, plain, shared, keyed, while_open, answered_in_time]
 
 
 def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Application:
@@ -50,5 +51,5 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[DIALECTS] = Dialects(known, prefix)
     app.router.add_routes(page.routes(ollama.is_running, prefix))
     app.router.add_routes([made for route in ROUTES for made in route.definitions(prefix)])
-    app.on_response_prepare.extend([add_headers, add_origin])
+    app.on_response_prepare.extend([add_headers, add_origin, close_after])
     return app

@@ -60,8 +60,6 @@ class Guard:
             raise forbidden("Another web page may not use this server.")
         if method == "POST" and _is_browser(headers) and not _is_json(headers):
             raise Problem(415, "invalid_request_error", "A browser must send its request as application/json.")
-        if headers.get("Upgrade", "").lower() == "websocket":
-            raise Problem(400, "invalid_request_error", "There are no WebSockets here; streams are server-sent events.")
 
     def _from_here(self, method: str, path: str, headers: Mapping[str, str], host: str) -> bool:
         site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
