@@ -24,7 +24,8 @@ class Stopwatch:
 
     def count(self, n_tokens: int) -> None:
         """So many more tokens have come."""
-        self._first_s = self._first_s or time.monotonic()
+        if self._first_s is None:
+            self._first_s = time.monotonic()
         self._n_predicted += n_tokens
 
     def read(self) -> Timings:

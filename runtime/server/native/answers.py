@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from runtime.engine.protocol import Delta, FinishReason, Generate, Progress, TokenProbability
-from runtime.server.generation import Answer, timings
+from runtime.server.generation import Answer, prompt_progress, timings
 from runtime.server.native.settings import AnswerSettings
 from runtime.server.probabilities import drawn_token
 from runtime.server.sse import Chunk
@@ -112,11 +112,6 @@ def chunk(index: int, piece: Delta | Progress, asked: Generate, answer: Answer, 
     if watch is not None:
         found["timings"] = timings(watch.read())
     return found
-
-
-def prompt_progress(piece: Progress) -> dict[str, object]:
-    """How far the prompt is read; what was known already counts as read."""
-    return {"total": piece.n_prompt, "cache": piece.n_cached, "processed": piece.n_done, "time_ms": piece.took_ms}
 
 
 def probabilities(asked: Generate, drawn: Sequence[TokenProbability]) -> list[dict[str, object]]:

@@ -81,9 +81,7 @@ async def complete(
     book = request.app[ADAPTERS]
     adapters = await book.chosen(service, fields.model, fields.lora)
     await spell_out(service, fields)
-    contents = [
-        Generate(id=0, prompt=prompt, progress=bool(fields.stream and fields.return_progress)) for prompt in prompts
-    ]
+    contents = [Generate(id=0, prompt=prompt) for prompt in prompts]
     n_probs = fields.n_alternatives()
     asked = requests(service, fields, contents, adapters=adapters, copies=fields.copies(), n_probs=n_probs)
     numbers = {one.wanted.name: one.id for one in await book.listed(service.model)} if adapters else {}

@@ -1,5 +1,6 @@
-"""POST /v1/chat/completions, and the count of the tokens that it would read."""
+"""POST /v1/chat/completions, and for the same conversation the prompt that it would read, or only its length."""
 
+import msgspec
 from aiohttp import web
 
 from runtime.server.adapters import ADAPTERS
@@ -14,6 +15,12 @@ from runtime.server.openai.thoughts import Thoughts
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 from runtime.server.sse import respond
+
+
+class Rendered(msgspec.Struct, kw_only=True):
+    """What the model's template makes of a conversation."""
+
+    prompt: str
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
@@ -37,6 +44,13 @@ async def count(request: web.Request) -> web.Response:
     async with request.app[SERVICE].resolve(body.model) as service:
         rendered = await render(service, body, body.conversation())
         return json_response({"object": "chat.completion.input_tokens", "input_tokens": rendered.n_tokens})
+
+
+async def prompt(request: web.Request) -> web.Response:
+    """The prompt that the conversation makes."""
+    body = await read_json(request, ChatFields)
+    async with request.app[SERVICE].resolve(body.model) as service:
+        return json_response(Rendered(prompt=(await render(service, body, body.conversation())).prompt))
 
 
 def _whole(service: Service, body: ChatBody, found: list[Reply]) -> dict[str, object]:

@@ -57,12 +57,14 @@ class _Choice:
             if self._watch is not None:
                 self._watch.take(event)
             return
+        opening = self._choice({"role": "assistant", "content": None})
+        if isinstance(event, Progress):
+            yield opening, {"prompt_progress": prompt_progress(event)}
+            return
         if self._is_silent:
             self._is_silent = False
-            yield self._choice({"role": "assistant", "content": None}), {}
-        if isinstance(event, Progress):
-            yield self._choice({}), {"prompt_progress": prompt_progress(event)}
-        elif isinstance(event, Ended):
+            yield opening, {}
+        if isinstance(event, Ended):
             self.answer.finished = event.finished
         else:
             yield from self._spoken(event)

@@ -10,7 +10,7 @@ from runtime.engine.config import WorkerConfig
 from runtime.engine.protocol import Failed, Inspect, SlotAction, SlotDone, SlotState, State, Terminal
 from tests.runtime.server.live import Live
 
-BUSY = SlotState(slot=1, request=7, n_prompt=100, n_computed=40, n_predicted=3)
+BUSY = SlotState(slot=1, request=7, n_prompt=100, n_computed=40, n_predicted=3, has_new_line=True)
 
 
 def inside(*slots: SlotState) -> Callable[[Any], Terminal]:
@@ -36,7 +36,7 @@ def test_what_is_computed_now(start: Callable[..., Live]) -> None:
         {
             "id": 1, "n_ctx": 4096, "speculative": True, "is_processing": True, "id_task": 7, "n_prompt_tokens": 100,
             "n_prompt_tokens_processed": 40, "n_prompt_tokens_cache": 0,
-            "next_token": [{"has_next_token": True, "n_remain": -1, "n_decoded": 3}],
+            "next_token": [{"has_next_token": True, "has_new_line": True, "n_remain": -1, "n_decoded": 3}],
         },
     ]  # fmt: skip
     assert server.get("/slots?fail_on_no_slot=1").status == 200
