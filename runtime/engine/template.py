@@ -12,18 +12,9 @@ from jinja2 import TemplateError
 
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.protocol import Chat
-from runtime.engine.template_program import TemplateProgram
-from runtime.engine.template_turns import (
-    Message,
-    adapted,
-    described,
-    extended,
-    merged_system,
-    plain_turn,
-    single_calls,
-    text_of,
-    without_thoughts,
-)
+from runtime.engine.template_calls import Message, described, single_calls
+from runtime.engine.template_program import RUNTIME_FAILURES, TemplateProgram
+from runtime.engine.template_turns import adapted, extended, merged_system, plain_turn, text_of, without_thoughts
 
 CHATML = """\
 {%- for message in messages -%}
@@ -68,19 +59,26 @@ class ChatTemplate:
 
         Raises: InvalidRequest, with the template's own words if it refused.
         """
+        try:
+            return self._first_success(chat)
+        except TemplateError as refusal:
+            raise InvalidRequest(f"the model's chat template refused the messages: {refusal}") from refusal
+        except RUNTIME_FAILURES as failure:
+            raise InvalidRequest(f"the messages do not have the form of a chat's: {failure}") from failure
+
+    def _first_success(self, chat: Chat) -> str:
         program = self._tool_program if chat.tools else self._program
-        refusal: TemplateError | None = None
+        refusal = TemplateError("nothing to render")
         for turns, tools in _attempts(program, chat):
             try:
                 return self._opened(program, chat, turns, tools)
             except TemplateError as error:
                 refusal = error
-        raise InvalidRequest(f"the model's chat template refused the messages: {refusal}") from refusal
+        raise refusal
 
     def _opened(self, program: TemplateProgram, chat: Chat, turns: list[Message], tools: list[Message] | None) -> str:
         if _continues(chat):
-            text = _continued(program, chat, turns, tools)
-            return text.removeprefix(self._strip_bos)
+            return _continued(program, chat, turns, tools).removeprefix(self._strip_bos)
         text = program.run(turns, tools, chat.add_generation_prompt, chat.values)
         return text.removeprefix(self._strip_bos).removesuffix(self._strip_eos) + chat.prefill
 

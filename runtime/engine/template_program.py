@@ -13,8 +13,10 @@ from typing import Any, Literal
 from jinja2 import Template, TemplateError
 
 from runtime.engine.backend import InvalidRequest
-from runtime.engine.template_limits import BoundedEnvironment, TooMuchWork
-from runtime.engine.template_turns import Abilities, Message, copied, in_parts, told
+from runtime.engine.template_calls import Message, told
+from runtime.engine.template_limits import BoundedEnvironment
+from runtime.engine.template_sizes import TooMuchWork
+from runtime.engine.template_turns import Abilities, copied, in_parts
 
 MAX_TEMPLATE_CHARACTERS = 1 << 20
 MAX_VALUES_CHARACTERS = 1 << 18
@@ -107,14 +109,14 @@ class TemplateProgram:
     def _tool_abilities(self) -> Abilities:
         arguments = self._arguments()
         given = _arguments(arguments)
-        usual = self._tried(_called(given) if arguments else [told(turn) for turn in _called(given)])
-        null = self._tried(_called(given, content=None))
+        usual = self._tried_calls(_called(given) if arguments else [told(turn) for turn in _called(given)])
+        null = self._tried_calls(_called(given, content=None))
         return Abilities(
             parts=self._only_parts,
             arguments=arguments,
             results=PROBE_RESULT in usual,
             null_content=bool(null) and null.count("None") == usual.count("None"),
-            short_ids=bool(usual) and not self._tried(_called(given, identity=LONG_ID)),
+            short_ids=bool(usual) and not self._tried_calls(_called(given, identity=LONG_ID)),
         )
 
     def _arguments(self) -> Literal["object", "text", ""]:
@@ -128,13 +130,17 @@ class TemplateProgram:
 
     def _shown(self, arguments: object) -> str:
         turns = _called(arguments)
-        shown = self._tried(turns)
-        return shown if PROBE in shown else self._tried(turns[:2])
+        shown = self._tried_calls(turns)
+        return shown if PROBE in shown else self._tried_calls(turns[:2])
 
-    def _tried(self, turns: list[Message]) -> str:
-        """Return what the template makes of the turns, nothing if it refuses."""
+    def _tried_calls(self, turns: list[Message]) -> str:
         probe = {"name": "probe", "description": "", "parameters": {"type": "object", "properties": {}}}
-        tools = [{"type": "function", "function": probe}] if len(turns) > 1 else None
+        if self._only_parts:
+            turns = [in_parts(turn) for turn in turns]
+        return self._tried(turns, [{"type": "function", "function": probe}])
+
+    def _tried(self, turns: list[Message], tools: list[Message] | None = None) -> str:
+        """Return what the template makes of the turns, nothing if it refuses."""
         try:
             return self.run(turns, tools, True, {})
         except TemplateError:

@@ -196,6 +196,11 @@ SHOWS_CALLS = (
     "{% for message in messages %}{{ message.role }}: {{ message.content }}"
     "{% for call in message.tool_calls %}<{{ ARGUMENTS }}>{% endfor %};{% endfor %}"
 )
+MISTRAL_LIKE = (
+    "{% for message in messages %}{% for call in message.tool_calls %}{{ call.function.arguments | tojson }}"
+    "{% if call.id | length != 9 %}{{ raise_exception('no') }}{% endif %}<{{ call.id }}>{% endfor %}"
+    "{% if message.role == 'tool' %}{{ message.content }}={{ message.tool_call_id }};{% endif %}{% endfor %}"
+)
 
 
 def test_tools_reach_the_template() -> None:
@@ -303,15 +308,10 @@ def test_a_template_without_tool_turns_hears_results_from_the_user() -> None:
 
 
 def test_ids_are_as_short_as_the_template_wants_them() -> None:
-    source = (
-        "{% for message in messages %}{% for call in message.tool_calls %}{{ call.function.arguments | tojson }}"
-        "{% if call.id | length != 9 %}{{ raise_exception('no') }}{% endif %}<{{ call.id }}>{% endfor %}"
-        "{% if message.role == 'tool' %}{{ message.content }}={{ message.tool_call_id }};{% endif %}{% endfor %}"
-    )
     bare = {"role": "tool", "content": "3"}
     other = {"function": CALL["function"]}
     messages: list[dict[str, object]] = [HI, {**CALLED, "tool_calls": [CALL, other]}, RESULT, bare]
-    rendered = ChatTemplate(source, "", "").render(Chat(messages=messages))
+    rendered = ChatTemplate(MISTRAL_LIKE, "", "").render(Chat(messages=messages))
     calls, results = re.findall(r"<(\w{9})>", rendered), re.findall(r"=(\w{9});", rendered)
     assert calls == results
     assert len(set(calls)) == 2
@@ -346,3 +346,13 @@ def test_what_a_template_appends_stays_in_the_render() -> None:
     chat = Chat(messages=messages, tools=[TOOL])
     assert [template.render(chat), template.render(chat)] == ["4", "4"]
     assert (len(messages), chat.tools) == (3, [TOOL])
+
+
+@pytest.mark.parametrize("calls", ["x", [1], {"a": 1}, [{"function": 1}]])
+def test_calls_of_another_form_are_refused_or_shown(calls: object) -> None:
+    chat = Chat(messages=[HI, {**CALLED, "tool_calls": calls}])
+    for source in ("", MISTRAL_LIKE):
+        try:
+            ChatTemplate(source, "", "").render(chat)
+        except InvalidRequest as refusal:
+            assert "messages" in str(refusal)
