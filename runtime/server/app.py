@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from runtime.engine.fleet import Fleet
-from runtime.server import anthropic, native, ollama, openai, openapi, page
+from runtime.server import anthropic, metrics, native, ollama, openai, openapi, page
 from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.connections import CONNECTIONS, Connections, placed
 from runtime.server.cors import ORIGINS, add_origin, shared
@@ -16,16 +16,29 @@ from runtime.server.inflight import INFLIGHT, Inflight, counted, while_open
 from runtime.server.keys import BUDGET, KEYS, OPEN_PATHS, Budget, Keys, keyed
 from runtime.server.model_files import MODEL_FILES, ModelFiles
 from runtime.server.native.template_caps import CAPS, CapsBook
+from runtime.server.observing import OBSERVATION, Observation, observed
 from runtime.server.openai.response_store import RESPONSES, ResponseStore
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
 from runtime.server.transfer import sent_in_time
 from runtime.server.upgrades import close_after, plain
 
-ROUTES = [*openai.ROUTES, *native.ROUTES, *anthropic.ROUTES, *ollama.ROUTES, *openapi.ROUTES]
+ROUTES = [*openai.ROUTES, *native.ROUTES, *anthropic.ROUTES, *ollama.ROUTES, *metrics.ROUTES, *openapi.ROUTES]
 
 # Outermost first: what an inner one raises, an outer one answers.
-MIDDLEWARES = [placed, counted, sent_in_time, errors, guarded, plain, shared, keyed, while_open, answered_in_time]
+MIDDLEWARES = [
+    observed,
+    placed,
+    counted,
+    sent_in_time,
+    errors,
+    guarded,
+    plain,
+    shared,
+    keyed,
+    while_open,
+    answered_in_time,
+]
 
 
 def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Application:
@@ -42,6 +55,8 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[BUDGET] = Budget()
     app[OPEN_PATHS] = frozenset(prefix + path for path in [*page.FILES, *native.HEALTH_PATHS])
     app[CONNECTIONS] = Connections()
+    scraped = app[metrics.SCRAPED] = metrics.Scraped()
+    app[OBSERVATION] = Observation([scraped.metrics.finished])
     app[TIMEOUT] = options.timeout_s
     app[INFLIGHT] = Inflight()
     app[RESPONSES] = ResponseStore()

@@ -85,6 +85,11 @@ class Connections:
         self._of: dict[asyncio.BaseProtocol, Connection] = {}
         self._any = asyncio.Event()
 
+    def __len__(self) -> int:
+        """How many there are."""
+        self._forget_gone()
+        return len(self._all)
+
     def take(self, sock: socket.socket) -> Connection | None:
         """A place for a connection that was just accepted; None when there is none to be had."""
         self._forget_gone()

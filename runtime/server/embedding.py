@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runtime.engine.protocol import Embed, Embedded, Failed
+from runtime.engine.protocol import Embed, Embedded
 from runtime.server.fields import check_tokens
-from runtime.server.problem import from_engine, invalid
+from runtime.server.problem import invalid
+from runtime.server.questions import ask
 from runtime.server.service import Service
 from runtime.vectors import in_base64, numbers, shortened
 
@@ -73,12 +74,7 @@ async def embed(service: Service, body: EmbeddingBody) -> Embedded:
         pooling=body.pooling or "",
         normalize=default if body.embd_normalize is None else body.embd_normalize,
     )
-    answer = await service.engine.ask(request)
-    if isinstance(answer, Failed):
-        raise from_engine(answer)
-    if not isinstance(answer, Embedded):
-        raise TypeError(f"asked for vectors, the engine answered {type(answer).__name__}")
-    return answer
+    return await ask(service, request, Embedded)
 
 
 async def written(vectors: list[bytes], body: EmbeddingBody) -> list[object]:

@@ -21,6 +21,7 @@ from runtime.engine.protocol import (
     TokenProbability,
 )
 from runtime.server.merge import merge
+from runtime.server.observing import watching
 from runtime.server.problem import from_engine, unavailable
 from runtime.server.service import Service
 
@@ -43,14 +44,22 @@ async def run(service: Service, requests: Sequence[Generate]) -> AsyncGenerator[
 
 
 async def _pieces(service: Service, request: Generate, places: asyncio.Semaphore) -> AsyncGenerator[Piece, None]:
-    async with places, aclosing(service.engine.generate(request)) as events:
-        async for event in events:
-            if isinstance(event, Failed):
-                raise from_engine(event)
-            if isinstance(event, Finished) and event.reason == "cancelled":
-                raise unavailable("The answer was cancelled by the server.")
-            if isinstance(event, Piece):
-                yield event
+    with watching(service, request) as work:
+        async with places, aclosing(service.engine.generate(request)) as events:
+            async for event in events:
+                if isinstance(event, Finished | Failed):
+                    work.end(event)
+                    _check(event)
+                if isinstance(event, Piece):
+                    yield event
+
+
+def _check(event: Finished | Failed) -> None:
+    """Raise the Problem of an answer that is none."""
+    if isinstance(event, Failed):
+        raise from_engine(event)
+    if event.reason == "cancelled":
+        raise unavailable("The answer was cancelled by the server.")
 
 
 @dataclass

@@ -12,6 +12,7 @@ from runtime.engine.protocol import (
     Tokenize,
     Tokenized,
 )
+from runtime.server.observing import watching
 from runtime.server.problem import from_engine
 from runtime.server.service import Service
 
@@ -20,7 +21,9 @@ Found = TypeVar("Found", bound=Terminal)
 
 async def ask(service: Service, question: Question, expected: type[Found]) -> Found:
     """Return the engine's answer. Raises: Problem when it refuses."""
-    answer = await service.engine.ask(question)
+    with watching(service, question) as work:
+        answer = await service.engine.ask(question)
+        work.end(answer)
     if isinstance(answer, Failed):
         raise from_engine(answer)
     if not isinstance(answer, expected):
@@ -41,4 +44,3 @@ async def tokenize(
 async def detokenize(service: Service, tokens: list[int]) -> str:
     """Return the text of `tokens`. Raises: Problem."""
     return (await ask(service, Detokenize(id=service.engine.new_id(), tokens=tokens), Detokenized)).text
-

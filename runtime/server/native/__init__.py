@@ -1,5 +1,6 @@
 """llama.cpp's dialect: completion, infill, tokens, embedding, rerank, slots, adapters, health and props."""
 
+from runtime.server import health
 from runtime.server.adapters import LoraFields
 from runtime.server.embedding import EmbeddingBody
 from runtime.server.native import adapters, completion, embedding, infill, props, rerank, slots, tokens
@@ -102,5 +103,5 @@ ROUTES = [
         body=LoraFields,
         answer=adapters.Changed,
     ),
-    Route(method="GET", paths=HEALTH_PATHS, handler=props.health, dialect=NATIVE, answer=props.Health),
+    Route(method="GET", paths=HEALTH_PATHS, handler=health.answer, dialect=NATIVE, answer=health.Health),
 ]

@@ -1,4 +1,4 @@
-"""GET /health, what a supervisor asks, and GET /props, what a client asks before its first request."""
+"""GET /props: what a client asks before its first request."""
 
 import msgspec
 from aiohttp import web
@@ -7,18 +7,12 @@ from msgspec import UNSET, UnsetType
 from runtime.engine.protocol import Generate
 from runtime.server.native.settings import Settings, default_settings, speculation
 from runtime.server.native.template_caps import CAPS, Caps
-from runtime.server.problem import RETRY_SOON_S, Problem, unavailable
+from runtime.server.problem import Problem
 from runtime.server.replies import json_response
-from runtime.server.service import SERVICE, Service, check_ready
+from runtime.server.service import SERVICE, Service
 
 MEDIA_MARKER = "<__media__>"
 """Where pictures would stand in a prompt, in llama.cpp's multimodal library."""
-
-
-class Health(msgspec.Struct, kw_only=True):
-    """The model answers."""
-
-    status: str = "ok"
 
 
 class Defaults(msgspec.Struct, kw_only=True):
@@ -59,21 +53,10 @@ class Props(msgspec.Struct, kw_only=True):
     media_marker: str = MEDIA_MARKER
     endpoint_slots: bool = True
     endpoint_props: bool = False
-    endpoint_metrics: bool = False
+    endpoint_metrics: bool = True
     ui: bool = True
     ui_settings: dict[str, object] = {}
     cors_proxy_enabled: bool = False
-
-
-async def health(request: web.Request) -> web.Response:
-    """`ok` once the model answers. Raises: Problem with the reason why it does not."""
-    service = request.app[SERVICE]
-    check_ready(service)
-    if service.engine.state == "loading":
-        raise unavailable("Loading model", RETRY_SOON_S)
-    if service.engine.state == "failed":
-        raise unavailable(str(service.engine.failure))
-    return json_response(Health())
 
 
 async def props(request: web.Request) -> web.Response:

@@ -15,6 +15,8 @@ from runtime.engine.config import WorkerConfig
 from runtime.engine.fleet import Fleet, Model
 from runtime.engine.protocol import (
     Delta,
+    Detokenize,
+    Detokenized,
     Embed,
     Event,
     Failed,
@@ -27,6 +29,8 @@ from runtime.engine.protocol import (
     Started,
     Terminal,
     Timings,
+    Tokenize,
+    Tokenized,
 )
 from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
@@ -84,7 +88,13 @@ Answers = Callable[[Single], Terminal]
 
 
 def silence(request: Single) -> Terminal:
-    """An engine that was told nothing."""
+    """An engine that was told nothing but to spell: a character is a token, by its number."""
+    if isinstance(request, Tokenize):
+        content = [request.content] if isinstance(request.content, str) else request.content
+        tokens = [n for item in content for n in ([ord(c) for c in item] if isinstance(item, str) else [item])]
+        return Tokenized(id=request.id, tokens=tokens, pieces=[chr(token).encode() for token in tokens])
+    if isinstance(request, Detokenize):
+        return Detokenized(id=request.id, text="".join(map(chr, request.tokens)))
     return Failed(id=request.id, kind="internal", message="Nothing is scripted.")
 
 
@@ -102,6 +112,8 @@ class ScriptedEngine:
     cancelled: list[int] = field(default_factory=list)
     last_id: int = 0
     can_load: bool = False
+    n_deaths: int = 0
+    progress: float = 0.0
 
     async def wait_ready(self) -> ModelFacts:
         while self.state != "ready" or self.facts is None:

@@ -8,7 +8,7 @@ import pytest
 
 from runtime import chat
 from runtime.chat import CallBegan, CallGrew, Piece, Prepared, Said, Thought
-from runtime.engine.protocol import Failed, Grammar, ModelFacts, Render, Rendered
+from runtime.engine.protocol import Chat, Failed, Grammar, ModelFacts, Render, Rendered
 from runtime.server import conversing
 from tests.runtime.server.live import Live, Reply, ScriptedEngine, Single, fail, say
 
@@ -41,7 +41,7 @@ class Scripted:
 
     def prepare(self, conversation: chat.Conversation, grammar: Grammar | None) -> Prepared:
         self.conversations.append(conversation)
-        return Prepared(chat=chat.find("").prepare(conversation, None).chat, grammar=grammar, stop=["<end>"])
+        return Prepared(chat=Chat(messages=conversation.messages), grammar=grammar, stop=["<end>"])
 
     def reader(self, conversation: chat.Conversation, prompt: str) -> "Scripted":
         return self

@@ -128,7 +128,8 @@ def test_banned_tokens_are_told_as_json(server: Live) -> None:
 
 @pytest.mark.parametrize("path", ["/health", "/v1/health"])
 def test_health(server: Live, path: str) -> None:
-    assert (server.get(path).status, server.get(path).body) == (200, b'{"status":"ok"}')
+    reply = server.get(path)
+    assert (reply.status, reply.body) == (200, b'{"status":"ok","models":[{"name":"tiny","state":"loaded"}]}')
 
 
 def test_props(start: object) -> None:
@@ -140,5 +141,5 @@ def test_props(start: object) -> None:
         "total_slots": 4, "model_alias": "tiny", "model_path": "/m/x.gguf", "model_ftype": "Q4_1",
         "modalities": {"vision": False, "video": False, "audio": False}, "chat_template": "{{ messages }}",
         "bos_token": "<s>", "eos_token": "</s>", "build_info": "lmfile/test", "is_sleeping": False,
-        "endpoint_slots": True, "endpoint_props": False, "endpoint_metrics": False, "hardware": {"cpu": "zen4"},
+        "endpoint_slots": True, "endpoint_props": False, "endpoint_metrics": True, "hardware": {"cpu": "zen4"},
     }  # fmt: skip

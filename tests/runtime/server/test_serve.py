@@ -95,13 +95,13 @@ def test_everything_but_the_page_waits_for_the_model(start: Callable[..., Live])
     for path in asked:
         method = "POST" if path in (CHAT, "/completion") else "GET"
         reply = server.request(method, path, {**HI, "prompt": "hi"} if method == "POST" else None)
-        assert (reply.status, reply.json(), reply.headers["Retry-After"]) == (503, LOADING, "1"), path
+        assert (reply.status, reply.json()["error"], reply.headers["Retry-After"]) == (503, LOADING["error"], "1"), path
     assert server.get("/").status == 200
     listed = server.get("/v1/models").json()["data"]
     assert [(model["id"], model["status"], model["meta"]) for model in listed] == [("tiny", {"value": "loading"}, None)]
     assert server.engine.asked == []
     server.engine.state, server.engine.facts = "ready", ScriptedEngine().facts
-    assert server.get("/health").json() == {"status": "ok"}
+    assert server.get("/health").json()["status"] == "ok"
     assert server.post(CHAT, HI).status == 200
 
 
@@ -118,7 +118,7 @@ def test_an_engine_that_failed_says_why(start: Callable[..., Live]) -> None:
     why = "Starting the engine: it died; look at the log."
     server = start(ScriptedEngine(state="failed", failure=EngineFailed(why)))
     for reply in (server.get("/health"), server.post(CHAT, HI)):
-        assert reply.json() == {"error": {"code": 503, "message": why, "type": "unavailable_error"}}
+        assert reply.json()["error"] == {"code": 503, "message": why, "type": "unavailable_error"}
         assert "Retry-After" not in reply.headers
     assert server.get("/").status == 200
     assert server.get("/v1/models").json()["data"][0]["status"] == {"value": "failed", "failed": True, "message": why}
@@ -135,7 +135,7 @@ def test_an_idle_server_stops_at_once(start: Callable[..., Live]) -> None:
     server = start(grace_s=10)
     connection = server.connect()
     connection.request("GET", "/health")
-    assert connection.getresponse().read() == b'{"status":"ok"}'
+    assert connection.getresponse().read().startswith(b'{"status":"ok"')
     assert server.close() < 1
     connection.close()
     with pytest.raises(ConnectionRefusedError):
