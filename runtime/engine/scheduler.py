@@ -83,11 +83,11 @@ class Scheduler:
         return True
 
     def fail(self, message: str) -> None:
-        """End all running requests with an internal error, and forget what their memories hold."""
+        """End what runs, and what was being admitted, with an internal error; forget what the memories hold."""
         self.watchdog.end()
         for sequence in self._slots.running():
             self._fail(sequence, message)
-        self._events += self._embeddings.fail(message)
+        self._events += self._waiting.fail(message) + self._embeddings.fail(message)
         self._send()
 
     # Commands

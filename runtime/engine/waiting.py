@@ -1,8 +1,8 @@
 """The requests that have no slot yet, in order of arrival, and how they get one.
 
 A request is prepared once: its prompt cut into tokens, its grammar compiled, its adapters
-looked up. One whose adapters are still being loaded lets the others pass; but once it
-waits for room for them, nobody else may bring adapters in before it.
+looked up. One whose prompt is still being made or whose adapters are being loaded lets the others
+pass; but once it waits for room for them, nobody else may bring adapters in before it.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from runtime.engine.backend import Backend, InvalidRequest, NotThere
 from runtime.engine.inbox import Inbox
 from runtime.engine.lane import Lanes
 from runtime.engine.marks import marks
-from runtime.engine.prompt import PromptTooLong, Template, prepare
+from runtime.engine.preparing import Preparing
+from runtime.engine.prompt import PromptTooLong, Template
 from runtime.engine.protocol import Event, Failed, Finished, Generate, Timings
 from runtime.engine.sequence import Sequence
 from runtime.engine.slots import Slots
@@ -23,11 +24,11 @@ class Waiting:
 
     def __init__(self, backend: Backend, template: Template, inbox: Inbox, on_native: Callable[[int], None]) -> None:
         self._backend = backend
-        self._template = template
+        self._preparing = Preparing(backend, template, on_native)
         self._inbox = inbox
-        self._on_native = on_native
         self._requests: list[Generate] = []
         self._prepared: dict[int, Sequence] = {}
+        self._current: Generate | None = None
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -66,8 +67,11 @@ class Waiting:
                 break
             if not slots.has_free(request.slot):
                 continue
+            self._current = request
             try:
                 sequence = self._prepared.get(request.id) or self._prepare(request)
+                if sequence is None:
+                    continue
                 crowded = self._enter(sequence, lanes, crowded)
             except (InvalidRequest, PromptTooLong, LmfileError) as refusal:
                 events += self._drop(request, [_refused(request, refusal)])
@@ -76,12 +80,23 @@ class Waiting:
                 self._remove(request)
                 slots.take(sequence)
                 begun.append(sequence)
+        self._current = None
         return begun, events
 
-    def _prepare(self, request: Generate) -> Sequence:
-        self._on_native(request.id)
+    def fail(self, message: str) -> list[Event]:
+        """End the request in whose admission an error came up, if it did there."""
+        request, self._current = self._current, None
+        if request is None:
+            return []
+        return self._drop(request, [Failed(id=request.id, kind="internal", message=message)])
+
+    def _prepare(self, request: Generate) -> Sequence | None:
+        """Make ready what can be computed; None while its prompt is being made."""
+        made = self._preparing.made(request)
+        if made is None:
+            return None
+        text, prompt = made
         adapters = self._backend.adapters(request)
-        text, prompt = prepare(request, self._backend, self._template)
         shown = marks(request.shown, self._backend)
         sampler = self._backend.sampler(request, prompt)
         sequence = self._prepared[request.id] = Sequence(request, prompt, text, sampler, adapters)
@@ -113,6 +128,7 @@ class Waiting:
     def _remove(self, request: Generate) -> None:
         self._requests.remove(request)
         self._prepared.pop(request.id, None)
+        self._preparing.forget(request.id)
         self._inbox.begun()
 
 
