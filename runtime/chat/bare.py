@@ -1,0 +1,51 @@
+"""Calls without a mark: the answer begins with the JSON object of a call, maybe behind a fence or a tag."""
+
+from runtime.chat.calls import Keys, json_call
+from runtime.chat.conversation import Conversation
+from runtime.chat.family import Family
+from runtime.chat.reading import Reading
+from runtime.chat.tape import Script, Unexpected, marks
+from runtime.engine.protocol import Trigger
+
+FENCES = ("```json", "```tool_code", "```")
+
+
+class Bare(Family):
+    """An answer that begins with `{` is read as calls, one after the other; what turns out to be none is text."""
+
+    keys = Keys(names=("name", "function"), arguments=("arguments", "parameters"))
+    tags: tuple[str, ...] = ()
+
+    def answer(self, reading: Reading, conversation: Conversation, prompt: str) -> Script[None]:
+        if self.thinks and self.thinking.is_open(prompt, conversation.prefill):
+            yield from self.thinking.read(reading)
+        if self.thinks:
+            yield from self.thoughts(reading)
+        if conversation.callable:
+            reading.tape.attempt()
+            yield from self.attempt(reading, "")
+        yield from reading.tape.until(marks(), reading.say)
+
+    def read_calls(self, reading: Reading, mark: str) -> Script[None]:
+        tape = reading.tape
+        yield from tape.blank()
+        for fence in (*self.tags, *FENCES):
+            if (yield from tape.starts(fence)):
+                break
+        if (yield from tape.blank()) != "{":
+            raise Unexpected("a call")
+        while (yield from tape.blank()) in ("{", ";", ","):
+            if not (yield from tape.starts(";")) and not (yield from tape.starts(",")):
+                tape.attempt()
+                yield from json_call(reading, self.keys)
+        yield from tape.starts("```")
+
+    def triggers(self) -> list[Trigger]:
+        before = "".join(f"(?:{tag})?" for tag in map(_escaped, self.tags))
+        after_thought = _escaped(self.thinking.close)
+        pattern = rf'(?:^|{after_thought}){before}\s*(?:```\w*\s*)?(\{{\s*"name"\s*:\s*")'
+        return [Trigger(kind="pattern", value=pattern)]
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{sign}" if sign in r"\/.^$*+?()[]{}|" else sign for sign in text)

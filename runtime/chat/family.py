@@ -1,0 +1,157 @@
+"""The form of models that mark their calls and thoughts: what all families of them have in common.
+
+A family says how its calls are written (`call_rules`, for the grammar) and reads them (`read_calls`, behind
+one of its `call_marks`); what is asked of the engine, thoughts and text follow from that.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from runtime.chat import grammars
+from runtime.chat.conversation import Conversation, Message
+from runtime.chat.form import Prepared, Reader, Unsuitable
+from runtime.chat.reading import Reading
+from runtime.chat.tape import Script, Unexpected, marks
+from runtime.chat.thinking import Thinking
+from runtime.engine.protocol import Chat, Grammar, Trigger
+
+
+class Family(ABC):
+    """One family of models, for the template of one of them.
+
+    call_marks: what calls begin with. shown: further marks that may be special tokens. think: the marks of a thought.
+    """
+
+    name: str
+    call_marks: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    think: tuple[str, str] = ("<think>", "</think>")
+    shows_tools = True
+    """Whether the template is given the tools; else `messages` tell of them."""
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+        self.thinking = Thinking(*self.think, template)
+        self.thinks = self.think[0] in template or self.think[1] in template
+
+    @abstractmethod
+    def call_rules(self, conversation: Conversation) -> str:
+        """Return the grammar's rules for the calls of this turn: `calls_`, `ws_`, and what they need."""
+
+    @abstractmethod
+    def read_calls(self, reading: Reading, mark: str) -> Script[None]:
+        """Read the call, or the calls, behind `mark`. Raises: Unexpected."""
+
+    def messages(self, conversation: Conversation) -> list[Message]:
+        """Return the turns for the template."""
+        return conversation.messages
+
+    def prepare(self, conversation: Conversation, grammar: Grammar | None) -> Prepared:
+        """Return what to ask. Raises: Unsuitable."""
+        tools = conversation.tools if conversation.choice != "none" and self.shows_tools else []
+        values = self.thinking.values(conversation)
+        if grammar is not None and grammars.answer(grammar) is None and conversation.thinking is None:
+            values = self.thinking.values(replace(conversation, thinking=False))
+        chat = Chat(
+            messages=self.messages(conversation),
+            tools=[_described(tool.name, tool.description, tool.parameters) for tool in tools],
+            values=values,
+            add_generation_prompt=conversation.add_generation_prompt,
+            prefill=self._prefill(conversation),
+        )
+        wanted = self._grammar(conversation, grammar)
+        return Prepared(chat=chat, grammar=wanted, shown=[*dict.fromkeys(self._shown())])
+
+    def reader(self, conversation: Conversation, prompt: str) -> Reader:
+        """Return what reads the answer to `prompt`."""
+        return Reading(partial(self.answer, conversation=conversation, prompt=prompt))
+
+    def answer(self, reading: Reading, conversation: Conversation, prompt: str) -> Script[None]:
+        """Read a whole answer."""
+        if self.thinks and self.thinking.is_open(prompt, conversation.prefill):
+            yield from self.thinking.read(reading)
+        wanted = marks(*(self.call_marks if conversation.callable else ()))
+        while True:
+            if self.thinks:
+                yield from self.thoughts(reading)
+            mark = yield from reading.tape.until(wanted, reading.say)
+            if not mark:
+                return
+            yield from self.attempt(reading, mark)
+
+    def thoughts(self, reading: Reading) -> Script[None]:
+        """Read the thoughts that come next, if any do."""
+        while True:
+            reading.tape.attempt()
+            yield from reading.tape.blank()
+            if not (yield from reading.tape.starts(self.thinking.open)):
+                reading.say(reading.tape.raw())
+                return
+            reading.tape.succeed()
+            yield from self.thinking.read(reading)
+
+    def attempt(self, reading: Reading, mark: str) -> Script[None]:
+        """Read calls behind `mark`; what turns out to be none is text."""
+        reading.tape.attempt(len(mark))
+        try:
+            yield from self.read_calls(reading, mark)
+        except Unexpected:
+            reading.say(reading.tape.raw())
+        else:
+            reading.tape.succeed()
+
+    def triggers(self) -> list[Trigger]:
+        """Return what a call begins with in an answer that is free up to there."""
+        return [Trigger(kind="word", value=mark) for mark in self.call_marks]
+
+    def _shown(self) -> Iterator[str]:
+        yield from self.call_marks
+        yield from self.shown
+        if self.thinks:
+            yield from self.think
+
+    def _prefill(self, conversation: Conversation) -> str:
+        unswitched = self.thinks and self.thinking.wanted(conversation) is False and not self.thinking.has_switch
+        if unswitched and conversation.add_generation_prompt:
+            return self.thinking.closed + conversation.prefill
+        return conversation.prefill
+
+    def _grammar(self, conversation: Conversation, grammar: Grammar | None) -> Grammar | None:
+        if not conversation.callable:
+            return self._thoughtful(conversation, grammar) if grammar and self.thinks else grammar
+        rules = self.call_rules(conversation)
+        if conversation.must_call:
+            return _lark(f"{self._before(conversation)} calls_", rules)
+        if grammar is None:
+            return _lark("calls_", rules, self.triggers())
+        answer = grammars.answer(grammar)
+        if answer is None:
+            raise Unsuitable("`grammar` cannot be combined with `tools`; use `response_format`, or leave one out.")
+        return _lark(f"{self._before(conversation)} (calls_ | answer_)", f"{rules}\n{answer}")
+
+    def _thoughtful(self, conversation: Conversation, grammar: Grammar) -> Grammar:
+        answer = grammars.answer(grammar)
+        before = self._before(conversation)
+        return _lark(f"{before} answer_", f"{grammars.WS}\n{answer}") if answer and before else grammar
+
+    def _before(self, conversation: Conversation) -> str:
+        """Return what may stand before the answer proper: the thought."""
+        if not self.thinks or self.thinking.wanted(conversation) is False:
+            return ""
+        rest = f"{grammars.until(self.thinking.close)} ws_?"
+        if conversation.prefill or not conversation.add_generation_prompt:
+            return rest if self.thinking.is_open("", conversation.prefill) else ""
+        if self.thinking.opens:
+            return rest
+        return f"(ws_? {grammars.mark(self.thinking.open)} {rest})?"
+
+
+def _described(name: str, description: str, parameters: dict[str, object]) -> dict[str, object]:
+    function = {"name": name, "description": description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def _lark(start: str, rules: str, triggers: list[Trigger] | None = None) -> Grammar:
+    return Grammar(kind="lark", text=f"start: {start.strip()}\n{rules}\n", triggers=triggers or [])

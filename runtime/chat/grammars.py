@@ -1,0 +1,144 @@
+"""Writes grammars for answers in Lark's notation, with the words that `runtime.engine.constraints.lark` adds to it.
+
+`ws` is what models put between the parts. Rules end in `_`, so that none of a request's own grammar has the name of
+one of these.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+from runtime.chat.conversation import Tool
+from runtime.engine.protocol import Grammar
+
+Schema = dict[str, object]
+
+WS = r"ws_: /[ \n\t]{1,12}/"
+SPACE = r"[ \n\t]{0,12}"
+"""Where white space may be, in a pattern."""
+
+MOST_CHARACTERS = 60_000
+"""Of all schemas together; the largest ones become any object until the rest fits."""
+
+WORDS_ONLY = frozenset("description title default examples example $comment $schema $id deprecated".split())
+MAPS = ("properties", "patternProperties", "$defs", "definitions")
+LITERAL_OR_START = re.compile(r'"(?:\\.|[^"\\])*"|/(?:\\.|[^/\\])*/|(?<![\w-])start(?![\w-])')
+
+
+def literal(text: str) -> str:
+    """Return what matches exactly `text`."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def mark(text: str) -> str:
+    """Return what matches a mark of the model's, which may be a token of its own."""
+    return f"%mark {literal(text)}"
+
+
+def until(text: str) -> str:
+    """Return what matches any text up to a mark, and the mark."""
+    return f"%until {literal(text)}"
+
+
+def pattern(*parts: str) -> str:
+    """Return what matches the parts one after the other, each a regular expression."""
+    return f"/{''.join(parts)}/"
+
+
+def escaped(text: str) -> str:
+    """Return the regular expression of exactly `text`."""
+    return "".join(f"\\{sign}" if sign in r"\/.^$*+?()[]{}|-&~#" else sign for sign in text).replace("\n", r"\n")
+
+
+def in_json(text: str) -> str:
+    """Return the regular expression of `text` as a JSON string."""
+    return escaped(json.dumps(text, ensure_ascii=False))
+
+
+def schema(of: object) -> str:
+    """Return what matches JSON of this schema, as far as an answer can be held to it."""
+    return f"%loose {json.dumps(of, ensure_ascii=False)}"
+
+
+def any_of(rules: Sequence[str]) -> str:
+    """Return what matches one of the rules."""
+    return f"({' | '.join(rules)})"
+
+
+def calls(
+    tools: Sequence[Tool], write: Callable[[Tool], str], *, between: str = "ws_?", has_several: bool, around: str = "{}"
+) -> str:
+    """Return the rules `calls_` and `call_`. `write` gives the rule for one call; `around` what stands around them all."""
+    rest = f" ({between} call_)*" if has_several else ""
+    fitted = _fitted(tools)
+    lines = [
+        f"calls_: {around.format('call_' + rest)}",
+        f"call_: {' | '.join(f'call_{index}_' for index in range(len(fitted)))}",
+        *(f"call_{index}_: {write(tool)}" for index, tool in enumerate(fitted)),
+        WS,
+    ]
+    return "\n".join(lines)
+
+
+def json_call(tool: Tool, name: str = "name", arguments: str = "arguments", after: str = "", space: str = SPACE) -> str:
+    """Return the rule for a call as a JSON object; `after`: a pattern for what stands behind the arguments."""
+    key = [name, tool.name, arguments]
+    head = ["\\{", space, in_json(key[0]), space, ": ?", space, in_json(key[1])]
+    head += [space, ", ?", space, in_json(key[2]), space, ": ?", space]
+    return f"{pattern(*head)} {schema(tool.parameters)} {pattern(after, space, chr(92) + '}')}"
+
+
+def answer(grammar: Grammar) -> str | None:
+    """Return the rule `answer_` for what a request wants of the text; None if it cannot be part of another grammar."""
+    if grammar.triggers:
+        return None
+    if grammar.kind == "json":
+        return 'answer_: %json {"type": "object"}'
+    if grammar.kind == "json_schema":
+        return f"answer_: %json {grammar.text}"
+    if grammar.kind == "regex":
+        inside = re.sub(r"(\\.)|/", lambda found: found[1] or r"\/", grammar.text, flags=re.DOTALL)
+        return f"answer_: {pattern(inside.replace(chr(10), chr(92) + 'n'))}"
+    if grammar.kind == "lark":
+        return LITERAL_OR_START.sub(lambda found: "answer_" if found[0] == "start" else found[0], grammar.text)
+    return None
+
+
+def _fitted(tools: Sequence[Tool]) -> list[Tool]:
+    """Return the tools with what a grammar needs of their schemas."""
+    lean = [Tool(tool.name, tool.description, _lean_object(tool.parameters)) for tool in tools]
+    sizes = {index: len(json.dumps(tool.parameters, ensure_ascii=False)) for index, tool in enumerate(lean)}
+    for index in sorted(sizes, key=lambda index: -sizes[index]):
+        if sum(sizes.values()) + 200 * len(sizes) <= MOST_CHARACTERS:
+            break
+        lean[index] = Tool(tools[index].name, "", {"type": "object"})
+        sizes[index] = len('{"type": "object"}')
+    return lean
+
+
+def _lean_object(parameters: Schema) -> Schema:
+    """Return the schema of arguments, which are an object always; a tool that lists none takes none."""
+    found = _lean(parameters)
+    lean = found if isinstance(found, dict) else {}
+    if not any(keyword in lean for keyword in ("$ref", "anyOf", "oneOf", "allOf")):
+        lean = {**lean, "type": "object"}
+        if not lean.get("properties") and "patternProperties" not in lean:
+            lean.setdefault("additionalProperties", False)
+    return lean
+
+
+def _lean(node: object) -> object:
+    """Return a schema without the words for readers, which can be longer than the rest."""
+    if isinstance(node, list):
+        return [_lean(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        keyword: {name: _lean(item) for name, item in found.items()}
+        if keyword in MAPS and isinstance(found, dict)
+        else found
+        if keyword in ("enum", "const")
+        else _lean(found)
+        for keyword, found in node.items()
+        if keyword not in WORDS_ONLY
+    }

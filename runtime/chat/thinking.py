@@ -1,0 +1,75 @@
+"""How a family of models thinks: the marks around a thought, and the words of its template for it."""
+
+import re
+from dataclasses import dataclass
+
+from runtime.chat.conversation import Conversation
+from runtime.chat.reading import Reading
+from runtime.chat.tape import Script, marks
+
+SWITCHES = ("enable_thinking", "thinking")
+"""Variables of templates: whether the model thinks."""
+
+SWITCH = re.compile(r"\benable_thinking\b|\b(?:if|not|and|or)\s+thinking\b|(?<![.\w])thinking is (?:not )?defined")
+
+TAIL = 1_500
+"""Characters at the end of a template in which it opens the model's turn."""
+
+EFFORTLESS = ("none", "off")
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """The marks, `open` and `close`; `template` is the model's."""
+
+    open: str
+    close: str
+    template: str
+
+    def values(self, conversation: Conversation) -> dict[str, object]:
+        """Return what the template is told; the request's own values of its variables come first."""
+        found: dict[str, object] = {}
+        thinks = self.wanted(conversation)
+        if thinks is not None:
+            found |= dict.fromkeys(SWITCHES, thinks)
+        if conversation.effort and conversation.effort not in EFFORTLESS:
+            found["reasoning_effort"] = conversation.effort
+        return found | conversation.values
+
+    def wanted(self, conversation: Conversation) -> bool | None:
+        """Return whether the model is to think; None: as it likes."""
+        told = next((conversation.values[name] for name in SWITCHES if name in conversation.values), None)
+        if isinstance(told, bool):
+            return told
+        return False if conversation.effort in EFFORTLESS else conversation.thinking
+
+    @property
+    def has_switch(self) -> bool:
+        """Whether the template can be told not to think."""
+        return bool(SWITCH.search(self.template))
+
+    @property
+    def opens(self) -> bool:
+        """Whether the template begins the model's turn with an opened thought, unless it is told otherwise."""
+        tail = self.template[-TAIL:]
+        start = tail.rfind("add_generation_prompt")
+        tail = tail[max(start, 0) :]
+        closed = re.compile(re.escape(self.open) + r"(?:\s|\\n)*" + re.escape(self.close))
+        return self.open in closed.sub("", tail)
+
+    @property
+    def closed(self) -> str:
+        """What an answer begins with that is to do without a thought, if its template has no switch."""
+        return f"\n{self.close}\n\n" if self.opens else f"{self.open}\n\n{self.close}\n\n"
+
+    def is_open(self, prompt: str, prefill: str) -> bool:
+        """Tell whether the prompt ends inside a thought; `prefill` is its end."""
+        before = prompt.removesuffix(prefill).rstrip()
+        opened, closed = prefill.rfind(self.open), prefill.rfind(self.close)
+        return closed < opened or (closed < 0 and before.endswith(self.open))
+
+    def read(self, reading: Reading) -> Script[None]:
+        """Read what follows `open`, up to `close`."""
+        reading.seam()
+        yield from reading.tape.until(marks(self.close), reading.think)
+        reading.seam()
