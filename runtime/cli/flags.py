@@ -72,6 +72,10 @@ class Options:
     ssl_cert_file: str | None = None
     ssl_key_file: str | None = None
     timeout: int = 3600
+    log_file: str | None = None
+    log_format: str = "text"
+    log_requests: bool = False
+    otlp_endpoint: str | None = None
     system_prompt: str | None = None
     predict: int = -1
     temp: float = 0.8
@@ -215,6 +219,10 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--api-prefix",), "api_prefix", "text", "path before every address", "/PATH"),
         Flag(("--ssl-cert-file",), "ssl_cert_file", "file", "speak https with this certificate (PEM)", "FILE"),
         Flag(("--ssl-key-file",), "ssl_key_file", "file", "its key (PEM)", "FILE"),
+        Flag(("--log-requests",), "log_requests", "switch", "a line for each request, without what was said"),
+        Flag(("--log-file",), "log_file", "file", "append requests and failures to this file", "FILE"),
+        Flag(("--log-format",), "log_format", "text", "text or json", "NAME", choices=("text", "json")),
+        Flag(("--otlp-endpoint",), "otlp_endpoint", "text", "send traces to this OpenTelemetry collector", "URL"),
         Flag(("-to", "--timeout"), "timeout", "int", "seconds an answer may take in all; 0: any", "N", 0, INT_MAX),
         Flag(("--api-key",), "api_key", "text", "API key (a file or LMFILE_API_KEY hides it better)", "KEY"),
     ),
@@ -257,7 +265,7 @@ LEGACY_SWITCHES = frozenset(
 )
 LEGACY_WITH_VALUE = frozenset(
     """-b --batch-size -ub --ubatch-size -fa --flash-attn -ctk --cache-type-k -ctv --cache-type-v --image --mmproj
-    --url-prefix --path --log-file --log-prefix --log-verbosity -lv --threads-http --cors-methods --cors-headers
+    --url-prefix --path --log-prefix --log-verbosity -lv --threads-http --cors-methods --cors-headers
     --sse-ping-interval --main-gpu -mg --split-mode -sm --tensor-split -ts --rope-scaling --rope-scale
     --rope-freq-base --rope-freq-scale --yarn-ext-factor --grp-attn-n -gan --grp-attn-w -gaw --load-mode -lm --numa
     --prio --poll --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runtime import hardware
-from runtime.cli import models
+from runtime.cli import logs, models
 from runtime.cli.browser import open_browser
 from runtime.cli.flags import Options
 from runtime.cli.port import Port
@@ -37,6 +37,7 @@ def serve(
 
     Raises: the engine's error when it never came up; an engine that dies later is replaced.
     """
+    logs.set_up(options, console)
     listed = models.entries(options, payload, model, worker.config, console)
     return asyncio.run(_serve(options, listed, worker, port, console))
 

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from runtime.engine.fleet import Fleet
 from runtime.server import anthropic, metrics, native, ollama, openai, openapi, page
+from runtime.server.access_log import write_access
 from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.connections import CONNECTIONS, Connections, placed
 from runtime.server.cors import ORIGINS, add_origin, shared
@@ -56,7 +57,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[OPEN_PATHS] = frozenset(prefix + path for path in [*page.FILES, *native.HEALTH_PATHS])
     app[CONNECTIONS] = Connections()
     scraped = app[metrics.SCRAPED] = metrics.Scraped()
-    app[OBSERVATION] = Observation([scraped.metrics.finished])
+    app[OBSERVATION] = Observation([scraped.metrics.finished, write_access])
     app[TIMEOUT] = options.timeout_s
     app[INFLIGHT] = Inflight()
     app[RESPONSES] = ResponseStore()
