@@ -31,7 +31,7 @@ class PieceOfText(msgspec.Struct, kw_only=True):
 class Tokens(msgspec.Struct, kw_only=True):
     """The answer: numbers, or with `with_pieces` objects."""
 
-    tokens: list[int] | list[PieceOfText]
+    tokens: list[int | PieceOfText]
 
 
 class DetokenizeBody(msgspec.Struct, kw_only=True):
@@ -60,7 +60,7 @@ async def to_tokens(request: web.Request) -> web.Response:
             add_special=bool(body.add_special),
             parse_special=body.parse_special is not False,
         )
-        return json_response(Tokens(tokens=_with_pieces(found) if body.with_pieces else found.tokens))
+        return json_response(Tokens(tokens=_with_pieces(found) if body.with_pieces else [*found.tokens]))
 
 
 async def to_text(request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ async def to_text(request: web.Request) -> web.Response:
         return json_response(Text(content=await detokenize(service, tokens)))
 
 
-def _with_pieces(found: Tokenized) -> list[PieceOfText]:
+def _with_pieces(found: Tokenized) -> list[int | PieceOfText]:
     return [PieceOfText(id=token, piece=_piece(raw)) for token, raw in zip(found.tokens, found.pieces, strict=True)]
 
 

@@ -17,15 +17,12 @@ from runtime.engine.protocol import (
     Delta,
     Detokenize,
     Detokenized,
-    Embed,
     Event,
     Failed,
     Finished,
     Generate,
-    Inspect,
     ModelFacts,
-    Rerank,
-    SlotAction,
+    Question,
     Started,
     Terminal,
     Timings,
@@ -82,19 +79,20 @@ def fail(kind: str, message: str, after: tuple[str, ...] = (), **facts: int) -> 
     return script
 
 
-Single = Embed | Rerank | SlotAction | Inspect
-Answers = Callable[[Single], Terminal]
+Answers = Callable[[Question], Terminal]
 """What the engine says to a request that has one answer."""
 
 
-def silence(request: Single) -> Terminal:
-    """An engine that was told nothing but to spell: a character is a token, by its number."""
+def silence(request: Question) -> Terminal:
+    """An engine that was told nothing but to spell: each byte is a token, by its number."""
     if isinstance(request, Tokenize):
         content = [request.content] if isinstance(request.content, str) else request.content
-        tokens = [n for item in content for n in ([ord(c) for c in item] if isinstance(item, str) else [item])]
-        return Tokenized(id=request.id, tokens=tokens, pieces=[chr(token).encode() for token in tokens])
+        tokens = [token for item in content for token in (item.encode() if isinstance(item, str) else [item])]
+        return Tokenized(id=request.id, tokens=tokens, pieces=[bytes([token % 256]) for token in tokens])
     if isinstance(request, Detokenize):
-        return Detokenized(id=request.id, text="".join(map(chr, request.tokens)))
+        return Detokenized(
+            id=request.id, text=bytes(token % 256 for token in request.tokens).decode("utf-8", "replace")
+        )
     return Failed(id=request.id, kind="internal", message="Nothing is scripted.")
 
 
@@ -104,7 +102,7 @@ class ScriptedEngine:
 
     script: Script = field(default_factory=lambda: say("Hello", " there", "."))
     answers: Answers = silence
-    singles: list[Single] = field(default_factory=list)
+    singles: list[Question] = field(default_factory=list)
     state: str = "ready"
     facts: ModelFacts | None = FACTS
     failure: LmfileError | None = None
@@ -124,7 +122,7 @@ class ScriptedEngine:
         self.last_id += 1
         return self.last_id
 
-    async def ask(self, request: Single) -> Terminal:
+    async def ask(self, request: Question) -> Terminal:
         self.singles.append(request)
         return self.answers(request)
 
