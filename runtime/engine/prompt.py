@@ -71,10 +71,10 @@ def cut(content: Prompt, tokenizer: Tokenizer, add_special: bool = True, parse_s
 
 
 def n_characters(content: Prompt) -> int:
-    """Return how many characters there are to cut."""
+    """Return how many characters there are to cut; each item of a list takes work, too, and counts as one more."""
     if isinstance(content, str):
         return len(content)
-    return sum(len(item) for item in content if isinstance(item, str))
+    return len(content) + sum(len(item) for item in content if isinstance(item, str))
 
 
 def common_beginning(known: list[int], wanted: list[int]) -> int:

@@ -63,6 +63,16 @@ def test_answers_go_on_while_a_long_prompt_is_cut(loop: Loop) -> None:
     loop.check_nothing_is_held()
 
 
+def test_many_texts_are_as_long_as_one(loop: Loop) -> None:
+    loop.submit(1, [*[""] * len(LONG), LONG])
+    loop.submit(2, "Hi")
+    step_until_ended(loop, 2)
+    assert not loop.has_ended(1)
+    backend_of(loop).may_cut.set()
+    loop.run()
+    assert loop.text(1) == "Hello."
+
+
 def test_a_long_conversation_is_prepared_aside(loop: Loop) -> None:
     loop.submit(1, None, chat=Chat(messages=[{"role": "user", "content": LONG}]))
     loop.submit(2, "Hi")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.engine.backends.llama import LlamaBackend
-from runtime.engine.protocol import SlotDone
+from runtime.engine.protocol import Prompted, SlotDone
 from tests import state_models
 from tests.runtime.engine.llama_engine import Answer, Engine, load
 
@@ -118,3 +118,15 @@ def test_after_save_and_restore(backend: LlamaBackend, reference: LlamaBackend, 
     assert isinstance(restored, SlotDone) and restored.n_tokens == saved.n_tokens, restored
     assert other.answer(turn, N_TOKENS) == expected
     assert other.last(1).timings.cache_n == saved.n_tokens
+
+
+def test_probabilities_of_prompts_are_told_beside_each_other(engine: Engine) -> None:
+    prompts = [letters(seed, 90) for seed in range(40, 43)]
+    numbers = [engine.ask(prompt, 4, prompt_probs=2) for prompt in prompts]
+    engine.run()
+    for number, prompt in zip(numbers, prompts, strict=True):
+        told = [one for event in engine.of(number) if isinstance(event, Prompted) for one in event.probabilities]
+        assert [one.id for one in told] == prompt
+        (last,) = engine.answer(prompt[:-1], 1, cache_prompt=False).told
+        for ours, theirs in zip(told[-1].top_logprobs, last.top_logprobs, strict=True):
+            assert abs(ours.logprob - theirs.logprob) < 0.01
