@@ -6,6 +6,7 @@ turn that it refuses goes into the turn after it, and so on (template_turns.py).
 Does not know: the model, the request's other fields.
 """
 
+import re
 from collections.abc import Iterator
 
 from jinja2 import TemplateError
@@ -14,7 +15,15 @@ from runtime.engine.backend import InvalidRequest
 from runtime.engine.protocol import Chat
 from runtime.engine.template_calls import Message, described, single_calls
 from runtime.engine.template_program import RUNTIME_FAILURES, TemplateProgram
-from runtime.engine.template_turns import adapted, extended, merged_system, plain_turn, text_of, without_thoughts
+from runtime.engine.template_turns import (
+    adapted,
+    extended,
+    in_parts,
+    merged_system,
+    plain_turn,
+    text_of,
+    without_thoughts,
+)
 
 CHATML = """\
 {%- for message in messages -%}
@@ -22,6 +31,11 @@ CHATML = """\
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}
 """
+
+Tools = list[Message] | None
+
+THOUGHT_MARK = re.compile(r"[<\[][^<>\[\]\s]*(?:think|channel)|\[BEGIN FINAL RESPONSE\]", re.IGNORECASE)
+"""As in `</think>`, `[/THINK]`, `<|END_THINKING|>`, `<channel|>`."""
 
 CUT = "cut-here-7d1f "
 """Marks in the output where the final turn's content ends. A template that trims it takes the space away."""
@@ -52,7 +66,9 @@ class ChatTemplate:
     def render(self, chat: Chat) -> str:
         """Return the prompt, which `chat` may leave open in three ways.
 
-        `add_generation_prompt`: it ends with the head of the assistant's next turn, and then `prefill`.
+        `add_generation_prompt`: it ends with the head of the assistant's next turn, or with a `prefill` as
+        the beginning of what that turn says: behind its thought, if the template would begin one. A prefill
+        with marks of thoughts in it comes right after the head.
         No `add_generation_prompt`, but a `prefill` that ends the content of the last turn, the assistant's:
         that turn is to be continued; the prompt ends with its content, without the marks of its end.
         Neither: it ends with the end of the last turn, and then `prefill`.
@@ -76,14 +92,17 @@ class ChatTemplate:
                 refusal = error
         raise refusal
 
-    def _opened(self, program: TemplateProgram, chat: Chat, turns: list[Message], tools: list[Message] | None) -> str:
+    def _opened(self, program: TemplateProgram, chat: Chat, turns: list[Message], tools: Tools) -> str:
         if _continues(chat):
             return _continued(program, chat, turns, tools).removeprefix(self._strip_bos)
+        begun = _begun(program, chat, turns, tools)
+        if begun:
+            return begun.removeprefix(self._strip_bos)
         text = program.run(turns, tools, chat.add_generation_prompt, chat.values)
         return text.removeprefix(self._strip_bos).removesuffix(self._strip_eos) + chat.prefill
 
 
-def _attempts(program: TemplateProgram, chat: Chat) -> Iterator[tuple[list[Message], list[Message] | None]]:
+def _attempts(program: TemplateProgram, chat: Chat) -> Iterator[tuple[list[Message], Tools]]:
     """Yield turns and tools in the form nearest to what was asked, then in others for templates that refuse it."""
     given = [plain_turn(message) for message in chat.messages]
     turns = adapted(given, program.abilities(given))
@@ -103,13 +122,35 @@ def _continues(chat: Chat) -> bool:
     return chat.messages[-1].get("role") == "assistant"
 
 
-def _continued(program: TemplateProgram, chat: Chat, turns: list[Message], tools: list[Message] | None) -> str:
-    """Render with the last turn left open, as `continue_final_message` does in `transformers`."""
+def _continued(program: TemplateProgram, chat: Chat, turns: list[Message], tools: Tools) -> str:
+    """Render with the last turn left open."""
     *before, last = turns
     if not text_of(last).endswith(chat.prefill):
         raise InvalidRequest("the text to continue is not the end of the last message")
+    return _left_open(program, chat, turns, tools) or program.run(before, tools, True, chat.values) + text_of(last)
+
+
+def _begun(program: TemplateProgram, chat: Chat, turns: list[Message], tools: Tools) -> str:
+    """Render with `prefill` as the beginning of the next turn; return nothing if the template does not show it so."""
+    prefill = chat.prefill
+    if not chat.add_generation_prompt or not prefill.strip() or THOUGHT_MARK.search(prefill):
+        return ""
+    turn: Message = {"role": "assistant", "content": prefill}
+    if turns and isinstance(turns[-1]["content"], list):
+        turn = in_parts(turn)
+    try:
+        text = _left_open(program, chat, [*turns, turn], tools)
+    except TemplateError:
+        return ""
+    trimmed = text.rstrip()
+    return trimmed.removesuffix(prefill.strip()) + prefill if trimmed.endswith(prefill.strip()) else ""
+
+
+def _left_open(program: TemplateProgram, chat: Chat, turns: list[Message], tools: Tools) -> str:
+    """Render up to the end of what the last turn says, as `continue_final_message` does in `transformers`."""
+    *before, last = turns
     text = program.run([*before, extended(last, CUT)], tools, False, chat.values)
     at = text.rfind(CUT.strip())
     if at < 0:  # the template does not show the last turn
-        return program.run(before, tools, True, chat.values) + text_of(last)
+        return ""
     return text[:at] if text.startswith(CUT, at) else text[:at].rstrip()

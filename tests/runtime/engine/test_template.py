@@ -356,3 +356,29 @@ def test_calls_of_another_form_are_refused_or_shown(calls: object) -> None:
             ChatTemplate(source, "", "").render(chat)
         except InvalidRequest as refusal:
             assert "messages" in str(refusal)
+
+
+THINKS = (
+    "{% for message in messages %}{{ message.role }}: {% if message.role == 'assistant' %}<think></think>{% endif %}"
+    "{{ message.content | trim }};{% endfor %}{% if add_generation_prompt %}assistant: <think>{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "prefill", "end"),
+    [
+        (THINKS, "Once ", "assistant: <think></think>Once "),
+        (THINKS, " Once", "assistant: <think></think> Once"),
+        (THINKS, "</think>Once", "assistant: <think></think>Once"),
+        (THINKS, "\n</think>\n\n", "assistant: <think>\n</think>\n\n"),
+        (THINKS, " ", "assistant: <think> "),
+        (ONLY_PARTS + "{% if add_generation_prompt %}>{% endif %}", "Once", "user: Hi\nassistant: Once"),
+        (LLAMA2, "Once ", "<s>[INST] Hi [/INST] Once "),
+        ("{{ messages[-1].role }}", "Once", "userOnce"),
+        ("{% if messages | length > 1 %}{{ raise_exception('one') }}{% endif %}>", "Once", ">Once"),
+    ],
+)
+def test_an_answer_begins_behind_its_thought(source: str, prefill: str, end: str) -> None:
+    rendered = ChatTemplate(source, "<s>", "</s>").render(Chat(messages=[HI], prefill=prefill))
+    assert rendered.endswith(end)
+    assert rendered.endswith(prefill)

@@ -211,3 +211,10 @@ def test_ours_never_refuses_what_the_form_allows(transformers: ModuleType) -> No
         (name, case) for name in sources() for case, chat in CHATS.items() if not theirs(transformers, name, chat)
     }
     assert all(ours(name, CHATS[case]) for name, case in raised)
+
+
+@pytest.mark.parametrize("name", [*EXACT, *DIFFERENCES])
+def test_an_answer_begins_as_a_turn_is_continued(name: str) -> None:
+    begun = ours(name, Chat(messages=[HI], prefill="Hello! "))
+    assert begun.endswith("Hello! ")
+    assert begun.rstrip() == ours(name, CHATS["continued"]).rstrip()
