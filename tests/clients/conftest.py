@@ -39,8 +39,10 @@ def foreign() -> Callable[..., None]:
     def check(environment: str, checks: str, **variables: str) -> None:
         python = PROJECT / ".venv" / "clients" / environment / "bin" / "python"
         assert python.exists(), f"{python} is missing: run `make setup`"
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, FOREIGN / checks]
-        done = run(command, env={"PATH": os.defpath, **variables}, cwd=FOREIGN, timeout_s=CHECKS_LIMIT_S)
+        command = [python, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull]
+        done = run(
+            [*command, FOREIGN / checks], env={"PATH": os.defpath, **variables}, cwd=FOREIGN, timeout_s=CHECKS_LIMIT_S
+        )
         assert done.status == 0, done.out + done.err
 
     return check

@@ -122,6 +122,17 @@ def test_completions(client: OpenAI) -> None:
         model=MODEL, prompt="The capital of France is", temperature=0, max_tokens=8, stream=True
     )
     assert "".join(chunk.choices[0].text for chunk in stream) == answer.choices[0].text
+    echoed = client.completions.create(
+        model=MODEL, prompt="The capital of France is", echo=True, logprobs=1, temperature=0, max_tokens=1
+    ).choices[0]
+    assert echoed.text.startswith("The capital of France is Paris")
+    assert echoed.logprobs is not None
+    assert "".join(echoed.logprobs.tokens or []) == echoed.text
+    assert echoed.logprobs.text_offset == [echoed.text.index(token) for token in echoed.logprobs.tokens or []]
+    best = client.completions.create(model=MODEL, prompt="One, two,", best_of=4, n=2, max_tokens=4, temperature=1)
+    assert [choice.index for choice in best.choices] == [0, 1]
+    with pytest.raises(openai.BadRequestError, match="no tokens for filling in text"):
+        client.completions.create(model=MODEL, prompt="a", suffix="b")
     several = client.completions.create(model=MODEL, prompt=["One, two,", "A, B,"], max_tokens=2, logprobs=2)
     assert [choice.index for choice in several.choices] == [0, 1]
     assert several.choices[0].logprobs is not None
@@ -136,10 +147,11 @@ def test_models(client: OpenAI) -> None:
 
 
 def test_refusals_have_their_types(client: OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError, match="`tools` is not supported yet"):
-        client.chat.completions.create(
-            model=MODEL, messages=CAPITAL, tools=[{"type": "function", "function": {"name": "f"}}]
-        )
+    picture: ChatCompletionMessageParam = {
+        "role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}]
+    }  # fmt: skip
+    with pytest.raises(openai.BadRequestError, match="this model reads text only"):
+        client.chat.completions.create(model=MODEL, messages=[picture])
     with pytest.raises(openai.BadRequestError, match="`temperature`: expected"):
         client.chat.completions.create(model=MODEL, messages=CAPITAL, temperature=-1)
     with pytest.raises(openai.BadRequestError) as refused:
