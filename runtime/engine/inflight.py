@@ -7,10 +7,11 @@ the others end with it.
 import asyncio
 from typing import Literal
 
-from runtime.engine.protocol import Admitting, Event, Failed, Request, Terminal
+from runtime.engine.protocol import Admitting, Conversion, Event, Failed, Request, Terminal
 
 Stage = Literal["waiting", "admitting", "running"]
-"""waiting: in some queue; admitting: native code sees it for the first time; running: it was accepted."""
+"""waiting: in some queue; admitting: native code sees it for the first time; running: it was accepted, or
+is answered beside the others, so that no more is known."""
 
 MAX_SENDS = 3
 
@@ -53,7 +54,7 @@ class Inflight:
         if pending is None:
             return None
         if isinstance(event, Admitting):
-            pending.stage = "admitting"
+            pending.stage = "running" if isinstance(pending.request, Conversion) else "admitting"
             return None
         pending.stage = "running"
         pending.events.put_nowait(event)

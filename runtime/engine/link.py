@@ -12,13 +12,11 @@ from runtime.engine.inbox import Inbox
 from runtime.engine.protocol import (
     Cancel,
     Command,
-    Detokenize,
+    Conversion,
     Event,
     Failed,
-    Render,
     Request,
     Shutdown,
-    Tokenize,
     command,
     frame,
 )
@@ -76,7 +74,7 @@ class Link:
             os._exit(0)  # still loading: native code would finish that first
 
     def _submit(self, order: Request) -> None:
-        inbox = self.questions if isinstance(order, Render | Tokenize | Detokenize) else self.inbox
+        inbox = self.questions if isinstance(order, Conversion) else self.inbox
         if not inbox.submit(order):
             message = f"{inbox.max_waiting} requests are waiting already; try again later"
             self.send([Failed(id=order.id, kind="busy", message=message)])

@@ -148,7 +148,10 @@ class Shutdown(msgspec.Struct, tag=True, frozen=True):
     """Free the model and exit; requests still running are cancelled."""
 
 
-Question = Embed | Rerank | SlotAction | Inspect | Render | Tokenize | Detokenize
+Conversion = Render | Tokenize | Detokenize
+"""What needs only the vocabulary, and is answered beside everything else."""
+
+Question = Embed | Rerank | SlotAction | Inspect | Conversion
 """What has one answer."""
 
 Request = Generate | Question

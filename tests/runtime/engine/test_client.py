@@ -12,7 +12,7 @@ import pytest
 from runtime.engine.client import EngineClient
 from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import launch
-from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate
+from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Tokenize, Tokenized
 from runtime.errors import EngineDied, EngineRefused
 from tests.runtime.engine.workers import LONG_ANSWER, fake, is_alive, n_descriptors, text
 
@@ -213,5 +213,21 @@ def test_stop_while_the_model_is_being_loaded() -> None:
         client = await opened(fake())
         await client.stop()
         assert not is_alive(client.pid)
+
+    run(steps())
+
+
+def test_a_question_survives_a_worker_that_had_not_seen_it() -> None:
+    async def steps() -> None:
+        client = await opened(fake())
+        await client.wait_ready()
+        os.kill(client.pid, signal.SIGSTOP)
+        asking = asyncio.create_task(client.ask(Tokenize(id=client.new_id(), content="Hi")))
+        await asyncio.sleep(0.05)
+        os.kill(client.pid, signal.SIGKILL)
+        answer = await asking
+        assert answer == Tokenized(id=answer.id, tokens=[72, 105], pieces=[b"H", b"i"])
+        assert client.n_deaths == 1
+        await client.stop()
 
     run(steps())

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from runtime.engine.inflight import MAX_SENDS, Inflight
-from runtime.engine.protocol import Admitting, Delta, Embed, Embedded, Failed, Generate, Sampling, Started
+from runtime.engine.protocol import Admitting, Delta, Embed, Embedded, Failed, Generate, Sampling, Started, Tokenize
 from runtime.engine.suspects import MAX_REMEMBERED, Suspects
 
 
@@ -100,3 +100,17 @@ def test_every_request_has_an_identity_without_its_id() -> None:
         suspects.blame(request)
         suspects.blame(msgspec.structs.replace(request, id=2))
         assert suspects.refuses(msgspec.structs.replace(request, id=3))
+
+
+def test_what_is_answered_beside_the_others_is_no_likelier_suspect() -> None:
+    async def steps() -> None:
+        requests = Inflight()
+        requests.add(Tokenize(id=1, content="kill"))
+        requests.add(asked(2))
+        requests.take(Admitting(id=1))
+        assert requests.suspect() == Tokenize(id=1, content="kill")
+        requests.take(began(2))
+        assert requests.suspect() is None
+        assert [pending.request.id for pending in requests.waiting()] == []
+
+    asyncio.run(steps())
