@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from runtime.engine.fleet import Fleet
-from runtime.server import anthropic, metrics, native, ollama, openai, openapi, page
+from runtime.server import anthropic, lorax, metrics, native, ollama, openai, openapi, page, shared_routes
 from runtime.server.access_log import write_access
 from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.connections import CONNECTIONS, Connections, placed
@@ -17,14 +17,23 @@ from runtime.server.inflight import INFLIGHT, Inflight, counted, while_open
 from runtime.server.keys import BUDGET, KEYS, OPEN_PATHS, Budget, Keys, keyed
 from runtime.server.model_files import MODEL_FILES, ModelFiles
 from runtime.server.native.template_caps import CAPS, CapsBook
-from runtime.server.observing import OBSERVATION, Observation, observed
+from runtime.server.observing import OBSERVATION, Observation, Observer, observed
 from runtime.server.openai.response_store import RESPONSES, ResponseStore
 from runtime.server.options import ServerOptions
 from runtime.server.service import SERVICE, Service
 from runtime.server.transfer import sent_in_time
 from runtime.server.upgrades import close_after, plain
 
-ROUTES = [*openai.ROUTES, *native.ROUTES, *anthropic.ROUTES, *ollama.ROUTES, *metrics.ROUTES, *openapi.ROUTES]
+ROUTES = [
+    *openai.ROUTES,
+    *native.ROUTES,
+    *anthropic.ROUTES,
+    *ollama.ROUTES,
+    *lorax.ROUTES,
+    *shared_routes.ROUTES,
+    *metrics.ROUTES,
+    *openapi.ROUTES,
+]
 
 # Outermost first: what an inner one raises, an outer one answers.
 MIDDLEWARES = [
@@ -57,7 +66,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[OPEN_PATHS] = frozenset(prefix + path for path in [*page.FILES, *native.HEALTH_PATHS])
     app[CONNECTIONS] = Connections()
     scraped = app[metrics.SCRAPED] = metrics.Scraped()
-    app[OBSERVATION] = Observation([scraped.metrics.finished, write_access])
+    app[OBSERVATION] = Observation([scraped.metrics.finished, write_access, *_traced(app, options)])
     app[TIMEOUT] = options.timeout_s
     app[INFLIGHT] = Inflight()
     app[RESPONSES] = ResponseStore()
@@ -69,3 +78,14 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app.router.add_routes([made for route in ROUTES for made in route.definitions(prefix)])
     app.on_response_prepare.extend([add_headers, add_origin, close_after])
     return app
+
+
+def _traced(app: web.Application, options: ServerOptions) -> list[Observer]:
+    """Send traces while the application runs, if it is to."""
+    if options.traces is None:
+        return []
+    from runtime.server.traces.exporter import Exporter  # most servers send none
+
+    exporter = Exporter(options.traces)
+    app.cleanup_ctx.append(exporter.running)
+    return [exporter.observe]

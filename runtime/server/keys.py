@@ -63,13 +63,14 @@ class Budget:
 KEYS = web.AppKey("keys", Keys)
 BUDGET = web.AppKey("budget", Budget)
 OPEN_PATHS = web.AppKey("open_paths", frozenset)
-"""What needs neither a key nor a loaded model: the page and the health check."""
+"""What may be read without a key: the page and the health check."""
 
 
 @web.middleware
 async def keyed(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let the request through if it needs no key or has one."""
-    if request.app[KEYS] and request.path not in request.app[OPEN_PATHS]:
+    is_open = request.method in ("GET", "HEAD") and request.path in request.app[OPEN_PATHS]
+    if request.app[KEYS] and not is_open:
         _check(request)
     return await handler(request)
 

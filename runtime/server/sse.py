@@ -56,14 +56,13 @@ class Style:
 class EventStream:
     """The events of one answer; `response` is open from the first one on."""
 
-    def __init__(self, request: web.Request, style: Style) -> None:
+    def __init__(self, request: web.Request, style: Style, headers: Mapping[str, str] | None = None) -> None:
         self._request = request
         self._style = style
         self._silent = True
         self._beat: asyncio.Task[None] | None = None
-        self.response = web.StreamResponse(
-            headers={"Content-Type": style.content_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        )
+        always = {"Content-Type": style.content_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        self.response = web.StreamResponse(headers={**(headers or {}), **always})
 
     async def __aenter__(self) -> "EventStream":
         if self._style.ping is not None:
@@ -116,9 +115,14 @@ def open_stream(request: web.Request) -> EventStream | None:
     return request.get(_OPEN)
 
 
-async def respond(request: web.Request, chunks: AsyncGenerator[Chunk, None], style: Style) -> web.StreamResponse:
+async def respond(
+    request: web.Request,
+    chunks: AsyncGenerator[Chunk, None],
+    style: Style,
+    headers: Mapping[str, str] | None = None,
+) -> web.StreamResponse:
     """Send `chunks` one by one; closes the generator whatever happens."""
-    async with aclosing(chunks), EventStream(request, style) as stream:
+    async with aclosing(chunks), EventStream(request, style, headers) as stream:
         async for chunk in chunks:
             await stream.send(chunk)
         return await stream.finish()

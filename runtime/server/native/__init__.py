@@ -33,14 +33,6 @@ ROUTES = [
     ),
     Route(
         method="POST",
-        paths=("/tokenize",),
-        handler=tokens.to_tokens,
-        dialect=NATIVE,
-        body=tokens.TokenizeBody,
-        answer=tokens.Tokens,
-    ),
-    Route(
-        method="POST",
         paths=("/detokenize",),
         handler=tokens.to_text,
         dialect=NATIVE,

@@ -47,9 +47,8 @@ class Text(msgspec.Struct, kw_only=True):
     content: str
 
 
-async def to_tokens(request: web.Request) -> web.Response:
-    """The tokens of a text."""
-    body = await read_json(request, TokenizeBody)
+async def to_tokens(request: web.Request, body: TokenizeBody) -> web.Response:
+    """The tokens of a text; the address belongs to two dialects, so `shared_routes.py` has read the request."""
     async with request.app[SERVICE].resolve(body.model) as service:
         if isinstance(body.content, list):
             given = [item for item in body.content if isinstance(item, int)]
