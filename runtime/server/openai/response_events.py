@@ -5,6 +5,7 @@ response.created, response.in_progress
 response.completed | response.incomplete | response.failed
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from runtime import chat
@@ -77,6 +78,8 @@ class ResponseEvents:
         self.response |= {"status": status, "output": output, "usage": _usage(self.reply)}
         if status == "incomplete":
             self.response["incomplete_details"] = {"reason": "max_output_tokens"}
+        else:
+            self.response["completed_at"] = int(time.time())
         yield {"type": f"response.{status}", "response": self.response}
 
     def _told_logprobs(self, probabilities: Sequence[TokenProbability]) -> list[Told]:

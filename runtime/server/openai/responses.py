@@ -105,6 +105,7 @@ def _head(service: Service, body: ResponseBody, exchange: Exchange) -> Told:
         "id": new_id("resp"),
         "object": "response",
         "created_at": int(time.time()),
+        "completed_at": None,
         "status": "in_progress",
         "background": False,
         "error": None,
