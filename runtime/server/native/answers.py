@@ -12,42 +12,10 @@ from runtime.server.native.settings import AnswerSettings
 from runtime.server.probabilities import drawn_token
 from runtime.server.sse import Chunk
 from runtime.server.stopwatch import Stopwatch
+from runtime.server.told import Drawn, Measured
 
 StopType = Literal["none", "eos", "limit", "word"]
 STOP_TYPES: Mapping[FinishReason, StopType] = {"stop": "eos", "word": "word", "length": "limit", "cancelled": "none"}
-
-
-class Measured(msgspec.Struct, kw_only=True):
-    """Counts, milliseconds and tokens per second; `draft_n`: tokens that were guessed ahead, where any were."""
-
-    cache_n: int
-    prompt_n: int
-    prompt_ms: float
-    prompt_per_token_ms: float
-    prompt_per_second: float
-    predicted_n: int
-    predicted_ms: float
-    predicted_per_token_ms: float
-    predicted_per_second: float
-    draft_n: int | UnsetType = UNSET
-    draft_n_accepted: int | UnsetType = UNSET
-
-
-class Candidate(msgspec.Struct, kw_only=True):
-    """A token and how likely it was: `logprob`, or with `post_sampling_probs` `prob`."""
-
-    id: int
-    token: str
-    bytes: list[int]
-    logprob: float | UnsetType = UNSET
-    prob: float | UnsetType = UNSET
-
-
-class Drawn(Candidate, kw_only=True):
-    """A token of the answer, and the likeliest in its place."""
-
-    top_logprobs: list[Candidate] | UnsetType = UNSET
-    top_probs: list[Candidate] | UnsetType = UNSET
 
 
 class Completion(msgspec.Struct, kw_only=True):
