@@ -12,13 +12,15 @@ from pathlib import Path
 
 from tests.bench.servers import running
 from tests.bench.texts import QUESTION
-from tests.drivers import agreement, bad_inputs, deaths, disconnects, documented, schemas, shapes
+from tests.drivers import agreement, bad_inputs, deaths, disconnects, documented, hostile, mutants, schemas, shapes
 from tests.models import smollm2_gguf
 from tests.prompts import PROMPTS
 from tests.serving import Server, serving
 
 LLAMA_SERVER = Path(__file__).resolve().parent.parent.parent / "dist/peers/llama-server"
 KILLS, LEAVERS, SCHEMAS = 100, 500, 300
+HOSTILE_OF_EACH, HOSTILE_READERS, HONEST_TURNS = 200, 50, 200
+MUTANTS = 10_000
 CASES, EXAMPLES = 10_000, 100
 N_CTX = 1024
 SMALL = ("-c", "128", "-n", "4")
@@ -108,6 +110,18 @@ def _documented(executable: Path) -> Outcome:
     return result, not result.wrong and result.sent >= CASES
 
 
+def _hostile(executable: Path) -> Outcome:
+    with _server(executable) as server:
+        result = hostile.besiege(server, HONEST_TURNS, HOSTILE_OF_EACH, HOSTILE_READERS, to_the_end=True)
+    return result, not result.wrong and result.ratio <= hostile.MAX_RATIO
+
+
+def _mutants(executable: Path) -> Outcome:
+    with _server(executable, *mutants.FLAGS) as server:
+        result = mutants.send_all(server, MUTANTS)
+    return result, not result.wrong
+
+
 DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "agreement": _agreement,
     "shapes": _shapes,
@@ -115,6 +129,8 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "disconnects": _disconnects,
     "schemas": _schemas,
     "inputs": _inputs,
+    "hostile": _hostile,
+    "mutants": _mutants,
     "documented": _documented,
 }
 
