@@ -30,6 +30,8 @@ def outline(status: int, content_type: str, body: bytes) -> Outline:
     """Return the outline of an answer."""
     if content_type.startswith("text/event-stream"):
         return _outline(status, "", _of_stream(body.decode()))
+    if content_type.startswith("text/plain; version="):
+        return _outline(status, "", _of_metrics(body.decode()))
     try:
         answer = json.loads(body)
     except ValueError:
@@ -70,6 +72,14 @@ def _of_stream(text: str) -> Iterator[str]:
     for place, event in enumerate(events):
         name = "last" if place == len(events) - 1 else "first" if place == 0 else "next"
         yield from _of(json.loads(event), f"{name} event")
+
+
+def _of_metrics(text: str) -> Iterator[str]:
+    """The metrics of llama.cpp's names, with their kinds."""
+    for line in text.splitlines():
+        if line.startswith("# TYPE llamacpp:"):
+            name, kind = line.split()[2:]
+            yield f"{name}: {kind}"
 
 
 def _of(value: Json, path: str) -> Iterator[str]:

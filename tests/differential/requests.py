@@ -80,6 +80,7 @@ def every() -> list[Asked]:
         *_chats(),
         *_chats_wrong(),
         *_texts(),
+        *_responses(),
         *_vectors(),
         *_addresses(),
     ]
@@ -247,7 +248,7 @@ def _infill() -> Iterator[Asked]:
 
 
 def _state() -> Iterator[Asked]:
-    for path in ("/health", "/v1/health", "/props", "/slots", "/slots?fail_on_no_slot=1", "/lora-adapters"):
+    for path in ("/health", "/v1/health", "/props", "/slots", "/slots?fail_on_no_slot=1", "/lora-adapters", "/metrics"):
         yield Asked(f"GET {path}", "GET", path)
     yield Asked("busy slots", "GET", "/slots", busy=True)
     yield Asked("props: change", "POST", "/props", {})
@@ -308,6 +309,7 @@ def _chats() -> Iterator[Asked]:
         "nulls": {"temperature": None, "stop": None, "tools": None, "response_format": None, "n": None},
         "model": {"model": "gpt-4o"},
         "prediction": {"prediction": {"type": "content", "content": "Hi"}},
+        "verbose": {"verbose": True},
         "user": {"user": "u", "metadata": {}, "store": False, "service_tier": "auto"},
     }  # fmt: skip
     for name, fields in good.items():
@@ -375,6 +377,26 @@ def _texts() -> Iterator[Asked]:
         yield Asked(f"v1 completion: {name}", "POST", path, {**COMPLETE, **fields})
     for route in ("/v1/models", "/models"):
         yield Asked(f"GET {route}", "GET", route)
+
+
+def _responses() -> Iterator[Asked]:
+    path, good = "/v1/responses", {"temperature": 0, "max_output_tokens": 4, "input": "Say hi."}
+    for name, fields in {
+        "plain": {},
+        "streamed": {"stream": True},
+        "messages": {"input": [{"role": "user", "content": "Say hi."}]},
+        "parts": {"input": [{"role": "user", "content": [{"type": "input_text", "text": "Say hi."}]}]},
+        "instructions": {"instructions": "Be brief."},
+        "number": {"input": 7},
+        "null": {"input": None},
+        "picture": {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]},
+        "temperature text": {"temperature": "hot"},
+        "longer than the context": {"input": LONG},
+    }.items():
+        yield Asked(f"responses: {name}", "POST", path, {**good, **fields})
+    yield Asked("responses: nothing but an empty object", "POST", path, {})
+    yield Asked("responses: malformed", "POST", path, b"{")
+    yield Asked("responses: counted", "POST", f"{path}/input_tokens", good)
 
 
 def _vectors() -> Iterator[Asked]:
