@@ -1,15 +1,27 @@
 """API keys: where they come from, how they are presented, and that no route forgets them."""
 
+import json
 import os
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from runtime.engine.client import EngineClient
+from runtime.engine.fleet import Fleet, Model
+from runtime.engine.routing import ModelEntry
 from runtime.errors import UsageError
+from runtime.server import limits
+from runtime.server.app import create_app
+from runtime.server.guard import Guard
 from runtime.server.key_sources import gather_keys
+from runtime.server.keys import OPEN_PATHS, Budget
+from runtime.server.options import ServerOptions
 from runtime.server.page import FILES
-from tests.runtime.server.live import Live, ScriptedEngine
+from tests.runtime.server.live import NO_MODEL, Live, ScriptedEngine
 
 KEY = "correct-horse-battery-staple"
 POST = {"prompt": "x", "messages": [{"role": "user", "content": "x"}]}
@@ -31,6 +43,9 @@ WRONG: dict[str, dict[str, str]] = {
     "empty x-api-key": {"X-Api-Key": ""},
     "wrong x-api-key": {"X-Api-Key": "nonsense"},
     "bearer in x-api-key": {"X-Api-Key": f"Bearer {KEY}"},
+    "two": {"Authorization": "Bearer nonsense", "X-Api-Key": "nonsense"},
+    "long x-api-key": {"X-Api-Key": "x" * 8000},
+    "wrong api-key": {"Api-Key": KEY[1:]},
     "cookie": {"Cookie": f"key={KEY}"},
 }
 RIGHT: dict[str, dict[str, str]] = {
@@ -44,7 +59,8 @@ RIGHT: dict[str, dict[str, str]] = {
 
 
 @pytest.fixture
-def locked(start: Callable[..., Live]) -> Live:
+def locked(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> Live:
+    monkeypatch.setattr(limits, "WRONG_KEYS_PER_S", 1_000_000)
     return start(ScriptedEngine(), keys=(KEY, "other-key"))
 
 
@@ -62,16 +78,77 @@ def test_right_keys(locked: Live, headers: dict[str, str]) -> None:
     assert locked.request("POST", "/completion", POST, headers).status == 200
 
 
-def test_every_address_but_page_and_health_asks_for_the_key(locked: Live) -> None:
-    addresses = ["/v1/chat/completions", "/chat/completions", "/v1/completions", "/completion", "/completions",
-                 "/v1/models", "/models", "/v1/models/tiny", "/props", "/nowhere", "/health/", "//health"]  # fmt: skip
-    for path in addresses:
-        for method in ("GET", "POST", "HEAD", "OPTIONS", "DELETE"):
+@pytest.mark.parametrize("headers", WRONG.values(), ids=WRONG)
+def test_every_route_asks_for_the_key(locked: Live, headers: dict[str, str]) -> None:
+    """The routes are the application's own, so that a new one cannot be forgotten."""
+    connection = locked.connect()
+    tried = 0
+    for method, path in addresses():
+        sent = {"Content-Type": "application/json", **headers}
+        connection.request(method, path, json.dumps(POST) if method == "POST" else None, sent)
+        reply = connection.getresponse()
+        reply.read()
+        assert reply.status == 401, (method, path)
+        tried += 1
+    connection.close()
+    assert tried > 40
+    assert locked.engine.asked == []
+    assert locked.engine.singles == []
+
+
+def addresses() -> Iterator[tuple[str, str]]:
+    """Every method and address that somebody answers, but the page's and the health check's."""
+    fleet = Fleet([Model(ModelEntry("tiny", NO_MODEL), cast(EngineClient, ScriptedEngine()))])
+    app = create_app(ServerOptions(alias="tiny"), fleet, Guard(frozenset()))
+    opened = app[OPEN_PATHS]
+    for route in app.router.routes():
+        path = re.sub(r"\{.*?\}", "0", route.resource.canonical if route.resource else "")
+        if path not in opened and route.method != "*":
+            yield route.method, path
+
+
+def test_other_addresses_ask_for_it_too(locked: Live) -> None:
+    for path in ("/nowhere", "/health/", "//health", "/v1/../health", "/HEALTH", "/api/", "/v1/messages/x"):
+        for method in ("GET", "POST", "HEAD", "OPTIONS", "DELETE", "PUT", "PATCH"):
             assert locked.request(method, path, POST if method == "POST" else None).status == 401, (method, path)
-    for path in ("/", "/health", "/v1/health"):
+
+
+def test_page_and_health_do_not(locked: Live) -> None:
+    for path in ("/", "/health", "/v1/health", *FILES):
         assert locked.get(path).status == 200, path
-    for path in FILES:
-        assert locked.get(path).status != 401, path
+
+
+def test_an_address_that_guesses_is_slowed_down(start: Callable[..., Live]) -> None:
+    server = start(ScriptedEngine(), keys=(KEY,))
+    statuses = [server.get("/props", {"X-Api-Key": f"guess {number}"}).status for number in range(30)]
+    assert statuses[:10] == [401] * 10
+    assert statuses.count(429) >= 10
+    refused = server.get("/props", {"X-Api-Key": KEY})
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert server.get("/health").status == 200
+    assert server.get("/props").status == 401, "who has no key does not guess"
+    time.sleep(1.0)
+    assert server.get("/props", {"X-Api-Key": KEY}).status == 200
+
+
+def test_right_keys_cost_nothing(start: Callable[..., Live]) -> None:
+    server = start(ScriptedEngine(), keys=(KEY,))
+    assert {server.get("/props", {"X-Api-Key": KEY}).status for _ in range(50)} == {200}
+
+
+def test_the_budget_is_bounded_and_grows_again() -> None:
+    budget = Budget()
+    for number in range(limits.MAX_WATCHED_ADDRESSES * 2):
+        budget.spend(f"address {number}", 0.0)
+    assert len(budget._left) == limits.MAX_WATCHED_ADDRESSES
+    for _ in range(limits.WRONG_KEYS_PER_S):
+        assert budget.left("one", 5.0) >= 1
+        budget.spend("one", 5.0)
+    assert budget.left("one", 5.0) < 1
+    assert budget.left("another", 5.0) == limits.WRONG_KEYS_PER_S
+    assert budget.left("one", 5.11) >= 1
+    assert budget.left("one", 99.0) == limits.WRONG_KEYS_PER_S
 
 
 def test_the_key_is_not_repeated(locked: Live) -> None:
