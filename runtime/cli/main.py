@@ -32,7 +32,6 @@ NOT_OF_THE_WEIGHTS = frozenset(
 )
 """Why a worker may refuse to start though the packed model is sound."""
 
-TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 DRAFTED_BY_A_MODEL = 8
 """Tokens that a draft model guesses ahead where --draft-max does not say."""
 
@@ -94,12 +93,16 @@ def _start(options: Options, model: ModelSource, payload: Payload | None, consol
 def _serve(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> int:
     """Take the port, start the worker, and import the server while it loads the model."""
     from runtime.cli.port import open_port
+    from runtime.server.traces.settings import trace_settings
 
+    traces, warning = trace_settings(options.otlp_endpoint, os.environ)
+    if warning:
+        console.warning(warning)
     port = open_port(options)
     signals.end_at_once(console.clear, port.remove_paths)
     try:
         worker = _launch(options, model, payload, console, port.remove_paths)
-        if port.tls is None and not os.environ.get(TRACES_ENDPOINT, "").startswith("https:"):
+        if port.tls is None and not (traces and traces.is_encrypted):
             _without_tls()
         gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
         from runtime.cli.serve import serve

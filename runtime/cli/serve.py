@@ -24,6 +24,7 @@ from runtime.payload import Payload
 from runtime.server.options import ServerOptions
 from runtime.server.serve import serve as serve_http
 from runtime.server.stop import Stop
+from runtime.server.traces.settings import trace_settings
 from runtime.version import VERSION
 
 EXIT_INTERRUPTED = 130
@@ -113,6 +114,7 @@ def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str,
         n_keep=options.keep,
         slot_dir=_slot_dir(options),
         embd_normalize=options.embd_normalize,
+        traces=trace_settings(options.otlp_endpoint, os.environ)[0],
     )
 
 

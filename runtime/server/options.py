@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.engine.protocol import Sampling
+from runtime.server.traces.settings import TraceSettings
 
 if TYPE_CHECKING:
     import ssl
@@ -22,7 +23,7 @@ class ServerOptions:
     None: as long as it does. slot_dir: where requests may save and restore slots; None: nowhere.
     hardware: what was found and why it is or is not used, for `/props`.
     sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
-    grace_s: how long running answers may go on after the first request to stop.
+    grace_s: how long running answers may go on after the first request to stop. traces: where they go; None: nowhere.
     """
 
     alias: str
@@ -42,3 +43,4 @@ class ServerOptions:
     n_keep: int = 0
     embd_normalize: int = 2
     grace_s: float = 10.0
+    traces: TraceSettings | None = None

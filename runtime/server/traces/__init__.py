@@ -1,0 +1,1 @@
+"""Traces of requests for OpenTelemetry; nothing of it is loaded where no collector is named."""
