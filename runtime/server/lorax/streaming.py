@@ -37,7 +37,8 @@ async def events(
             answer.add(piece)
             if isinstance(piece, Delta) and piece.probabilities:
                 tokens = [teller.tell(one) for one in piece.probabilities]
-                may_end = _text(tokens) != piece.text or 0 < asked.max_tokens <= answer.n_predicted
+                is_shown = piece.text != "" and piece.text == _text(tokens)
+                may_end = not is_shown or 0 < asked.max_tokens <= answer.n_predicted
                 held += tokens
                 for token in held[: -1 if may_end else None]:
                     yield _event(token)

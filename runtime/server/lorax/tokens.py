@@ -50,7 +50,11 @@ class Teller:
     """Tells the tokens of one answer, in order; their texts together are the text, whole characters only."""
 
     def __init__(self, facts: ModelFacts, n_alternatives: int) -> None:
-        self._special = {facts.bos, facts.eos, *facts.infill.values()}
+        self._special = {
+            **dict.fromkeys(facts.infill.values(), ""),
+            facts.bos: facts.bos_token,
+            facts.eos: facts.eos_token,
+        }
         self._n_alternatives = n_alternatives
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -59,7 +63,7 @@ class Teller:
         special = drawn.id in self._special
         token = AnswerToken(
             id=drawn.id,
-            text=drawn.token if special else self._decoder.decode(bytes(drawn.bytes)),
+            text=drawn.token or self._special[drawn.id] if special else self._decoder.decode(bytes(drawn.bytes)),
             logprob=finite_logprob(drawn),
             special=special,
             skipped=False,
