@@ -37,9 +37,10 @@ class Reader(Protocol):
 
 
 class Form(Protocol):
-    """One family's way to call tools and to think."""
+    """One family's way to call tools and to think. thinks: whether the model can think before it answers."""
 
     name: str
+    thinks: bool
 
     def prepare(self, conversation: Conversation, grammar: Grammar | None) -> Prepared:
         """Return what to ask; `grammar` is what the text of the answer has to be. Raises: Unsuitable."""

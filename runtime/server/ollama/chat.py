@@ -80,11 +80,13 @@ def _nothing(name: str, reason: str) -> web.Response:
 def _exchange(model: Loaded, body: ChatBody) -> Exchange:
     messages = turns(body.messages or [])
     prefill = unfinished(messages)
+    think = thinking(body.think, model.service.facts(), model.name)
     conversation = Conversation(
         messages=messages,
         tools=tools(body.tools),
         prefill=prefill,
-        **thinking(body.think, model.service.facts(), model.name),
+        thinking=think.wanted,
+        effort=think.effort,
     )
     n_probs = max(1, body.top_logprobs or 0) if body.logprobs else 0
     fields = generation_fields(body.options, body.format)

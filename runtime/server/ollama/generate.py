@@ -97,9 +97,11 @@ async def _exchange(model: Loaded, body: GenerateBody) -> Exchange:
     if body.suffix:
         return _continued(model, body, fields, _around_a_gap(model, body.prompt or "", body.suffix))
     messages: list[dict[str, object]] = [{"role": "system", "content": body.system}] if body.system else []
+    think = thinking(body.think, model.service.facts(), model.name)
     conversation = Conversation(
         messages=[*messages, {"role": "user", "content": body.prompt}],
-        **thinking(body.think, model.service.facts(), model.name),
+        thinking=think.wanted,
+        effort=think.effort,
     )
     exchange = make_exchange(model.service, fields, conversation, adapters=model.adapters, n_probs=_n_probs(body))
     return await _after(model, body, exchange, fields) if body.context else exchange

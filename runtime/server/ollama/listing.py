@@ -6,11 +6,11 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
+from runtime import chat
 from runtime.server.adapters import ADAPTERS
 from runtime.server.model_files import MODEL_FILES, AdapterFile, ModelFile, adapter_file
 from runtime.server.ollama.answers import in_future, written
 from runtime.server.ollama.dialect import TAG
-from runtime.server.ollama.thinking import thinks
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE
 
@@ -122,7 +122,7 @@ def capabilities(file: ModelFile) -> list[Capability]:
         found.append("tools")
     if any(key in file.values for key in GAP_TOKENS):
         found.append("insert")
-    if thinks(file.facts.chat_template or ""):
+    if chat.find(file.facts.chat_template or "").thinks:
         found.append("thinking")
     return found
 

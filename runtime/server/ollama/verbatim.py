@@ -10,6 +10,7 @@ class Verbatim:
     """A form without marks."""
 
     name = "verbatim"
+    thinks = False
 
     def prepare(self, conversation: Conversation, grammar: Grammar | None) -> Prepared:
         """Return the turns as they are."""
