@@ -153,7 +153,7 @@ class OutputConfig(msgspec.Struct, kw_only=True):
 
 
 class CountBody(msgspec.Struct, kw_only=True):
-    """A request whose tokens are counted."""
+    """A request whose tokens are counted. `thread` is refused: this server keeps no conversations."""
 
     messages: Annotated[list[Turn], Meta(min_length=1, max_length=10_000)]
     model: Annotated[str, Meta(max_length=1024)] | None = None
@@ -163,6 +163,7 @@ class CountBody(msgspec.Struct, kw_only=True):
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     output_format: OutputFormat | None = None
+    thread: Raw = ABSENT
 
     @property
     def format(self) -> OutputFormat | None:

@@ -19,6 +19,7 @@ from runtime.server.anthropic.body import (
     ToolUseBlock,
     Turn,
 )
+from runtime.server.anthropic.dialect import CodedProblem
 from runtime.server.problem import invalid, not_supported
 
 CALL_PREFIX = "toolu_"
@@ -32,6 +33,8 @@ Message = dict[str, object]
 
 def conversation_of(body: CountBody) -> Conversation:
     """Return what is asked. Raises: Problem that names the field."""
+    if bytes(body.thread) not in (b"", b"null"):
+        raise CodedProblem("thread_unsupported_request", "`thread`: send the whole conversation; none is kept here.")
     messages = [{"role": "system", "content": _text(body.system, "system")}] if body.system else []
     turns = _Turns(messages)
     for place, turn in enumerate(body.messages):

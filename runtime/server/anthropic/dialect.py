@@ -19,9 +19,19 @@ TYPES = {
 }
 
 
+class CodedProblem(Problem):
+    """A refusal that Anthropic's clients know by its code, and have an answer to."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(400, "invalid_request_error", message)
+        self.code = code
+
+
 def _error(problem: Problem, request_id: str) -> ErrorBody:
     other = "invalid_request_error" if problem.status < 500 else "api_error"
-    told = {"type": TYPES.get(problem.status, other), "message": problem.message, **problem.facts}
+    told: dict[str, object] = {"type": TYPES.get(problem.status, other), "message": problem.message, **problem.facts}
+    if isinstance(problem, CodedProblem):
+        told["details"] = {"error_code": problem.code}
     return {"type": "error", "error": told, "request_id": request_id}
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from runtime import chat
 from runtime.chat import CallBegan, CallGrew, Piece, Prepared, Said, Thought
-from runtime.engine.protocol import Chat, Failed, Grammar, ModelFacts, Render, Rendered
+from runtime.engine.protocol import Chat, Failed, Grammar, ModelFacts, Question, Render, Rendered
 from runtime.server import conversing
-from tests.runtime.server.live import Live, Reply, ScriptedEngine, Single, fail, say
+from tests.runtime.server.live import Live, Reply, ScriptedEngine, fail, say
 
 PATH, COUNT = "/v1/messages", "/v1/messages/count_tokens"
 HI: dict[str, Any] = {"model": "claude", "max_tokens": 64, "messages": [{"role": "user", "content": "hi"}]}
@@ -308,6 +308,14 @@ def test_what_cannot_be_is_refused_by_name(server: Live, change: dict[str, Any],
     assert said in message
 
 
+def test_a_kept_conversation_is_refused_by_its_code(server: Live) -> None:
+    for thread in ({"type": "create"}, {"type": "continue", "previous_message_id": "msg_x"}):
+        reply = server.post(PATH, {**HI, "thread": thread})
+        assert "`thread`" in refused(reply)
+        assert reply.json()["error"]["details"] == {"error_code": "thread_unsupported_request"}
+    assert server.post(PATH, {**HI, "thread": None}).status == 200
+
+
 def test_failures_have_anthropics_types(server: Live, start: Callable[..., Live]) -> None:
     kinds = [("context", 400, "invalid_request_error"), ("busy", 429, "rate_limit_error"),
              ("died", 503, "overloaded_error"), ("internal", 500, "api_error")]  # fmt: skip
@@ -337,7 +345,7 @@ def test_a_failure_after_the_first_word_is_an_event(server: Live) -> None:
 
 
 def test_tokens_are_counted(server: Live, form: Scripted) -> None:
-    def answers(request: Single) -> Rendered | Failed:
+    def answers(request: Question) -> Rendered | Failed:
         assert isinstance(request, Render)
         assert request.chat.messages == [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}]
         return Rendered(id=request.id, prompt="s hi", n_tokens=17)

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from runtime.engine.protocol import Adapters, Finished, Generate, Inspect, SlotState, State, Timings
+from runtime.engine.protocol import Adapters, Finished, Generate, Inspect, Question, SlotState, State, Timings
 from runtime.server.metrics import state
 from runtime.server.metrics.counting import DURATIONS_S, MAX_ADAPTERS, Metrics
 from runtime.server.metrics.text import Counter, Gauge, Histogram, as_json, as_text
 from runtime.server.observing import UNROUTED, Watched, Work
-from tests.runtime.server.live import Live, ScriptedEngine, Single, fail, say
+from tests.runtime.server.live import Live, ScriptedEngine, fail, say
 
 LLAMA_CPP = [
     "prompt_tokens_total", "prompt_tokens_cached_total", "prompt_seconds_total", "tokens_predicted_total",
@@ -34,7 +34,7 @@ CHAT = {"messages": [{"role": "user", "content": "hi"}]}
 def busy(start: Callable[..., Live]) -> Live:
     """A server of its own: what it has counted is known."""
 
-    def answers(request: Single) -> State:
+    def answers(request: Question) -> State:
         assert isinstance(request, Inspect)
         slots = [SlotState(slot=0, request=7, n_prompt=10, n_predicted=5, n_left=20), SlotState(slot=1)]
         return State(
