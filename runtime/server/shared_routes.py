@@ -1,11 +1,18 @@
-"""Addresses that two dialects have, each with a request of its own: what the request holds decides who answers."""
+"""Addresses that belong to two dialects: those that both have, and those of one with the request of the other.
 
+/tokenize        llama.cpp's and LoRAX's: what the request holds decides who answers
+/apply-template  llama.cpp's, with the request of OpenAI's chats
+"""
+
+import msgspec
 from aiohttp import web
 
 from runtime.server.body import read_json
+from runtime.server.conversing import render
 from runtime.server.lorax.tokens import CutToken, cut_tokens
 from runtime.server.native import tokens as native_tokens
 from runtime.server.native.dialect import NATIVE
+from runtime.server.openai.chat_request import ChatFields
 from runtime.server.questions import tokenize
 from runtime.server.replies import json_response
 from runtime.server.route import Route
@@ -29,6 +36,20 @@ async def to_tokens(request: web.Request) -> web.Response:
         return json_response(cut_tokens(body.inputs, found))
 
 
+class RenderedPrompt(msgspec.Struct, kw_only=True):
+    """What the model's template makes of a conversation."""
+
+    prompt: str
+
+
+async def to_prompt(request: web.Request) -> web.Response:
+    """The prompt that a chat completion with this request would be the answer to."""
+    body = await read_json(request, ChatFields)
+    async with request.app[SERVICE].resolve(body.model) as service:
+        rendered = await render(service, body, body.conversation())
+        return json_response(RenderedPrompt(prompt=rendered.prompt))
+
+
 ROUTES = [
     Route(
         method="POST",
@@ -37,5 +58,13 @@ ROUTES = [
         dialect=NATIVE,
         body=TokenizeBody,
         answer=native_tokens.Tokens | list[CutToken],
+    ),
+    Route(
+        method="POST",
+        paths=("/apply-template",),
+        handler=to_prompt,
+        dialect=NATIVE,
+        body=ChatFields,
+        answer=RenderedPrompt,
     ),
 ]

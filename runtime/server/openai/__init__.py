@@ -25,14 +25,6 @@ ROUTES = [
     ),
     Route(
         method="POST",
-        paths=("/apply-template",),
-        handler=chat.prompt,
-        dialect=OPENAI,
-        body=ChatFields,
-        answer=chat.Rendered,
-    ),
-    Route(
-        method="POST",
         paths=("/v1/completions",),
         handler=completions.answer,
         dialect=OPENAI,

@@ -1,6 +1,5 @@
-"""POST /v1/chat/completions, and for the same conversation the prompt that it would read, or only its length."""
+"""POST /v1/chat/completions, and the count of the tokens that it would read."""
 
-import msgspec
 from aiohttp import web
 
 from runtime.server.adapters import ADAPTERS
@@ -10,17 +9,11 @@ from runtime.server.conversing import Call, Reply, make_exchange, render, replie
 from runtime.server.generation import timings, usage
 from runtime.server.openai.chat_chunks import chunks
 from runtime.server.openai.chat_request import ChatBody, ChatFields
-from runtime.server.openai.chunks import STYLE, finish_reason, frame, token_logprobs
+from runtime.server.openai.chunks import JSON_ONLY, STYLE, finish_reason, frame, token_logprobs
 from runtime.server.openai.thoughts import Thoughts
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 from runtime.server.sse import respond
-
-
-class Rendered(msgspec.Struct, kw_only=True):
-    """What the model's template makes of a conversation."""
-
-    prompt: str
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
@@ -34,7 +27,8 @@ async def answer(request: web.Request) -> web.StreamResponse:
             service, body, body.conversation(), adapters=adapters, copies=body.n or 1, n_probs=body.n_alternatives
         )
         if body.stream:
-            return await respond(request, chunks(service, body, exchange), STYLE)
+            style = JSON_ONLY if body.reads_json_only else STYLE
+            return await respond(request, chunks(service, body, exchange), style)
         return json_response(_whole(service, body, await replies(service, exchange)))
 
 
@@ -44,13 +38,6 @@ async def count(request: web.Request) -> web.Response:
     async with request.app[SERVICE].resolve(body.model) as service:
         rendered = await render(service, body, body.conversation())
         return json_response({"object": "chat.completion.input_tokens", "input_tokens": rendered.n_tokens})
-
-
-async def prompt(request: web.Request) -> web.Response:
-    """The prompt that the conversation makes."""
-    body = await read_json(request, ChatFields)
-    async with request.app[SERVICE].resolve(body.model) as service:
-        return json_response(Rendered(prompt=(await render(service, body, body.conversation())).prompt))
 
 
 def _whole(service: Service, body: ChatBody, found: list[Reply]) -> dict[str, object]:

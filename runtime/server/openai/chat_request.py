@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from runtime import chat
@@ -107,14 +106,28 @@ class ChatFields(GenerationFields, kw_only=True):
 
 
 class ChatBody(ChatFields, kw_only=True):
-    """The request of a chat completion; fields not named here are ignored."""
+    """The request of a chat completion; fields not named here are ignored.
 
+    options: where LlamaIndex's llamafile class says how to generate; what stands outside of it counts first.
+    """
+
+    options: GenerationFields | None = None
     n: Copies | None = None
     logprobs: bool | None = None
     top_logprobs: Probabilities | None = None
     modalities: list[str] | None = None
     reasoning_format: ReasoningFormat | None = None
-    web_search_options: msgspec.Raw = msgspec.Raw(b"")
+    web_search_options: object = None
+
+    def __post_init__(self) -> None:
+        for name in GenerationFields.__struct_fields__ if self.options else ():
+            if getattr(self, name) == getattr(_NOTHING_SAID, name):
+                setattr(self, name, getattr(self.options, name))
+
+    @property
+    def reads_json_only(self) -> bool:
+        """Whether the client is LlamaIndex's llamafile class, which takes every line of a stream for an event."""
+        return self.options is not None and self.model is None
 
     def check(self) -> None:
         """Raise the Problem with what cannot be answered, if there is one."""
@@ -122,10 +135,13 @@ class ChatBody(ChatFields, kw_only=True):
             raise not_supported("`modalities` other than text")
         if self.top_logprobs and not self.logprobs:
             raise invalid("`top_logprobs`: needs `logprobs` to be true.")
-        if bytes(self.web_search_options) not in (b"", b"null"):
+        if self.web_search_options is not None:
             raise not_supported("`web_search_options`")
 
     @property
     def n_alternatives(self) -> int:
         """How many candidates the engine tells for each token; 0: none are wanted."""
         return max(1, self.top_logprobs or 0) if self.logprobs else 0
+
+
+_NOTHING_SAID = GenerationFields()

@@ -12,6 +12,8 @@ from runtime.server.service import Service
 from runtime.server.sse import PING, Style
 
 STYLE = Style(done=b"data: [DONE]\n\n", ping=PING)
+JSON_ONLY = Style()
+"""For clients that can read neither comments nor `[DONE]`."""
 
 _FINISH_REASONS: Mapping[str, str] = {"stop": "stop", "word": "stop", "length": "length", "calls": "tool_calls"}
 

@@ -24,7 +24,7 @@ from runtime.engine.protocol import (
     State,
     Terminal,
 )
-from runtime.server import native
+from runtime.server import app, native
 from runtime.server.native.answers import Completion
 from runtime.server.native.slots import Erased, Restored, Saved
 from tests.runtime.server.live import FACTS, Live, ScriptedEngine, silence
@@ -43,6 +43,7 @@ GOOD: list[tuple[str, str, object]] = [
     ("POST", "/infill", INFILL),
     ("POST", "/tokenize", {"content": "aé"}),
     ("POST", "/tokenize", {"content": "aé", "with_pieces": True}),
+    ("POST", "/apply-template", {"messages": [{"role": "user", "content": "x"}]}),
     ("POST", "/detokenize", {"tokens": [104]}),
     ("POST", "/embedding", {"content": "a"}),
     ("POST", "/embedding", {"input": "a"}),
@@ -89,7 +90,7 @@ def able(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.mark.parametrize(("method", "path", "body"), GOOD, ids=[f"{path} {body}" for _, path, body in GOOD])
 def test_an_answer_is_its_record(able: Live, method: str, path: str, body: object) -> None:
-    route = next(one for one in native.ROUTES if one.method == method and path in one.paths)
+    route = next(one for one in app.ROUTES if one.method == method and path in one.paths)
     check(able.request(method, path, body).json(), route.answer)
 
 
