@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from runtime.chat import Conversation, Tool
+from runtime.chat import Choice, Conversation, Tool
 from runtime.server.anthropic.body import (
     Block,
     ContentSource,
@@ -25,6 +25,8 @@ from runtime.server.problem import invalid, not_supported
 CALL_PREFIX = "toolu_"
 """Anthropic's ids of calls begin so; the rest is the id that the model's form gave."""
 
+CHOICES: dict[str, Choice] = {"auto": "auto", "any": "required", "tool": "required", "none": "none"}
+
 EFFORTS = {"xhigh": "high", "max": "high"}
 """No template knows these."""
 
@@ -35,8 +37,7 @@ def conversation_of(body: CountBody) -> Conversation:
     """Return what is asked. Raises: Problem that names the field."""
     if bytes(body.thread) not in (b"", b"null"):
         raise CodedProblem("thread_unsupported_request", "`thread`: send the whole conversation; none is kept here.")
-    messages = [{"role": "system", "content": _text(body.system, "system")}] if body.system else []
-    turns = _Turns(messages)
+    turns = _Turns([{"role": "system", "content": _text(body.system, "system")}] if body.system else [])
     for place, turn in enumerate(body.messages):
         turns.add(turn, f"messages[{place}].content")
     prefill = turns.take_prefill()
@@ -49,7 +50,7 @@ def conversation_of(body: CountBody) -> Conversation:
     return Conversation(
         messages=turns.messages,
         tools=tools,
-        choice={"auto": "auto", "any": "required", "tool": "required", "none": "none"}[choice.type],
+        choice=CHOICES[choice.type],
         named=choice.name or "" if choice.type == "tool" else "",
         parallel=not choice.disable_parallel_tool_use,
         thinking={"enabled": True, "disabled": False}.get(body.thinking.type) if body.thinking else None,

@@ -44,6 +44,12 @@ class Called(msgspec.Struct, kw_only=True, tag_field="type", tag="tool_use"):
     input: dict[str, object]
 
 
+class OutputDetails(msgspec.Struct, kw_only=True):
+    """Of the tokens of the answer, those of thoughts."""
+
+    thinking_tokens: int = 0
+
+
 class Usage(msgspec.Struct, kw_only=True):
     """Tokens. The prompt is the sum of the first three; nothing has to be written to make the cache."""
 
@@ -51,6 +57,7 @@ class Usage(msgspec.Struct, kw_only=True):
     cache_read_input_tokens: int
     cache_creation_input_tokens: int = 0
     output_tokens: int
+    output_tokens_details: OutputDetails
 
 
 class Message(msgspec.Struct, kw_only=True, tag_field="type", tag="message"):
@@ -91,7 +98,7 @@ def whole(body: MessagesBody, reply: Reply, model: str) -> Message:
         content=content,
         stop_reason=reason,
         stop_sequence=word,
-        usage=usage(reply.started, reply.n_predicted),
+        usage=usage(reply.started, reply.n_predicted, reply.n_thought),
     )
 
 
@@ -108,7 +115,12 @@ def ending(body: MessagesBody, reason: Ending, finished: Finished | None) -> tup
     return REASONS[reason], word if reason == "word" else None
 
 
-def usage(started: Started | None, n_predicted: int) -> Usage:
+def usage(started: Started | None, n_predicted: int, n_thought: int) -> Usage:
     """Return the counts of an answer."""
     n_prompt, n_cached = (started.n_prompt, started.n_cached) if started else (0, 0)
-    return Usage(input_tokens=n_prompt - n_cached, cache_read_input_tokens=n_cached, output_tokens=n_predicted)
+    return Usage(
+        input_tokens=n_prompt - n_cached,
+        cache_read_input_tokens=n_cached,
+        output_tokens=n_predicted,
+        output_tokens_details=OutputDetails(thinking_tokens=n_thought),
+    )

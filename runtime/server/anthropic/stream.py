@@ -29,7 +29,7 @@ async def events(service: Service, body: MessagesBody, exchange: Exchange) -> As
     """Yield the events of the answer; the first one comes with the answer's first text. Raises: Problem."""
     blocks = _Blocks(hides_thoughts(body))
     started: Started | None = None
-    is_open = False
+    is_open, n_thought = False, 0
     async with aclosing(converse(service, exchange)) as answer:
         async for _, event in answer:
             if isinstance(event, Started):
@@ -40,11 +40,12 @@ async def events(service: Service, body: MessagesBody, exchange: Exchange) -> As
                 is_open = True
                 yield _start(service, started)
             if isinstance(event, Spoken):
+                n_thought += event.n_thought
                 for piece in event.pieces:
                     for chunk in blocks.take(piece):
                         yield chunk
             else:
-                for chunk in (*blocks.finish(), *_end(body, event, started)):
+                for chunk in (*blocks.finish(), *_end(body, event, started, n_thought)):
                     yield chunk
 
 
@@ -57,14 +58,14 @@ def _start(service: Service, started: Started | None) -> Chunk:
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": msgspec.to_builtins(usage(started, 0)),
+        "usage": msgspec.to_builtins(usage(started, 0, 0)),
     }
     return {"type": "message_start", "message": message}
 
 
-def _end(body: MessagesBody, ended: Ended, started: Started | None) -> Iterator[Chunk]:
+def _end(body: MessagesBody, ended: Ended, started: Started | None, n_thought: int) -> Iterator[Chunk]:
     reason, word = ending(body, ended.reason, ended.finished)
-    counts = msgspec.to_builtins(usage(started, ended.finished.timings.predicted_n))
+    counts = msgspec.to_builtins(usage(started, ended.finished.timings.predicted_n, n_thought))
     yield {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": word}, "usage": counts}
     yield {"type": "message_stop"}
 

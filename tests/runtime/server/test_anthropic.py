@@ -14,7 +14,10 @@ from tests.runtime.server.live import Live, Reply, ScriptedEngine, fail, say
 
 PATH, COUNT = "/v1/messages", "/v1/messages/count_tokens"
 HI: dict[str, Any] = {"model": "claude", "max_tokens": 64, "messages": [{"role": "user", "content": "hi"}]}
-USAGE = {"input_tokens": 2, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 0, "output_tokens": 3}
+USAGE = {
+    "input_tokens": 2, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 0, "output_tokens": 3,
+    "output_tokens_details": {"thinking_tokens": 0},
+}  # fmt: skip
 WEATHER = {
     "name": "weather", "description": "of a city",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
@@ -187,6 +190,8 @@ def test_thoughts_text_and_calls(server: Live, form: Scripted) -> None:
             opened.append(index)
         assert index == opened[-1]
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
+    for usage in (answer["usage"], events[-2]["usage"]):
+        assert usage["output_tokens_details"] == {"thinking_tokens": 2}
 
 
 def test_thoughts_can_be_left_out(server: Live, form: Scripted) -> None:
