@@ -1,5 +1,6 @@
 """Calls without a mark: the answer begins with the JSON object of a call, maybe behind a fence or a tag."""
 
+from runtime.chat import grammars
 from runtime.chat.calls import Keys, json_call
 from runtime.chat.conversation import Conversation
 from runtime.chat.family import Family
@@ -40,12 +41,8 @@ class Bare(Family):
                 yield from json_call(reading, self.keys)
         yield from tape.starts("```")
 
-    def triggers(self) -> list[Trigger]:
-        before = "".join(f"(?:{tag})?" for tag in map(_escaped, self.tags))
-        after_thought = _escaped(self.thinking.close)
+    def triggers(self, conversation: Conversation) -> list[Trigger]:
+        before = "".join(f"(?:{tag})?" for tag in map(grammars.escaped, self.tags))
+        after_thought = grammars.escaped(self.thinking.close)
         pattern = rf'(?:^|{after_thought}){before}\s*(?:```\w*\s*)?(\{{\s*"name"\s*:\s*")'
         return [Trigger(kind="pattern", value=pattern)]
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{sign}" if sign in r"\/.^$*+?()[]{}|" else sign for sign in text)

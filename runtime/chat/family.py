@@ -22,12 +22,15 @@ class Family(ABC):
     """One family of models, for the template of one of them.
 
     call_marks: what calls begin with. shown: further marks that may be special tokens. think: the marks of a thought.
+    around_answer: marks before and behind what is said, where the family has some.
     """
 
     name: str
     call_marks: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    around_answer: tuple[str, ...] = ()
     think: tuple[str, str] = ("<think>", "</think>")
+    ids = ("call_", 24)
     shows_tools = True
     """Whether the template is given the tools; else `messages` tell of them."""
 
@@ -48,38 +51,45 @@ class Family(ABC):
         """Return the turns for the template."""
         return conversation.messages
 
+    def values(self, conversation: Conversation) -> dict[str, object]:
+        """Return the variables for the template."""
+        return self.thinking.values(conversation)
+
     def prepare(self, conversation: Conversation, grammar: Grammar | None) -> Prepared:
         """Return what to ask. Raises: Unsuitable."""
         tools = conversation.tools if conversation.choice != "none" and self.shows_tools else []
-        values = self.thinking.values(conversation)
         if grammar is not None and grammars.answer(grammar) is None and conversation.thinking is None:
-            values = self.thinking.values(replace(conversation, thinking=False))
+            conversation = replace(conversation, thinking=False)
         chat = Chat(
             messages=self.messages(conversation),
             tools=[_described(tool.name, tool.description, tool.parameters) for tool in tools],
-            values=values,
+            values=self.values(conversation),
             add_generation_prompt=conversation.add_generation_prompt,
-            prefill=self._prefill(conversation),
+            prefill=self.prefill(conversation),
         )
         wanted = self._grammar(conversation, grammar)
         return Prepared(chat=chat, grammar=wanted, shown=[*dict.fromkeys(self._shown())])
 
     def reader(self, conversation: Conversation, prompt: str) -> Reader:
         """Return what reads the answer to `prompt`."""
-        return Reading(partial(self.answer, conversation=conversation, prompt=prompt))
+        parser = partial(self.answer, conversation=conversation, prompt=prompt)
+        return Reading(parser, conversation.callable, self.ids)
 
     def answer(self, reading: Reading, conversation: Conversation, prompt: str) -> Script[None]:
         """Read a whole answer."""
         if self.thinks and self.thinking.is_open(prompt, conversation.prefill):
             yield from self.thinking.read(reading)
-        wanted = marks(*(self.call_marks if conversation.callable else ()))
+        wanted = marks(*(self.call_marks if conversation.callable else ()), *self.around_answer)
         while True:
             if self.thinks:
                 yield from self.thoughts(reading)
             mark = yield from reading.tape.until(wanted, reading.say)
             if not mark:
                 return
-            yield from self.attempt(reading, mark)
+            if mark in self.around_answer:
+                reading.seam()
+            else:
+                yield from self.attempt(reading, mark)
 
     def thoughts(self, reading: Reading) -> Script[None]:
         """Read the thoughts that come next, if any do."""
@@ -102,7 +112,7 @@ class Family(ABC):
         else:
             reading.tape.succeed()
 
-    def triggers(self) -> list[Trigger]:
+    def triggers(self, conversation: Conversation) -> list[Trigger]:
         """Return what a call begins with in an answer that is free up to there."""
         return [Trigger(kind="word", value=mark) for mark in self.call_marks]
 
@@ -111,32 +121,40 @@ class Family(ABC):
         yield from self.shown
         if self.thinks:
             yield from self.think
+        yield from self.around_answer
 
-    def _prefill(self, conversation: Conversation) -> str:
+    def prefill(self, conversation: Conversation) -> str:
+        """Return what the answer begins with: a thought that is over already, if there shall be none."""
         unswitched = self.thinks and self.thinking.wanted(conversation) is False and not self.thinking.has_switch
         if unswitched and conversation.add_generation_prompt:
             return self.thinking.closed + conversation.prefill
         return conversation.prefill
 
     def _grammar(self, conversation: Conversation, grammar: Grammar | None) -> Grammar | None:
+        answer = grammars.answer(grammar) if grammar else ""
+        before = self.before(conversation)
         if not conversation.callable:
-            return self._thoughtful(conversation, grammar) if grammar and self.thinks else grammar
+            said = self.said(conversation)
+            if not grammar or not answer or (not before and said == "answer_"):
+                return grammar
+            return _lark(f"{before} {said}", f"{grammars.WS}\n{answer}")
         rules = self.call_rules(conversation)
         if conversation.must_call:
-            return _lark(f"{self._before(conversation)} calls_", rules)
-        if grammar is None:
-            return _lark("calls_", rules, self.triggers())
-        answer = grammars.answer(grammar)
+            return _lark(f"{before} calls_", rules)
         if answer is None:
             raise Unsuitable("`grammar` cannot be combined with `tools`; use `response_format`, or leave one out.")
-        return _lark(f"{self._before(conversation)} (calls_ | answer_)", f"{rules}\n{answer}")
+        if not answer:
+            return _lark("calls_", rules, self.triggers(conversation))
+        return _lark(f"{before} (calls_ | {self.said(conversation)})", f"{rules}\n{answer}")
 
-    def _thoughtful(self, conversation: Conversation, grammar: Grammar) -> Grammar:
-        answer = grammars.answer(grammar)
-        before = self._before(conversation)
-        return _lark(f"{before} answer_", f"{grammars.WS}\n{answer}") if answer and before else grammar
+    def said(self, conversation: Conversation) -> str:
+        """Return the rule for what is said, when that has to be `answer_`."""
+        if not self.around_answer:
+            return "answer_"
+        opened, closed = (f"({grammars.mark(mark)} ws_?)?" for mark in self.around_answer)
+        return f"{opened} answer_ ws_? {closed}"
 
-    def _before(self, conversation: Conversation) -> str:
+    def before(self, conversation: Conversation) -> str:
         """Return what may stand before the answer proper: the thought."""
         if not self.thinks or self.thinking.wanted(conversation) is False:
             return ""

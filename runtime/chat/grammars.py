@@ -47,7 +47,7 @@ def pattern(*parts: str) -> str:
 
 def escaped(text: str) -> str:
     """Return the regular expression of exactly `text`."""
-    return "".join(f"\\{sign}" if sign in r"\/.^$*+?()[]{}|-&~#" else sign for sign in text).replace("\n", r"\n")
+    return "".join(f"\\{sign}" if sign in r"\/.^$*+?()[]{}|" else sign for sign in text).replace("\n", r"\n")
 
 
 def in_json(text: str) -> str:
@@ -68,7 +68,7 @@ def any_of(rules: Sequence[str]) -> str:
 def calls(
     tools: Sequence[Tool], write: Callable[[Tool], str], *, between: str = "ws_?", has_several: bool, around: str = "{}"
 ) -> str:
-    """Return the rules `calls_` and `call_`. `write` gives the rule for one call; `around` what stands around them all."""
+    """Return the rules `calls_` and `call_`. `write` gives the rule for one call, `around` what stands around all."""
     rest = f" ({between} call_)*" if has_several else ""
     fitted = _fitted(tools)
     lines = [

@@ -6,10 +6,11 @@ stays as it was written.
 
 import random
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
+from runtime.chat.conversation import Tool
 from runtime.chat.pieces import CallBegan, CallGrew, Piece, Said, Thought
 from runtime.chat.tape import Script, Tape
 
@@ -20,13 +21,15 @@ LETTERS = string.ascii_letters + string.digits
 class Reading:
     """A `Reader` whose parser says what the text means, with the methods below."""
 
-    def __init__(self, parser: Parser, id_prefix: str = "call_", id_size: int = 24) -> None:
+    def __init__(self, parser: Parser, tools: Sequence[Tool] = (), ids: tuple[str, int] = ("call_", 24)) -> None:
+        """tools: those that the model may call. ids: how the ids of calls begin, and how many characters follow."""
         self.tape = Tape()
+        self.tools = {tool.name: tool for tool in tools}
         self._pieces: list[Piece] = []
         self._said = _Voice(Said, self._pieces)
         self._thought = _Voice(Thought, self._pieces)
         self._n_calls = 0
-        self._id_prefix, self._id_size = id_prefix, id_size
+        self._id_prefix, self._id_size = ids
         self._script = parser(self)
         next(self._script, None)
 

@@ -66,7 +66,7 @@ class Thinking:
         """Tell whether the prompt ends inside a thought; `prefill` is its end."""
         before = prompt.removesuffix(prefill).rstrip()
         opened, closed = prefill.rfind(self.open), prefill.rfind(self.close)
-        return closed < opened or (closed < 0 and before.endswith(self.open))
+        return closed < opened or (closed < 0 and before.endswith(self.open.rstrip()))
 
     def read(self, reading: Reading) -> Script[None]:
         """Read what follows `open`, up to `close`."""

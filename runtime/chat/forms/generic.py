@@ -46,7 +46,7 @@ class Generic(Bare):
         turns = in_words(conversation.messages, _written)
         if not conversation.callable:
             return turns
-        functions = "\n".join(line for tool in conversation.callable for line in _described(tool))
+        functions = "\n".join(line for tool in conversation.callable for line in described(tool))
         return with_system(turns, (MUST if conversation.must_call else MAY) + functions)
 
 
@@ -54,7 +54,7 @@ def _written(name: str, arguments: object) -> str:
     return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
 
 
-def _described(tool: Tool) -> Iterator[str]:
+def described(tool: Tool) -> Iterator[str]:
     """Yield the call that the tool wants, with types for values, and what is said of each parameter."""
     properties: Any = tool.parameters.get("properties")
     properties = properties if isinstance(properties, dict) else {}
