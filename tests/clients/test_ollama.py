@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import ollama
@@ -180,6 +182,25 @@ def test_a_model_is_unloaded_and_comes_back(client: ollama.Client) -> None:
     assert client.generate(model=MODEL, keep_alive=-1).done_reason == "load"
     assert len(client.ps().models) == 1
     assert "Paris" in (client.chat(model=MODEL, messages=CAPITAL, options=GREEDY).message.content or "")
+
+
+def test_unloading_waits_for_those_who_use_the_model(client: ollama.Client) -> None:
+    stream = client.generate(model=MODEL, prompt="Tell me a story.", options={**GREEDY, "num_predict": 80}, stream=True)
+    first = next(stream)
+    assert client.generate(model=MODEL, keep_alive=0).done_reason == "unload"
+    assert len(client.ps().models) == 1
+    parts = [first, *stream]
+    assert parts[-1].done_reason in ("stop", "length")
+    deadline = time.monotonic() + 10
+    while client.ps().models:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [
+            pool.submit(client.chat, model=MODEL, messages=CAPITAL, options=GREEDY, keep_alive=place % 2)
+            for place in range(8)
+        ]
+        assert all("Paris" in one.result().message.content for one in asked)
 
 
 def test_async(server_url: str) -> None:

@@ -19,6 +19,7 @@ from runtime.server.asking import requests
 from runtime.server.body import read_json
 from runtime.server.conversing import Ended, Exchange, Reply, Spoken, converse, make_exchange, render, replies
 from runtime.server.fields import GenerationFields, Probabilities, check_tokens
+from runtime.server.infilling import infill_prompt
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
 from runtime.server.ollama.dialect import STYLE
 from runtime.server.ollama.loaded import Loaded, ModelFields, is_unload, loaded, unload
@@ -129,11 +130,9 @@ def _context(model: Loaded, body: GenerateBody) -> list[int]:
 
 def _around_a_gap(model: Loaded, before: str, behind: str) -> Prompt:
     facts = model.service.facts()
-    if not {"pre", "suf", "mid"} <= facts.infill.keys():
+    if not facts.infill:
         raise invalid(f'"{model.name}" does not support insert')
-    begin = [facts.bos] if facts.adds_bos else []
-    marks = facts.infill
-    return [*begin, marks["pre"], before, marks["suf"], behind, marks["mid"]]
+    return infill_prompt(facts, before, behind, "suffix")
 
 
 def _n_probs(body: GenerateBody) -> int:

@@ -29,7 +29,7 @@ from runtime.engine.protocol import (
 from runtime.engine.routing import ModelEntry
 from runtime.server.ollama.turns import MessageField, turns
 from tests.gguf_writer import STRING, TINY, gguf
-from tests.runtime.server.live import FACTS, TIMINGS, Live, Reply, ScriptedEngine, fail
+from tests.runtime.server.live import FACTS, TIMINGS, Live, Reply, ScriptedEngine, fail, say
 
 CHAT, GENERATE, EMBED = "/api/chat", "/api/generate", "/api/embed"
 HI: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
@@ -139,6 +139,64 @@ def test_a_turn_that_the_assistant_has_begun_is_continued(server: Live) -> None:
     assert (len(chat.messages), chat.prefill) == (1, "He")
 
 
+QWEN = "{%- for tool in tools %}<tool_call>{% endfor %}{% if enable_thinking is false %}<think></think>{% endif %}"
+"""What tells of a family: how it calls and thinks."""
+
+
+@pytest.fixture
+def thinker(start: Callable[..., Live]) -> Live:
+    """A model that thinks, and calls two tools; its words come in pieces that end anywhere."""
+    text = (
+        '<think>\nAdd, then multiply.\n</think>\n\nWait.<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": [2]}}'
+        '\n</tool_call>\n<tool_call>\n{"name": "mul", "arguments": {}}\n</tool_call>'
+    )
+    pieces = [text[place : place + 5] for place in range(0, len(text), 5)]
+    facts = msgspec.structs.replace(FACTS, chat_template=QWEN)
+    return start(ScriptedEngine(script=say(*pieces), facts=facts))
+
+
+TOOLS = [{"type": "function", "function": {"name": name, "description": "", "parameters": {"type": "object"}}}
+         for name in ("add", "mul")]  # fmt: skip
+CALLED = [
+    {"index": 0, "name": "add", "arguments": {"a": 1, "b": [2]}},
+    {"index": 1, "name": "mul", "arguments": {}},
+]
+
+
+def test_calls_come_whole_and_thoughts_apart(thinker: Live) -> None:
+    whole = thinker.post(CHAT, {**HI, "tools": TOOLS, "stream": False}).json()
+    message = whole["message"]
+    assert message["thinking"].strip() == "Add, then multiply."
+    assert message["content"].strip() == "Wait."
+    assert [call["function"] for call in message["tool_calls"]] == CALLED
+    assert all(call["id"] for call in message["tool_calls"])
+    assert whole["done_reason"] == "stop"
+    parts = [line["message"] for line in lines(thinker.post(CHAT, {**HI, "tools": TOOLS}))]
+    assert "".join(part.get("thinking", "") for part in parts) == message["thinking"]
+    assert "".join(part["content"] for part in parts) == message["content"]
+    assert [call["function"] for part in parts for call in part.get("tool_calls", [])] == CALLED
+    assert all(len(part["tool_calls"]) == 1 for part in parts if "tool_calls" in part)
+
+
+@pytest.mark.parametrize(("think", "told"), [(None, None), (True, True), (False, False), ("high", True)])
+def test_whether_it_thinks(thinker: Live, think: object, told: bool | None) -> None:
+    for path, body in ((CHAT, HI), (GENERATE, {"prompt": "Hi"})):
+        thinker.engine.answers = answers
+        assert thinker.post(path, {**body, "think": think, "stream": False}).status == 200
+        chat = thinker.engine.asked[-1].chat
+        assert chat is not None
+        assert chat.values.get("enable_thinking") is told
+        assert chat.values.get("reasoning_effort") == (think if isinstance(think, str) else None)
+
+
+def test_a_call_that_was_cut_off_is_not_told(thinker: Live) -> None:
+    thinker.engine.script = say('<tool_call>\n{"name": "add", "arguments": {"a": ', reason="length")
+    *_, last = lines(thinker.post(CHAT, {**HI, "tools": TOOLS}))
+    assert last["done_reason"] == "length"
+    whole = thinker.post(CHAT, {**HI, "tools": TOOLS, "stream": False}).json()
+    assert "tool_calls" not in whole["message"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "kind"), [("json", "json"), ({"type": "object"}, "json_schema"), ("", None), (None, None)]
 )
@@ -193,9 +251,7 @@ def test_a_raw_prompt_is_continued_as_it_is(words: Live) -> None:
 def test_a_gap_is_filled_by_models_that_can(start: Callable[..., Live]) -> None:
     refusal = start().post(GENERATE, {"model": "x", "prompt": "a", "suffix": "b"})
     assert (refusal.status, refusal.json()) == (400, {"error": '"x" does not support insert'})
-    facts = FACTS.__class__(**{name: getattr(FACTS, name) for name in FACTS.__struct_fields__} | {
-        "infill": {"pre": 1, "suf": 2, "mid": 3}, "bos": 9, "adds_bos": True,
-    })  # fmt: skip
+    facts = msgspec.structs.replace(FACTS, infill={"pre": 1, "suf": 2, "mid": 3}, bos=9, adds_bos=True)
     server = start(ScriptedEngine(facts=facts, answers=answers))
     assert server.post(GENERATE, {"prompt": "a", "suffix": "b", "stream": False}).status == 200
     assert server.engine.asked[0].prompt == [9, 1, "a", 2, "b", 3]
