@@ -1,14 +1,17 @@
-"""LangChain's `Llamafile`, unmodified from langchain-community, against the executable."""
+"""LangChain's `Llamafile` and `LlamafileEmbeddings`, unmodified from langchain-community, against the executable."""
 
 import asyncio
+import math
 
 import pytest
+from langchain_community.embeddings.llamafile import LlamafileEmbeddings
 from langchain_community.llms.llamafile import Llamafile
 from langchain_core.prompts import PromptTemplate
 
 QUESTION = "What is the capital city of France? Answer in one sentence."
 PROMPT = f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
 TIMEOUT_S = 120
+TEXTS = ["The cat sat on the mat.", "A kitten rests on a rug.", "Shares fell by three per cent."]
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +62,27 @@ def test_in_a_chain(llm: Llamafile) -> None:
 def test_with_every_default(server_url: str) -> None:
     llm = Llamafile(base_url=server_url, request_timeout=TIMEOUT_S)
     assert isinstance(llm.invoke("Say hi.", stop=["\n", "."]), str)
+
+
+def test_a_prompt_that_takes_its_time(server_url: str) -> None:
+    """This client takes every line that is no event for a part of the answer."""
+    llm = Llamafile(base_url=server_url, n_predict=2, request_timeout=TIMEOUT_S)
+    assert not any(piece.startswith(":") for piece in llm.stream("Jack makes all work and no play dull. " * 300))
+
+
+def test_vectors(minilm_url: str) -> None:
+    embeddings = LlamafileEmbeddings(base_url=minilm_url, request_timeout=TIMEOUT_S)
+    several = embeddings.embed_documents(TEXTS)
+    one = embeddings.embed_query(TEXTS[0])
+    assert one == pytest.approx(several[0], abs=1e-5)
+    assert math.isclose(math.hypot(*one), 1.0, abs_tol=1e-3)
+    assert alike(several[0], several[1]) > alike(several[0], several[2]) + 0.2
+    assert asyncio.run(embeddings.aembed_documents(TEXTS)) == several
+
+
+def test_vectors_of_a_chat_model(server_url: str) -> None:
+    assert len(LlamafileEmbeddings(base_url=server_url).embed_query(TEXTS[0])) == 576
+
+
+def alike(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
