@@ -1,12 +1,9 @@
 """Traces: where they go, whose they are, what is in them, and a collector that is there, away, or ill-tempered."""
 
 import asyncio
-import http.server
 import json
-import queue
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +15,7 @@ from runtime.errors import UsageError
 from runtime.server.traces import exporter, post
 from runtime.server.traces.context import Parent, parent_of
 from runtime.server.traces.settings import TraceSettings, trace_settings
+from tests.collector import WAIT_S, Collector, collecting
 from tests.runtime.server.live import Live, ScriptedEngine, fail, say
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -27,55 +25,12 @@ CHAT = {
     "max_tokens": 9,
     "temperature": 0.5,
 }
-WAIT_S = 10
-
-
-class Collector(http.server.ThreadingHTTPServer):
-    """A collector that answers with `status` and keeps what it got."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = 200
-        self.got: queue.Queue[tuple[str, dict[str, str], Any]] = queue.Queue()
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def spans(self) -> list[dict[str, Any]]:
-        """The spans of the next batch."""
-        path, headers, body = self.got.get(timeout=WAIT_S)
-        assert path == "/v1/traces"
-        assert headers["content-type"] == "application/json"
-        (resource,) = body["resourceSpans"]
-        (scope,) = resource["scopeSpans"]
-        assert scope["scope"]["name"] == "lmfile"
-        spans: list[dict[str, Any]] = scope["spans"]
-        return spans
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.got.put((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    running = Collector()
-    yield running
-    running.shutdown()
-    running.server_close()
+    with collecting() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
