@@ -27,10 +27,11 @@ class Problem(Exception):
         facts: Mapping[str, int] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
+        # A message may quote a header or an address, whose bytes need not be UTF-8.
+        self.message = message.encode("utf-8", "replace").decode("utf-8")
+        super().__init__(self.message)
         self.status = status
         self.kind = kind
-        self.message = message
         self.facts = dict(facts or {})
         self.headers = dict(headers or {})
 

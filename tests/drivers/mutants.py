@@ -174,19 +174,20 @@ def _send(port: int, seed: int, number: int, result: Mutants) -> None:
     method, path, good = SEEDS[number % len(SEEDS)]
     kind = dice.random()
     if kind < SHARE_OF_HEADS:
-        status = _raw(port, damaged_bytes(dice, _head(port, method, path), HEAD_PIECES))
+        body = damaged_bytes(dice, _head(port, method, path), HEAD_PIECES)
+        status, answer = _raw(port, body)
     else:
         body = json.dumps(_damaged(dice, good)).encode()
         if kind < SHARE_OF_HEADS + SHARE_OF_BYTES:
             body = damaged_bytes(dice, json.dumps(good).encode())
         try:
-            status = _ask(port, method, path, body)
+            status, answer = _ask(port, method, path, body)
         except OSError as error:
             result.wrong.append(f"{number}: {method} {path} {body[:300]!r}: {error!r}")
             return
     result.statuses[status] += 1
     if status >= 500 and status not in UNAVAILABLE:
-        result.wrong.append(f"{number}: {method} {path}: {status}")
+        result.wrong.append(f"{number}: {method} {path} {body[:300]!r}: {answer[:300]!r}")
 
 
 def _damaged(dice: random.Random, good: dict[str, Any] | None) -> Any:
@@ -196,12 +197,11 @@ def _damaged(dice: random.Random, good: dict[str, Any] | None) -> Any:
     return damaged
 
 
-def _ask(port: int, method: str, path: str, body: bytes) -> int:
+def _ask(port: int, method: str, path: str, body: bytes) -> tuple[int, bytes]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as connection:
         connection.request(method, path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        response.read()
-        return response.status
+        return response.status, response.read()
 
 
 def _head(port: int, method: str, path: str) -> bytes:
@@ -209,16 +209,16 @@ def _head(port: int, method: str, path: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def _raw(port: int, data: bytes) -> int:
-    """The status; 0: the connection was closed, or more is waited for."""
+def _raw(port: int, data: bytes) -> tuple[int, bytes]:
+    """The status and the beginning of the answer; 0: the connection was closed, or more is waited for."""
     with socket.create_connection(("127.0.0.1", port), timeout=HEAD_LIMIT_S) as sock:
         try:
             sock.sendall(data)
             sock.shutdown(socket.SHUT_WR)
-            line = sock.recv(4096)
+            answer = sock.recv(4096)
         except OSError:
-            return 0
-    return int(line[9:12]) if line.startswith(b"HTTP/1.1 ") else 0
+            return 0, b""
+    return int(answer[9:12]) if answer.startswith(b"HTTP/1.") else 0, answer
 
 
 def _bytes(server: Server) -> int:

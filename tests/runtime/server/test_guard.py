@@ -158,6 +158,12 @@ def test_only_paths_are_addresses(server: Live, target: str) -> None:
     assert answer.split(b" ")[1] in (b"403", b"400")
 
 
+def test_a_name_of_any_bytes_is_refused_in_words(server: Live) -> None:
+    answer = server.raw(b"GET / HTTP/1.1\r\nHost: 127.0.0.\xff1\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"`127.0.0.?1`" in answer
+
+
 def test_two_hosts_are_refused(server: Live) -> None:
     answer = server.raw(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nHost: evil.example\r\n\r\n".encode())
     assert answer.split(b" ")[1] == b"400"
