@@ -207,6 +207,13 @@ def test_the_async_client(server_url: str) -> None:
     assert "Paris" in text
 
 
+def test_models_are_listed(client: Anthropic) -> None:
+    (model,) = client.models.list()
+    assert (model.type, model.display_name) == ("model", model.id)
+    assert model.created_at.year > 2000
+    assert client.models.retrieve(model.id) == model
+
+
 def test_errors_are_the_clients_own(client: Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError) as refused:
         client.messages.create(model=MODEL, max_tokens=-1, messages=CAPITAL)

@@ -1,6 +1,7 @@
-"""GET /v1/models and /v1/models/{id}."""
+"""GET /v1/models and /v1/models/{id}, with what the clients of Anthropic, who ask at the same address, look for."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -35,7 +36,7 @@ async def _all(request: web.Request) -> AsyncIterator[tuple[tuple[str, ...], dic
         yield (model.entry.name, *model.entry.aliases), listed
         for adapter in await book.listed(model):
             name = adapter.wanted.name
-            yield (name,), {**listed, "id": name, "aliases": [], "parent": model.entry.name}
+            yield (name,), {**listed, "id": name, "display_name": name, "aliases": [], "parent": model.entry.name}
 
 
 def _listed(service: Service, model: Model) -> dict[str, object]:
@@ -46,6 +47,9 @@ def _listed(service: Service, model: Model) -> dict[str, object]:
         "object": "model",
         "created": service.started,
         "owned_by": "lmfile",
+        "type": "model",
+        "display_name": entry.name,
+        "created_at": datetime.fromtimestamp(service.started, UTC).isoformat(),
         "role": entry.role,
         "status": {"value": model.status, **_failure(model)},
         "meta": _meta(facts) if facts else None,
