@@ -7,7 +7,7 @@ from msgspec import Meta, Raw
 
 from runtime.engine.protocol import Seed
 from runtime.server.adapters import LoraFields
-from runtime.server.constraints import ABSENT
+from runtime.server.constraints import absent
 from runtime.server.fields import CountOrAll, Penalty, Scale, Share, StopWord
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -22,7 +22,7 @@ class TextBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="text"):
 class ImageBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="image"):
     """A picture, which is refused: this model reads text only."""
 
-    source: Raw = ABSENT
+    source: Raw = msgspec.field(default_factory=absent)
 
 
 class TextSource(msgspec.Struct, kw_only=True, tag_field="type", tag="text"):
@@ -163,7 +163,7 @@ class CountBody(msgspec.Struct, kw_only=True):
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     output_format: OutputFormat | None = None
-    thread: Raw = ABSENT
+    thread: Raw = msgspec.field(default_factory=absent)
 
     @property
     def format(self) -> OutputFormat | None:
@@ -180,7 +180,7 @@ class MessagesBody(CountBody, kw_only=True):
     temperature: Scale | None = None
     top_k: CountOrAll | None = None
     top_p: Share | None = None
-    metadata: Raw = ABSENT
+    metadata: Raw = msgspec.field(default_factory=absent)
 
     seed: Seed | None = None
     min_p: Share | None = None

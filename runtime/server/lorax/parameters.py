@@ -6,9 +6,9 @@ Its clients send every key, those that are not set as null.
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Meta
 
-from runtime.server.constraints import ABSENT, ResponseFormat, SchemaField
+from runtime.server.constraints import ResponseFormat, SchemaField, absent
 from runtime.server.fields import GenerationFields, StopWord
 from runtime.server.lorax.dialect import MAX_ALTERNATIVES, MAX_BEST_OF, MAX_MERGED_ADAPTERS, MAX_STOP_SEQUENCES
 from runtime.server.problem import invalid, not_supported
@@ -19,15 +19,11 @@ AdapterId = Annotated[str, Meta(max_length=1024)]
 Weight = Annotated[float, Meta(ge=-100, le=100)]
 
 
-def _absent() -> Raw:
-    return ABSENT
-
-
 class FormatField(msgspec.Struct, kw_only=True):
     """What the answer has to be: JSON of this schema; without one, any object."""
 
     type: Literal["text", "json_object", "json_schema"]
-    schema: SchemaField = msgspec.field(default_factory=_absent)
+    schema: SchemaField = msgspec.field(default_factory=absent)
 
 
 class MergedAdapters(msgspec.Struct, kw_only=True):

@@ -11,12 +11,13 @@ from msgspec import Meta
 
 from runtime.chat import CallBegan, CallGrew, Conversation, Piece, Said, Thought
 from runtime.server.body import read_json
+from runtime.server.constraints import absent
 from runtime.server.conversing import Call, Ended, Exchange, Reply, Spoken, converse, make_exchange, replies
 from runtime.server.fields import Probabilities
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
 from runtime.server.ollama.dialect import STYLE
 from runtime.server.ollama.loaded import Loaded, ModelFields, is_unload, loaded, unload
-from runtime.server.ollama.options import FormatField, OptionFields, absent, generation_fields
+from runtime.server.ollama.options import FormatField, OptionFields, generation_fields
 from runtime.server.ollama.thinking import Think, thinking
 from runtime.server.ollama.turns import CallField, MessageField, ToolField, tools, turns, unfinished
 from runtime.server.replies import json_response

@@ -17,13 +17,14 @@ from runtime.chat import Conversation, Said, Thought
 from runtime.engine.protocol import Generate, Prompt
 from runtime.server.asking import requests
 from runtime.server.body import read_json
+from runtime.server.constraints import absent
 from runtime.server.conversing import Ended, Exchange, Reply, Spoken, converse, make_exchange, render, replies
 from runtime.server.fields import GenerationFields, Probabilities, check_tokens
 from runtime.server.infilling import infill_prompt
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
 from runtime.server.ollama.dialect import STYLE
 from runtime.server.ollama.loaded import Loaded, ModelFields, is_unload, loaded, unload
-from runtime.server.ollama.options import FormatField, OptionFields, absent, generation_fields
+from runtime.server.ollama.options import FormatField, OptionFields, generation_fields
 from runtime.server.ollama.thinking import Think, thinking
 from runtime.server.ollama.turns import Images, refuse_images
 from runtime.server.ollama.verbatim import NOTHING_SAID, Verbatim

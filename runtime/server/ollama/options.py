@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Raw
 
 from runtime.engine.protocol import Seed
-from runtime.server.constraints import ABSENT, ResponseFormat
+from runtime.server.constraints import ResponseFormat
 from runtime.server.fields import Count, CountOrAll, GenerationFields, Penalty, Scale, Share, StopWord
 from runtime.server.problem import invalid
 
@@ -74,8 +74,3 @@ def generation_fields(options: OptionFields | None, wanted: Raw) -> GenerationFi
     elif text not in (b"", b"null", b'""'):
         raise invalid("`format`: expected `json` or a JSON schema.")
     return fields
-
-
-def absent() -> Raw:
-    """The `format` of a request that has none."""
-    return ABSENT
