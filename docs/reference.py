@@ -7,6 +7,7 @@ python docs/reference.py --check  # exit code 1 when it is not what it would wri
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 import msgspec
 from msgspec import inspect
@@ -31,6 +32,8 @@ def page() -> str:
     lines = [_words("rules"), "", "## Fields that several routes share", "", _words("shared"), ""]
     for kind in SHARED:
         lines += [*_fields(kind), ""]
+        for inner in _records([kind])[1:]:
+            lines += [f"**{inner.__name__}**: {_sentence(inner)}", "", *_fields(inner), ""]
     for dialect in dict.fromkeys(route.dialect.name for route in ROUTES):
         lines += _dialect(dialect, [route for route in ROUTES if route.dialect.name == dialect])
     return "\n".join(lines).rstrip() + "\n"
@@ -46,6 +49,13 @@ def _dialect(name: str, routes: Sequence[Route]) -> Iterator[str]:
     yield from (f"## {name}", "", _words(name.lower()), "")
     for route in routes:
         yield from _route(route)
+    whole = [kind for route in routes for kind in (route.query, route.body, route.answer) if _is_record(kind)]
+    shared = _records(SHARED)
+    inner = [one for one in _records(whole) if one not in whole and one not in shared]
+    if inner:
+        yield from (f"### Records of {name}", "")
+    for one in inner:
+        yield from (f"**{one.__name__}**: {_sentence(one)}", "", *_fields(one), "")
 
 
 def _route(route: Route) -> Iterator[str]:
@@ -60,48 +70,59 @@ def _route(route: Route) -> Iterator[str]:
 
 
 def _described(kind: object) -> Iterator[str]:
-    info = inspect.type_info(kind)
-    if isinstance(info, inspect.StructType):
-        yield from _fields(info.cls)
+    if _is_record(kind):
+        yield from _fields(kind)
     else:
-        yield _type(info)
+        yield _type(inspect.type_info(kind))
 
 
-def _fields(kind: type) -> Iterator[str]:
-    """The table of a record's fields, and below it those of the records inside; shared ones are told once."""
+def _is_record(kind: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _fields(kind: type[msgspec.Struct]) -> Iterator[str]:
+    """The table of a record's fields; shared ones are told once."""
     shared = [one for one in SHARED if issubclass(kind, one) and kind is not one]
     known = {field.encode_name for one in shared for field in msgspec.structs.fields(one)}
-    info = inspect.type_info(kind)
-    if not isinstance(info, inspect.StructType):
-        return
-    rows = [field for field in info.fields if field.encode_name not in known]
+    rows = [field for field in _info(kind).fields if field.encode_name not in known]
     if rows:
         yield from ("| field | type | default |", "|---|---|---|")
     for field in rows:
         yield f"| `{field.encode_name}` | {_type(field.type)} | {_default(field)} |"
     if shared:
         yield from ("", "And the [shared fields](#fields-that-several-routes-share).")
-    for inner in _records(rows):
-        yield from ("", f"`{inner.__name__}`: {_sentence(inner)}", "", *_fields(inner))
 
 
-def _records(fields: Sequence[inspect.Field]) -> list[type]:
-    """The records that these fields hold, each once."""
-    found: dict[type, None] = {}
-    waiting = [field.type for field in fields]
+def _info(kind: type[msgspec.Struct]) -> inspect.StructType:
+    info = inspect.type_info(kind)
+    if not isinstance(info, inspect.StructType):
+        raise TypeError(f"{kind} is no record")
+    return info
+
+
+def _records(kinds: Sequence[type[msgspec.Struct]]) -> list[type[msgspec.Struct]]:
+    """These records and all inside, each once."""
+    found: dict[type[msgspec.Struct], None] = {}
+    waiting: list[inspect.Type] = [_info(kind) for kind in kinds]
     while waiting:
         kind = waiting.pop(0)
         if isinstance(kind, inspect.StructType):
-            found.setdefault(kind.cls)
+            if kind.cls in found:
+                continue
+            found[kind.cls] = None
         waiting += _inner(kind)
     return list(found)
 
 
 def _inner(kind: inspect.Type) -> list[inspect.Type]:
+    if isinstance(kind, inspect.StructType):
+        return [field.type for field in kind.fields]
     if isinstance(kind, inspect.UnionType):
         return list(kind.types)
-    if isinstance(kind, inspect.ListType):
+    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
         return [kind.item_type]
+    if isinstance(kind, inspect.TupleType):
+        return list(kind.item_types)
     if isinstance(kind, inspect.DictType):
         return [kind.value_type]
     return [kind.type] if isinstance(kind, inspect.Metadata) else []
@@ -147,7 +168,7 @@ def _bounds(kind: inspect.Type, unit: str) -> str:
 def _default(field: inspect.Field) -> str:
     if field.required:
         return "needed"
-    if field.default in (inspect.NODEFAULT, None):
+    if field.default in (msgspec.NODEFAULT, None):
         return ""
     return f"`{msgspec.json.encode(field.default).decode()}`"
 

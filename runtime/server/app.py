@@ -9,7 +9,7 @@ from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.connections import CONNECTIONS, Connections, placed
 from runtime.server.cors import ORIGINS, add_origin, shared
 from runtime.server.deadline import TIMEOUT, answered_in_time
-from runtime.server.dialect import DIALECTS, Dialects
+from runtime.server.dialect import DIALECTS, Dialect, Dialects
 from runtime.server.errors import errors
 from runtime.server.guard import GUARD, Guard, guarded
 from runtime.server.headers import SERVER, add_headers
@@ -72,10 +72,8 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[RESPONSES] = ResponseStore()
     app[SERVER] = options.build
     app[openapi.DESCRIBED] = ROUTES, prefix
-    known = {(route.method, prefix + path): route.dialect for route in ROUTES for path in route.paths}
-    app[DIALECTS] = Dialects(known, prefix)
     app.router.add_routes(page.routes(ollama.is_running, prefix))
-    app.router.add_routes([made for route in ROUTES for made in route.definitions(prefix)])
+    app[DIALECTS] = Dialects(_add_routes(app, prefix), prefix)
     app.on_response_prepare.extend([add_headers, add_origin, close_after])
     return app
 
@@ -89,3 +87,13 @@ def _traced(app: web.Application, options: ServerOptions) -> list[Observer]:
     exporter = Exporter(options.traces)
     app.cleanup_ctx.append(exporter.running)
     return [exporter.observe]
+
+
+def _add_routes(app: web.Application, prefix: str) -> dict[tuple[str, str], Dialect]:
+    """Let the application answer all addresses; return whose they are."""
+    return {
+        (made.method, made.resource.canonical): route.dialect
+        for route in ROUTES
+        for made in app.router.add_routes(route.definitions(prefix))
+        if made.resource is not None
+    }

@@ -38,7 +38,7 @@ class Dialects:
     """Which dialect an address belongs to."""
 
     def __init__(self, known: Mapping[tuple[str, str], Dialect], prefix: str = "") -> None:
-        """known: by method and pattern of a route. prefix: what all addresses of this server begin with."""
+        """known: by method and pattern of a route, as the router writes it. prefix: what all addresses begin with."""
         self._known = known
         self._prefix = prefix
         self._by_prefix = {start: dialect for dialect in known.values() for start in dialect.prefixes}
@@ -46,10 +46,9 @@ class Dialects:
     def of(self, request: web.Request) -> Dialect:
         """The dialect of a request, also of one that no route takes."""
         resource = request.match_info.route.resource
-        if resource is not None:
-            for (_, path), dialect in self._known.items():
-                if path == resource.canonical:
-                    return dialect
+        found = self._known.get((request.method, resource.canonical)) if resource else None
+        if found is not None:
+            return found
         path = request.path.removeprefix(self._prefix)
         fitting = [start for start in self._by_prefix if path.startswith(start)]
         return self._by_prefix[max(fitting, key=len)] if fitting else FALLBACK
