@@ -103,7 +103,7 @@ def _serve(options: Options, model: ModelSource, payload: Payload | None, consol
     try:
         worker = _launch(options, model, payload, console, port.remove_paths)
         if port.tls is None and not (traces and traces.is_encrypted):
-            _without_tls()
+            without_tls()
         gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
         from runtime.cli.serve import serve
 
@@ -123,7 +123,7 @@ def _launch(
     return worker
 
 
-def _without_tls() -> None:
+def without_tls() -> None:
     """Let asyncio and aiohttp find no `ssl`, which they import if it is there."""
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
 
