@@ -26,14 +26,15 @@ SchemaField = Annotated[Raw, Meta(extra_json_schema={"type": ["object", "null"],
 """As it was written: the order of its properties is that of the answer's."""
 
 
-def _absent() -> Raw:
+def absent() -> Raw:
+    """The default of a `SchemaField`; as a factory, because it is no JSON that could be documented."""
     return ABSENT
 
 
 class SchemaFormat(msgspec.Struct, kw_only=True):
     """OpenAI's `response_format.json_schema`; what it describes is always kept to, `strict` or not."""
 
-    schema: SchemaField = msgspec.field(default_factory=_absent)
+    schema: SchemaField = msgspec.field(default_factory=absent)
     name: str | None = None
     strict: bool | None = None
 
@@ -43,13 +44,13 @@ class ResponseFormat(msgspec.Struct, kw_only=True):
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: SchemaFormat | None = None
-    schema: SchemaField = msgspec.field(default_factory=_absent)
+    schema: SchemaField = msgspec.field(default_factory=absent)
 
 
 class StructuredOutputs(msgspec.Struct, kw_only=True):
     """vLLM's `structured_outputs`."""
 
-    json: SchemaField = msgspec.field(default_factory=_absent)
+    json: SchemaField = msgspec.field(default_factory=absent)
     regex: str | None = None
     choice: Annotated[list[str], Meta(min_length=1, max_length=1024)] | None = None
     grammar: str | None = None
@@ -68,7 +69,7 @@ class ConstraintFields(msgspec.Struct, kw_only=True):
     """The fields of a request; at most one of the first four constrains."""
 
     response_format: ResponseFormat | None = None
-    json_schema: SchemaField = msgspec.field(default_factory=_absent)
+    json_schema: SchemaField = msgspec.field(default_factory=absent)
     grammar: str | None = None
     structured_outputs: StructuredOutputs | None = None
     grammar_lazy: bool | None = None

@@ -2,8 +2,19 @@
 
 from runtime.server.embedding import EmbeddingBody
 from runtime.server.openai import chat, completions, embeddings, models, responses
+from runtime.server.openai.answers import (
+    ChatCompletion,
+    Embeddings,
+    InputTokens,
+    ListedVectors,
+    Model,
+    Models,
+    TextCompletion,
+)
 from runtime.server.openai.chat_request import ChatBody, ChatFields
+from runtime.server.openai.completion_request import CompletionBody
 from runtime.server.openai.dialect import OPENAI
+from runtime.server.openai.response_answers import DeletedResponse, Response
 from runtime.server.openai.response_request import ResponseBody, ResponseFields
 from runtime.server.route import Route
 
@@ -14,6 +25,7 @@ ROUTES = [
         handler=chat.answer,
         dialect=OPENAI,
         body=ChatBody,
+        answer=ChatCompletion,
         stream="sse",
     ),
     Route(
@@ -22,22 +34,24 @@ ROUTES = [
         handler=chat.count,
         dialect=OPENAI,
         body=ChatFields,
+        answer=InputTokens,
     ),
     Route(
         method="POST",
         paths=("/v1/completions",),
         handler=completions.answer,
         dialect=OPENAI,
-        body=completions.CompletionBody,
+        body=CompletionBody,
+        answer=TextCompletion,
         stream="sse",
     ),
-    Route(method="POST", paths=("/v1/embeddings",), handler=embeddings.answer, dialect=OPENAI, body=EmbeddingBody),
     Route(
         method="POST",
         paths=("/v1/responses", "/responses"),
         handler=responses.answer,
         dialect=OPENAI,
         body=ResponseBody,
+        answer=Response,
         stream="sse",
     ),
     Route(
@@ -46,9 +60,32 @@ ROUTES = [
         handler=responses.count,
         dialect=OPENAI,
         body=ResponseFields,
+        answer=InputTokens,
     ),
-    Route(method="GET", paths=("/v1/responses/{id}", "/responses/{id}"), handler=responses.one, dialect=OPENAI),
-    Route(method="DELETE", paths=("/v1/responses/{id}", "/responses/{id}"), handler=responses.delete, dialect=OPENAI),
-    Route(method="GET", paths=("/v1/models", "/models"), handler=models.listing, dialect=OPENAI),
-    Route(method="GET", paths=("/v1/models/{id:.+}", "/models/{id:.+}"), handler=models.one, dialect=OPENAI),
+    Route(
+        method="GET",
+        paths=("/v1/responses/{id}", "/responses/{id}"),
+        handler=responses.one,
+        dialect=OPENAI,
+        answer=Response,
+    ),
+    Route(
+        method="DELETE",
+        paths=("/v1/responses/{id}", "/responses/{id}"),
+        handler=responses.delete,
+        dialect=OPENAI,
+        answer=DeletedResponse,
+    ),
+    Route(
+        method="POST",
+        paths=("/v1/embeddings",),
+        handler=embeddings.answer,
+        dialect=OPENAI,
+        body=EmbeddingBody,
+        answer=Embeddings | list[ListedVectors],
+    ),
+    Route(method="GET", paths=("/v1/models", "/models"), handler=models.listing, dialect=OPENAI, answer=Models),
+    Route(
+        method="GET", paths=("/v1/models/{id:.+}", "/models/{id:.+}"), handler=models.one, dialect=OPENAI, answer=Model
+    ),
 ]

@@ -57,16 +57,13 @@ class _Choice:
             if self._watch is not None:
                 self._watch.take(event)
             return
-        opening = self._choice({"role": "assistant", "content": None})
-        if isinstance(event, Progress):
-            yield opening, {"prompt_progress": prompt_progress(event)}
-            return
-        if self._is_silent:
-            self._is_silent = False
-            yield opening, {}
+        if self._is_silent or isinstance(event, Progress):
+            extra = {"prompt_progress": prompt_progress(event)} if isinstance(event, Progress) else {}
+            self._is_silent = bool(extra)
+            yield self._choice({"role": "assistant", "content": None}), extra
         if isinstance(event, Ended):
             self.answer.finished = event.finished
-        else:
+        elif isinstance(event, Spoken):
             yield from self._spoken(event)
 
     def end(self, event: Ended) -> Chunk:

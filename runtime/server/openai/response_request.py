@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from runtime import chat
-from runtime.server.constraints import ABSENT, ResponseFormat, SchemaFormat, read_schema
+from runtime.server.constraints import ResponseFormat, SchemaField, SchemaFormat, absent, read_schema
 from runtime.server.fields import CountOrAll, GenerationFields, Probabilities
 from runtime.server.openai.chat_request import Effort
 from runtime.server.openai.messages import Name
@@ -24,7 +24,7 @@ class ResponseTool(msgspec.Struct, kw_only=True):
     type: str
     name: Name | None = None
     description: str | None = None
-    parameters: msgspec.Raw = ABSENT
+    parameters: SchemaField = msgspec.field(default_factory=absent)
     strict: bool | None = None
 
     def told(self) -> dict[str, object]:
@@ -48,7 +48,7 @@ class TextFormat(msgspec.Struct, kw_only=True):
 
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
-    schema: msgspec.Raw = ABSENT
+    schema: SchemaField = msgspec.field(default_factory=absent)
     strict: bool | None = None
 
 
@@ -125,13 +125,13 @@ class ResponseBody(ResponseFields, kw_only=True):
     store: bool | None = None
     background: bool | None = None
     metadata: Annotated[dict[str, str], Meta(max_length=16)] | None = None
-    prompt: msgspec.Raw = ABSENT
-    conversation_id: msgspec.Raw = msgspec.field(default=ABSENT, name="conversation")
+    prompt: object = None
+    conversation_id: object = msgspec.field(default=None, name="conversation")
 
     def check(self) -> None:
         """Raise the Problem with what cannot be answered, if there is one."""
         for name, given in (("prompt", self.prompt), ("conversation", self.conversation_id)):
-            if bytes(given) not in (b"", b"null"):
+            if given is not None:
                 raise not_supported(f"`{name}`")
         if self.background:
             raise not_supported("`background`")

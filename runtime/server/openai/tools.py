@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from runtime import chat
-from runtime.server.constraints import MAX_BYTES, MAX_LEVELS
+from runtime.server.constraints import MAX_BYTES, MAX_LEVELS, SchemaField, absent
 from runtime.server.openai.messages import Name
 from runtime.server.places import is_deeper
 from runtime.server.problem import invalid, not_supported
@@ -20,7 +20,7 @@ class FunctionField(msgspec.Struct, kw_only=True):
 
     name: Name
     description: str | None = None
-    parameters: msgspec.Raw = msgspec.Raw(b"")
+    parameters: SchemaField = msgspec.field(default_factory=absent)
     strict: bool | None = None
 
 

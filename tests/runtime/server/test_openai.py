@@ -92,17 +92,15 @@ def test_an_empty_answer(server: Live) -> None:
 def test_what_the_engine_is_asked(server: Live) -> None:
     messages = [
         {"role": "developer", "content": "Be brief."},
-        {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}], "name": "Ann"},
         {"role": "assistant", "content": None},
-        {"role": "tool", "content": "42", "tool_call_id": "call_1"},
+        {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}], "name": "Ann"},
     ]
     server.post(CHAT, {"messages": messages, "max_tokens": 9, "stop": "x", "seed": 7, "temperature": 0.5})
     asked = server.engine.asked[0]
     assert asked.chat and asked.chat.messages == [
         {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "one\ntwo", "name": "Ann"},
         {"role": "assistant", "content": ""},
-        {"role": "tool", "content": "42", "tool_call_id": "call_1"},
+        {"role": "user", "content": "one\ntwo", "name": "Ann"},
     ]
     assert (asked.prompt, asked.max_tokens, asked.stop, asked.n_probs) == (None, 9, ["x"], 0)
     assert (asked.sampling.seed, asked.sampling.temperature, asked.chat.add_generation_prompt) == (7, 0.5, True)
