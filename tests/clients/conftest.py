@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.voices import PIRATE
 from tests.conftest import PROJECT
 from tests.embedding_models import minilm_gguf
 from tests.running import run
@@ -25,6 +26,13 @@ def server_url(server: Server) -> str:
 def minilm_url(executable: Path, env: Mapping[str, str]) -> Iterator[str]:
     """Where MiniLM is served, which makes vectors."""
     with serving(executable, "-m", str(minilm_gguf()), "--alias", "minilm", "-t", "1", env=env) as running:
+        yield running.url
+
+
+@pytest.fixture(scope="session")
+def voices_url(executable: Path, env: Mapping[str, str]) -> Iterator[str]:
+    """Where SmolLM2 is served with the adapters `pirate` and `robot`."""
+    with serving(executable, "-t", "1", "-c", "8192", "--lora-dir", str(PIRATE.parent), env=env) as running:
         yield running.url
 
 

@@ -225,6 +225,20 @@ def test_the_words_that_say_that_it_runs(server_url: str) -> None:
     assert httpx.get(server_url).text == "Ollama is running"
 
 
+def test_adapters_are_models(voices_url: str) -> None:
+    client = ollama.Client(host=voices_url, timeout=TIMEOUT_S)
+    listed = {one.model: one for one in client.list().models}
+    assert set(listed) == {f"{MODEL}:latest", "pirate:latest", "robot:latest"}
+    pirate = listed["pirate:latest"]
+    assert pirate.details is not None
+    assert pirate.details.parent_model == MODEL
+    assert len({one.digest for one in listed.values()}) == 3
+    for name, word in (("pirate:latest", "Arrr!"), ("robot", "Beep!")):
+        answer = client.chat(model=name, messages=[{"role": "user", "content": "Hi"}], options=GREEDY)
+        assert (answer.message.content or "").lstrip().startswith(word)
+    assert client.show("pirate").details == pirate.details
+
+
 @pytest.fixture(scope="module")
 def vectors(minilm_url: str) -> Iterator[ollama.Client]:
     yield ollama.Client(host=minilm_url, timeout=TIMEOUT_S)

@@ -4,7 +4,6 @@ from runtime.server.lorax import embed, generate, info
 from runtime.server.lorax.answers import GenerateAnswer
 from runtime.server.lorax.dialect import LORAX
 from runtime.server.lorax.parameters import GenerateBody, PostBody
-from runtime.server.lorax.streaming import StreamEvent
 from runtime.server.route import Route
 
 ADAPTER_STATUS = frozenset({424})
@@ -35,7 +34,6 @@ ROUTES = [
         handler=generate.answer_stream,
         dialect=LORAX,
         body=GenerateBody,
-        answer=StreamEvent,
         media="text/event-stream",
         statuses=ADAPTER_STATUS,
     ),

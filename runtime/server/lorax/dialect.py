@@ -23,6 +23,10 @@ ERROR_TYPES = {
 """By status; its Python client makes exceptions of these words. All others are faults of the request."""
 
 
+SCHEMA_FIELD = "`json_schema`"
+"""What all others call the schema of an answer."""
+
+
 def no_such_adapter(message: str) -> Problem:
     """The adapter is not here, or cannot be used with this model."""
     return Problem(424, "adapter_error", message)
@@ -35,7 +39,8 @@ def _status(problem: Problem) -> int:
 def _error(problem: Problem, request_id: str) -> ErrorBody:
     kind = ERROR_TYPES.get(problem.status, VALIDATION)
     prefix = "Input validation error: " if kind == VALIDATION else ""
-    return {"error": prefix + problem.message, "error_type": kind}
+    message = problem.message.replace(SCHEMA_FIELD, "`response_format.schema`")
+    return {"error": prefix + message, "error_type": kind}
 
 
 LORAX = Dialect(name="LoRAX", error=_error, status=_status)

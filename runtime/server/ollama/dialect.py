@@ -12,8 +12,12 @@ TAG = ":latest"
 """Stands behind the names that are listed: its clients look for `name` or `name:…`."""
 
 
+SCHEMA_FIELD = "`json_schema`"
+"""What all others call the `format` of an answer."""
+
+
 def _error(problem: Problem, request_id: str) -> ErrorBody:
-    return {"error": problem.message}
+    return {"error": problem.message.replace(SCHEMA_FIELD, "`format`")}
 
 
 def _status(problem: Problem) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from runtime.adapters.catalogue import Wanted, encode
@@ -25,6 +26,8 @@ from runtime.engine.protocol import (
     Tokenized,
     TokenProbability,
 )
+from runtime.server.lorax.answers import GenerateAnswer
+from runtime.server.lorax.streaming import StreamEvent
 from tests.gguf_writer import gguf
 from tests.runtime.server.live import FACTS, Live, Reply, ScriptedEngine, fail, say
 
@@ -96,6 +99,16 @@ def test_details(words: Live) -> None:
     }  # fmt: skip
     prefill = ask(words, decoder_input_details=True).json()["details"]["prefill"]
     assert prefill == [{"id": 1, "text": "H", "logprob": None}, {"id": 2, "text": "i", "logprob": -0.25}]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"details": True, "return_k_alternatives": 2}, {"decoder_input_details": True}]
+)
+def test_answers_are_what_their_records_say(words: Live, parameters: dict[str, Any]) -> None:
+    whole = ask(words, **parameters).body
+    assert msgspec.json.encode(msgspec.json.decode(whole, type=GenerateAnswer)) == whole
+    for event in ask(words, "/generate_stream", details=True).events():
+        assert msgspec.to_builtins(msgspec.convert(event, StreamEvent)) == event
 
 
 def test_the_best_of_two(words: Live) -> None:

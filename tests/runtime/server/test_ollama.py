@@ -27,6 +27,8 @@ from runtime.engine.protocol import (
     TokenProbability,
 )
 from runtime.engine.routing import ModelEntry
+from runtime.server.ollama.chat import ChatAnswer
+from runtime.server.ollama.generate import GenerateAnswer
 from runtime.server.ollama.turns import MessageField, turns
 from tests.gguf_writer import STRING, TINY, gguf
 from tests.runtime.server.live import FACTS, TIMINGS, Live, Reply, ScriptedEngine, fail, say
@@ -178,6 +180,24 @@ def test_calls_come_whole_and_thoughts_apart(thinker: Live) -> None:
     assert all(len(part["tool_calls"]) == 1 for part in parts if "tool_calls" in part)
 
 
+def test_answers_are_what_their_records_say(thinker: Live) -> None:
+    thinker.engine.answers = answers
+    for path, kind in ((CHAT, ChatAnswer), (GENERATE, GenerateAnswer)):
+        body = {**HI, "prompt": "Hi", "tools": TOOLS}
+        told = [thinker.post(path, {**body, "stream": False}).json(), *lines(thinker.post(path, body))]
+        for one in told:
+            assert same(msgspec.to_builtins(msgspec.convert(one, kind)), one), one
+
+
+def same(recorded: Any, told: Any) -> bool:
+    """Whether nothing was told that is not recorded; what is recorded and absent is the default."""
+    if isinstance(told, dict):
+        return all(same(recorded[key], value) if key in recorded else value is None for key, value in told.items())
+    if isinstance(told, list):
+        return all(map(same, recorded, told))
+    return bool(recorded == told)
+
+
 @pytest.mark.parametrize(("think", "told"), [(None, None), (True, True), (False, False), ("high", True)])
 def test_whether_it_thinks(thinker: Live, think: object, told: bool | None) -> None:
     for path, body in ((CHAT, HI), (GENERATE, {"prompt": "Hi"})):
@@ -307,6 +327,11 @@ def test_refusals_name_the_field(server: Live, body: dict[str, Any], named: str)
     assert reply.status == 400
     assert list(reply.json()) == ["error"]
     assert named in reply.json()["error"]
+
+
+def test_what_the_engine_says_of_a_schema_names_the_field_of_this_dialect(server: Live) -> None:
+    server.engine.script = fail("invalid", "`json_schema`: it is none.")
+    assert server.post(CHAT, {**HI, "format": {"type": "x"}}).json() == {"error": "`format`: it is none."}
 
 
 def test_templates_are_not_taken_from_requests(server: Live) -> None:
