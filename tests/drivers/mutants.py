@@ -35,6 +35,7 @@ MESSAGES = [{"role": "system", "content": "s"}, {"role": "user", "content": [{"t
 TOOL = {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 
+# Without Ollama's `keep_alive`, which ends a worker on request.
 Seed = tuple[str, str, dict[str, Any] | None]
 SEEDS: list[Seed] = [
     ("POST", "/v1/chat/completions", {
@@ -84,11 +85,11 @@ SEEDS: list[Seed] = [
     ("POST", "/v1/messages/count_tokens", {"model": "m", "messages": [{"role": "user", "content": "x"}]}),
     ("POST", "/api/generate", {
         "model": "m", "prompt": "x", "suffix": "", "system": "s", "template": "", "raw": False, "format": SCHEMA,
-        "stream": False, "keep_alive": "5m", "images": [], "options": {"num_predict": 5, "temperature": 0.5, "seed": 1,
+        "stream": False, "images": [], "options": {"num_predict": 5, "temperature": 0.5, "seed": 1,
         "stop": ["x"], "top_k": 5, "num_ctx": 512}, "context": [1, 2], "think": False}),
     ("POST", "/api/chat", {
         "model": "m", "messages": [{"role": "user", "content": "x", "images": []}], "stream": True, "format": "json",
-        "tools": [{"type": "function", "function": TOOL}], "options": {"num_predict": 5}, "keep_alive": 0}),
+        "tools": [{"type": "function", "function": TOOL}], "options": {"num_predict": 5}}),
     ("POST", "/api/embed", {"model": "m", "input": ["a", "b"], "truncate": True, "dimensions": 8}),
     ("POST", "/api/embeddings", {"model": "m", "prompt": "x"}),
     ("POST", "/api/show", {"model": "m", "verbose": True}),

@@ -33,7 +33,7 @@ from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
 from runtime.server.options import ServerOptions
 from runtime.server.serve import serve
-from runtime.server.sockets import listen
+from runtime.server.sockets import listen, ports
 from runtime.server.stop import Stop
 
 WAIT_S = 10
@@ -162,8 +162,11 @@ class Reply:
 class Live:
     """A running server; leaves nothing behind after `close`."""
 
-    def __init__(self, engine: ScriptedEngine, config: WorkerConfig = NO_MODEL, **options: Any) -> None:
+    def __init__(
+        self, engine: ScriptedEngine, config: WorkerConfig = NO_MODEL, host: str = "127.0.0.1", **options: Any
+    ) -> None:
         self.engine = engine
+        self._host = host
         self.config = config
         self.options = replace(ServerOptions(alias="tiny", build="lmfile/test", grace_s=0.2), **options)
         self.ended_in_s = 0.0
@@ -175,8 +178,8 @@ class Live:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = Stop()
-        sockets = listen("127.0.0.1", 0, has_key=False)
-        self.port = sockets[0].getsockname()[1]
+        sockets = listen(self._host, 0, has_key=False)
+        self.port = next(iter(ports(sockets)), 0)
         await serve(sockets, self.options, self._fleet(), self._stop, self._started.set)
         leaked = asyncio.all_tasks() - {asyncio.current_task()}
         self.leaked = [task for task in leaked if not task.done()]

