@@ -6,7 +6,7 @@ guesses per place.
 
 from collections.abc import Iterator
 
-from runtime.engine.protocol import Embedded, Finished, Generate, Ranked, Timings
+from runtime.engine.protocol import Embed, Embedded, Finished, Generate, Ranked, Rerank, Timings
 from runtime.server.metrics.text import Counter, Family, Histogram
 from runtime.server.observing import Watched, Work
 
@@ -47,8 +47,9 @@ class Metrics:
             self._lorax.failure.add(1, "validation")
         for work in watched.works:
             if isinstance(work.request, Generate):
-                self._generated(watched, work)
-            else:
+                self._generated(watched, work, work.request)
+            elif isinstance(work.request, Embed | Rerank):
+                self._lorax.vectors(watched, work, work.request)
                 self._own.vectors(work)
 
     def families(self) -> Iterator[Family]:
@@ -56,8 +57,8 @@ class Metrics:
         for group in (self.llama, self._lorax, self._own):
             yield from (family for family in vars(group).values() if isinstance(family, Family))
 
-    def _generated(self, watched: Watched, work: Work) -> None:
-        self._lorax.begun(watched, work)
+    def _generated(self, watched: Watched, work: Work, asked: Generate) -> None:
+        self._lorax.begun(watched, work, asked)
         if isinstance(work.event, Finished) and not work.failure:
             self.llama.finished(work.event.timings)
             self._lorax.finished(work, work.event.timings)
@@ -103,10 +104,10 @@ class _LlamaCpp:
 
 
 class _Lorax:
-    """LoRAX's, for answers that are generated; durations in seconds."""
+    """LoRAX's; durations in seconds."""
 
     def __init__(self) -> None:
-        self.count = Counter("lorax_request_count", "Requests to generate")
+        self.count = Counter("lorax_request_count", "Requests to the engine")
         self.success = Counter("lorax_request_success", "Requests that were answered")
         self.failure = Counter("lorax_request_failure", "Requests that were not", ["err"])
         self.duration = Histogram("lorax_request_duration", "From the request to its last token", DURATIONS_S)
@@ -121,12 +122,23 @@ class _Lorax:
         self.generated = Histogram("lorax_request_generated_tokens", "Tokens of the answer", COUNTS)
         self.input = Histogram("lorax_request_input_length", "Tokens of the prompt", COUNTS)
         self.limit = Histogram("lorax_request_max_new_tokens", "Tokens that were asked for at most", COUNTS)
+        self.inputs = Histogram("lorax_request_input_count", "Texts of a request for vectors or scores", COUNTS)
 
-    def begun(self, watched: Watched, work: Work) -> None:
+    def begun(self, watched: Watched, work: Work, asked: Generate) -> None:
         self.count.add(1)
         self.validation.observe(work.began_s - watched.began_s)
-        if isinstance(work.request, Generate) and work.request.max_tokens >= 0:
-            self.limit.observe(work.request.max_tokens)
+        if asked.max_tokens >= 0:
+            self.limit.observe(asked.max_tokens)
+
+    def vectors(self, watched: Watched, work: Work, asked: Embed | Rerank) -> None:
+        self.count.add(1)
+        self.validation.observe(work.began_s - watched.began_s)
+        self.inputs.observe(len(asked.inputs if isinstance(asked, Embed) else asked.documents))
+        if work.failure:
+            self.failure.add(1, FAILURES.get(work.failure, "embedding_failure"))
+        else:
+            self.success.add(1)
+            self.duration.observe(work.ended_s - work.began_s)
 
     def finished(self, work: Work, timings: Timings) -> None:
         queued_s = work.queued_s

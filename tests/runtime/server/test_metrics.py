@@ -7,7 +7,20 @@ from typing import Any, cast
 
 import pytest
 
-from runtime.engine.protocol import Adapters, Finished, Generate, Inspect, Question, SlotState, State, Timings
+from runtime.engine.protocol import (
+    Adapters,
+    Embed,
+    Embedded,
+    Failed,
+    Finished,
+    Generate,
+    Inspect,
+    Question,
+    SlotState,
+    State,
+    Terminal,
+    Timings,
+)
 from runtime.server.metrics import state
 from runtime.server.metrics.counting import DURATIONS_S, MAX_ADAPTERS, Metrics
 from runtime.server.metrics.text import Counter, Gauge, Histogram, as_json, as_text
@@ -23,7 +36,7 @@ LLAMA_CPP = [
 LORAX = [
     "request_count", "request_success", "request_failure", "request_duration", "request_queue_duration",
     "request_validation_duration", "request_inference_duration", "request_mean_time_per_token_duration",
-    "request_generated_tokens", "request_input_length", "request_max_new_tokens", "queue_length",
+    "request_generated_tokens", "request_input_length", "request_max_new_tokens", "request_input_count", "queue_length",
     "batch_current_size", "batch_current_max_tokens",
 ]  # fmt: skip
 LINE = re.compile(r'([a-zA-Z_:][\w:]*)(\{(?:[a-z]+="(?:[^"\\\n]|\\.)*",?)+\})? ([-+]?[\w.+-]+)')
@@ -191,3 +204,20 @@ def test_said_twice_is_counted_apart(busy: Live) -> None:
     busy.engine.script = say("a")
     busy.post("/completion", {"prompt": ["x", "y"], "n_predict": 1})
     assert scraped(busy)["lorax_request_count"] == 2
+
+
+def test_vectors_are_counted(start: Callable[..., Live]) -> None:
+    def answers(request: Question) -> Terminal:
+        if isinstance(request, Embed) and len(request.inputs) > 1:
+            return Embedded(id=request.id, vectors=[[b"\0" * 256]] * 2, n_tokens=[3, 4])
+        return Failed(id=request.id, kind="internal", message="no")
+
+    live = start(ScriptedEngine(answers=answers))
+    assert live.post("/v1/embeddings", {"input": ["x", "y"]}).status == 200
+    assert live.post("/v1/embeddings", {"input": "x"}).status == 500
+    values = scraped(live)
+    assert (values["lorax_request_count"], values["lorax_request_success"]) == (2, 1)
+    assert values['lorax_request_failure{err="embedding_failure"}'] == 1
+    assert values["lorax_request_input_count_sum"] == 3
+    assert values['lmfile_embedded_texts_total{model="tiny"}'] == 2
+    assert values['lmfile_embedded_tokens_total{model="tiny"}'] == 7
