@@ -35,14 +35,17 @@ def write_access(watched: Watched) -> None:
 
 def _computed(works: list[Work]) -> dict[str, object]:
     """What the engine did for it."""
-    counts = [_counts(work) for work in works]
-    n_prompt, n_cached, n_generated = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0)
-    if not n_prompt:
+    if not works:
         return {}
     facts: dict[str, object] = {"model": works[0].model}
     if works[0].adapters:
         facts["adapters"] = works[0].adapters
-    return {**facts, "prompt_tokens": n_prompt, "cached_tokens": n_cached, "generated_tokens": n_generated}
+    if failures := [work.failure for work in works if work.failure]:
+        facts["failure"] = failures[0]
+    n_prompt, n_cached, n_generated = (sum(column) for column in zip(*map(_counts, works), strict=True))
+    if n_prompt:
+        facts |= {"prompt_tokens": n_prompt, "cached_tokens": n_cached, "generated_tokens": n_generated}
+    return facts
 
 
 def _counts(work: Work) -> tuple[int, int, int]:

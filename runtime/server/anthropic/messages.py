@@ -1,6 +1,7 @@
 """POST /v1/messages, the next turn of a conversation, and /v1/messages/count_tokens, how long its prompt is."""
 
 from aiohttp import web
+from msgspec import Raw
 
 from runtime.engine.protocol import Adapters
 from runtime.server.adapters import ADAPTERS
@@ -36,14 +37,20 @@ async def count(request: web.Request) -> web.Response:
     """How many tokens the prompt of a request has, those of the template included."""
     body = await read_json(request, CountBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        prompt = await render(service, GenerationFields(), conversation_of(body))
+        prompt = await render(service, GenerationFields(json_schema=_schema(body)), conversation_of(body))
         return json_response(TokenCount(input_tokens=prompt.n_tokens))
 
 
 def _exchange(service: Service, body: MessagesBody, adapters: Adapters | None) -> Exchange:
-    schema = body.format.schema if body.format else ABSENT
-    if body.format and read_schema(schema, "output_config.format.schema") is None:
-        raise invalid("`output_config.format.schema`: expected an object.")
     shared = {name: getattr(body, name) for name in SHARED}
-    fields = GenerationFields(stop=body.stop_sequences, json_schema=schema, **shared)
+    fields = GenerationFields(stop=body.stop_sequences, json_schema=_schema(body), **shared)
     return make_exchange(service, fields, conversation_of(body), adapters=adapters)
+
+
+def _schema(body: CountBody) -> Raw:
+    """What the answer has to be. Raises: Problem that names the field."""
+    if body.format is None:
+        return ABSENT
+    if read_schema(body.format.schema, "output_config.format.schema") is None:
+        raise invalid("`output_config.format.schema`: expected an object.")
+    return body.format.schema

@@ -96,6 +96,14 @@ def test_vectors_have_tokens(start: Callable[..., Live], kept: Callable[[LogForm
     assert (lines.last()["prompt_tokens"], lines.last()["generated_tokens"]) == (7, 0)
 
 
+def test_a_failure_in_a_stream_is_logged(server: Live, kept: Callable[[LogFormat], Kept]) -> None:
+    lines = kept("json")
+    server.engine.script = fail("died", "gone", after=("Hello",))
+    server.post("/v1/chat/completions", {**CHAT, "stream": True})
+    assert eventually(lambda: bool(lines.lines))
+    assert (lines.last()["status"], lines.last()["failure"]) == (200, "died")
+
+
 def test_one_who_left_is_logged_as_such(server: Live, kept: Callable[[LogFormat], Kept]) -> None:
     def slow(request: Any) -> Any:
         yield 30.0
@@ -107,7 +115,7 @@ def test_one_who_left_is_logged_as_such(server: Live, kept: Callable[[LogFormat]
     assert eventually(lambda: bool(server.engine.asked))
     connection.close()
     assert eventually(lambda: bool(lines.lines))
-    assert lines.last()["status"] == 499
+    assert (lines.last()["status"], lines.last()["failure"]) == (499, "cancelled")
 
 
 def test_a_line_stays_one_line() -> None:
