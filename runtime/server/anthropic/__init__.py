@@ -1,9 +1,9 @@
 """Anthropic's dialect: messages, whole or streamed, with tools and thinking, and the counting of their tokens."""
 
 from runtime.server.anthropic import messages
+from runtime.server.anthropic.answer import Message, TokenCount
 from runtime.server.anthropic.body import CountBody, MessagesBody
 from runtime.server.anthropic.dialect import ANTHROPIC
-from runtime.server.anthropic.message import Message, TokenCount
 from runtime.server.route import Route
 
 ROUTES = [

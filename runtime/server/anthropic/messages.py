@@ -5,9 +5,9 @@ from msgspec import Raw
 
 from runtime.engine.protocol import Adapters
 from runtime.server.adapters import ADAPTERS
+from runtime.server.anthropic.answer import TokenCount, whole
 from runtime.server.anthropic.body import CountBody, MessagesBody
 from runtime.server.anthropic.conversation import conversation_of
-from runtime.server.anthropic.message import TokenCount, whole
 from runtime.server.anthropic.stream import STYLE, events
 from runtime.server.body import read_json
 from runtime.server.constraints import ABSENT, read_schema

@@ -10,9 +10,9 @@ import msgspec
 
 from runtime.chat import CallBegan, CallGrew, Piece, Said, Thought
 from runtime.engine.protocol import Progress, Started
+from runtime.server.anthropic.answer import SIGNATURE, ending, hides_thoughts, message_id, usage
 from runtime.server.anthropic.body import MessagesBody
 from runtime.server.anthropic.conversation import CALL_PREFIX
-from runtime.server.anthropic.message import SIGNATURE, ending, hides_thoughts, message_id, usage
 from runtime.server.conversing import Ended, Exchange, Spoken, converse
 from runtime.server.service import Service
 from runtime.server.sse import Chunk, Style, named_event
