@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runtime.cli.flags import DEFAULTS, Options
 from runtime.cli.systemd import inherited_sockets
 from runtime.errors import ExposedWithoutKey, PortInUse, UsageError
-from runtime.server.key_sources import gather_keys
+from runtime.server.key_sources import ENVIRONMENT, gather_keys
 from runtime.server.sockets import check_exposure, listen, url
 from runtime.server.tls import server_context
 from runtime.server.unix_socket import paths_of
@@ -47,6 +47,7 @@ def open_port(options: Options) -> Port:
     CannotListen.
     """
     keys = gather_keys(options.api_key, options.api_key_file, os.environ)
+    os.environ.pop(ENVIRONMENT, None)  # the worker has no use for it
     tls = server_context(options.ssl_cert_file, options.ssl_key_file)
     prefix = _prefix(options.api_prefix)
     origins = _origins(options.cors_origin, has_key=bool(keys))
