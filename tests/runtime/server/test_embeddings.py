@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from runtime.engine.protocol import Embed, Embedded, Failed, Ranked, Rerank, Terminal
-from tests.runtime.server.live import FACTS, Live, ScriptedEngine, Single
+from runtime.engine.protocol import Embed, Embedded, Failed, Question, Ranked, Rerank, Terminal
+from tests.runtime.server.live import FACTS, Live, ScriptedEngine
 
 N_EMBD = 64
 VECTOR = [float(number) for number in range(N_EMBD)]
@@ -19,7 +19,7 @@ def row(first: float = 0.0) -> bytes:
     return struct.pack(f"<{N_EMBD}f", first, *VECTOR[1:])
 
 
-def answers(request: Single) -> Terminal:
+def answers(request: Question) -> Terminal:
     """The first number of a vector is the place of its text; a score is minus the length of the document."""
     if isinstance(request, Rerank):
         return Ranked(id=request.id, scores=[-float(len(text)) for text in request.documents], n_tokens=7)
