@@ -1,9 +1,11 @@
 """What a chat template can do, found out by rendering: `chat_template_caps` of llama-server's /props.
 
-A mark is put where the template may or may not look; what it can do is what comes out in the prompt.
+A mark is put where the template may or may not look; what it can do is what comes out in the prompt. The worker
+helps templates that have no word for calls or parts of contents, so those also have to stand in the template.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -53,11 +55,13 @@ CAPS = web.AppKey("template_caps", CapsBook)
 
 
 async def _find(service: Service) -> Caps:
-    prompts = await asyncio.gather(*(_prompt(service, chat) for chat in _PROBES.values()))
-    found = {name: MARK in prompt for name, prompt in zip(_PROBES, prompts, strict=True)}
-    typed = prompts[list(_PROBES).index("supports_typed_content")]
-    # A template that knows texts only writes the list as it stands in Python.
-    return Caps(**{**found, "supports_typed_content": MARK in typed and "'type'" not in typed})
+    template = service.facts().tool_template or service.facts().chat_template
+    *prompts, little, much = await asyncio.gather(*(_prompt(service, chat) for chat in (*_PROBES.values(), *_EFFORTS)))
+    found = {
+        name: MARK in prompt and (name not in _WORDS or bool(_WORDS[name].search(template)))
+        for name, prompt in zip(_PROBES, prompts, strict=True)
+    }
+    return Caps(**found, supports_reasoning_effort=little != much)
 
 
 async def _prompt(service: Service, chat: Chat) -> str:
@@ -80,6 +84,15 @@ def _called(names: Sequence[str], argument: str = "value") -> list[Message]:
 
 _THOUGHT: Message = {"role": "assistant", "content": "hi", "reasoning_content": MARK}
 
+_CALLS = re.compile(r"\btool_calls\b")
+_WORDS: Mapping[str, re.Pattern[str]] = {
+    "supports_tools": re.compile(r"\btools\b"),
+    "supports_tool_calls": _CALLS,
+    "supports_parallel_tool_calls": _CALLS,
+    "supports_object_arguments": _CALLS,
+    "supports_typed_content": re.compile(r"\bfor\s+\w+\s+in\s+\(?[\w.\[\]'\"-]*content\b|content\s*\|\s*selectattr"),
+}
+
 _PROBES: Mapping[str, Chat] = {
     "supports_string_content": Chat(messages=[{"role": "user", "content": MARK}]),
     "supports_typed_content": Chat(messages=[{"role": "user", "content": [{"type": "text", "text": MARK}]}]),
@@ -89,8 +102,17 @@ _PROBES: Mapping[str, Chat] = {
     "supports_system_role": Chat(messages=[{"role": "system", "content": MARK}, USER]),
     "supports_preserve_reasoning": Chat(
         messages=[USER, _THOUGHT, USER, {"role": "assistant", "content": "hi"}, USER],
-        values={"preserve_thinking": True, "clear_thinking": False},
+        values={
+            "preserve_thinking": True,
+            "clear_thinking": False,
+            "truncate_history_thinking": False,
+            "drop_thinking": False,
+        },
     ),
-    "supports_reasoning_effort": Chat(messages=[USER], values={"reasoning_effort": MARK}),
     "supports_object_arguments": Chat(messages=_called(["tool"], MARK)),
 }
+
+_EFFORTS = [
+    Chat(messages=[USER], values={"reasoning_effort": effort, "reasoning_strength": effort})
+    for effort in ("low", "high")
+]

@@ -30,6 +30,9 @@ def rendering(template: Callable[[Chat], str | None]) -> Callable[[Any], Termina
     return answer
 
 
+EVERYTHING = "{% for part in message.content %}{{ tools }}{{ message.tool_calls }}"
+
+
 def test_props(start: Callable[..., Live]) -> None:
     server = start(model_path="/m/x.gguf", hardware={"cpu": "zen4"})
     props = server.get("/props").json()
@@ -58,21 +61,31 @@ def contents(chat: Chat) -> str:
 @pytest.mark.parametrize(
     ("template", "can"),
     [
-        (contents, {"string_content", "system_role"}),
-        (lambda chat: str(chat.messages) + str(chat.values), {"string_content", "tool_calls", "parallel_tool_calls",
+        (contents, {"string_content", "typed_content", "system_role"}),
+        (lambda chat: str(chat.messages) + str(chat.values), {"string_content", "typed_content", "tool_calls", "parallel_tool_calls",
             "system_role", "preserve_reasoning", "reasoning_effort", "object_arguments"}),
-        (lambda chat: contents(chat) + str(chat.tools), {"string_content", "system_role", "tools"}),
+        (lambda chat: contents(chat) + str(chat.tools), {"string_content", "typed_content", "system_role", "tools"}),
         (lambda chat: chat.messages[0]["content"][0]["text"] if isinstance(chat.messages[0]["content"], list) else None,
          {"typed_content"}),
     ],
 )  # fmt: skip
 def test_what_a_template_can_do(start: Callable[..., Live], template: Any, can: set[str]) -> None:
-    server = start(ScriptedEngine(answers=rendering(template)))
+    facts = msgspec.structs.replace(FACTS, chat_template=EVERYTHING)
+    server = start(ScriptedEngine(answers=rendering(template), facts=facts))
     caps = server.get("/props").json()["chat_template_caps"]
     assert {name for name, is_so in caps.items() if is_so} == {f"supports_{name}" for name in can}
     n_asked = len(server.engine.singles)
     server.get("/props")
     assert len(server.engine.singles) == n_asked
+
+
+def test_what_the_worker_does_for_a_template_is_not_the_templates(start: Callable[..., Live]) -> None:
+    facts = msgspec.structs.replace(FACTS, chat_template="{{ message.content }}")
+    server = start(ScriptedEngine(answers=rendering(lambda chat: f"{chat.messages} {chat.tools}"), facts=facts))
+    caps = server.get("/props").json()["chat_template_caps"]
+    assert {name for name, is_so in caps.items() if is_so} == {
+        "supports_string_content", "supports_system_role", "supports_preserve_reasoning",
+    }  # fmt: skip
 
 
 def test_a_model_that_sleeps_is_not_woken(start: Callable[..., Live]) -> None:
