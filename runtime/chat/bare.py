@@ -15,7 +15,14 @@ class Bare(Family):
     """An answer that begins with `{` is read as calls, one after the other; what turns out to be none is text."""
 
     keys = Keys(names=("name", "function"), arguments=("arguments", "parameters"))
+    arguments = "arguments"
     tags: tuple[str, ...] = ()
+
+    def mixed_rules(self, conversation: Conversation) -> str:
+        """As schemas: the beginning of a call must not be read as a whole where other JSON may begin as well."""
+        return grammars.calls(
+            conversation.callable, lambda tool: grammars.call_schema(tool, self.arguments), has_several=False
+        )
 
     def answer(self, reading: Reading, conversation: Conversation, prompt: str) -> Script[None]:
         if self.thinks and self.thinking.is_open(prompt, conversation.prefill):

@@ -43,6 +43,10 @@ class Family(ABC):
     def call_rules(self, conversation: Conversation) -> str:
         """Return the grammar's rules for the calls of this turn: `calls_`, `ws_`, and what they need."""
 
+    def mixed_rules(self, conversation: Conversation) -> str:
+        """Return the same rules for a grammar of which calls are one way and an answer of a schema is another."""
+        return self.call_rules(conversation)
+
     @abstractmethod
     def read_calls(self, reading: Reading, mark: str) -> Script[None]:
         """Read the call, or the calls, behind `mark`. Raises: Unexpected."""
@@ -138,13 +142,13 @@ class Family(ABC):
             if not grammar or not answer or (not before and said == "answer_"):
                 return grammar
             return _lark(f"{before} {said}", f"{grammars.WS}\n{answer}")
-        rules = self.call_rules(conversation)
         if conversation.must_call:
-            return _lark(f"{before} calls_", rules)
+            return _lark(f"{before} calls_", self.call_rules(conversation))
         if answer is None:
             raise Unsuitable("`grammar` cannot be combined with `tools`; use `response_format`, or leave one out.")
         if not answer:
-            return _lark("calls_", rules, self.triggers(conversation))
+            return _lark("calls_", self.call_rules(conversation), self.triggers(conversation))
+        rules = self.mixed_rules(conversation)
         return _lark(f"{before} (calls_ | {self.said(conversation)})", f"{rules}\n{answer}")
 
     def said(self, conversation: Conversation) -> str:

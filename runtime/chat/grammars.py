@@ -88,6 +88,13 @@ def json_call(tool: Tool, name: str = "name", arguments: str = "arguments", afte
     return f"{pattern(*head)} {schema(tool.parameters)} {pattern(after, space, chr(92) + '}')}"
 
 
+def call_schema(tool: Tool, arguments: str) -> str:
+    """Return the rule for a call as a JSON object, by a schema of the whole."""
+    properties = {"name": {"const": tool.name}, arguments: _moved(tool.parameters, f"#/properties/{arguments}")}
+    whole = {"type": "object", "properties": properties, "required": ["name", arguments], "additionalProperties": False}
+    return schema(whole)
+
+
 def answer(grammar: Grammar) -> str | None:
     """Return the rule `answer_` for what a request wants of the text; None if it cannot be part of another grammar."""
     if grammar.triggers:
@@ -125,6 +132,20 @@ def _lean_object(parameters: Schema) -> Schema:
         if not lean.get("properties") and "patternProperties" not in lean:
             lean.setdefault("additionalProperties", False)
     return lean
+
+
+def _moved(node: object, place: str) -> object:
+    """Return a schema that stands at `place` of another, with references that still lead inside it."""
+    if isinstance(node, list):
+        return [_moved(item, place) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: place + found[1:]
+        if key == "$ref" and isinstance(found, str) and found.startswith("#")
+        else _moved(found, place)
+        for key, found in node.items()
+    }
 
 
 def _lean(node: object) -> object:

@@ -52,8 +52,7 @@ class Thinking:
     def opens(self) -> bool:
         """Whether the template begins the model's turn with an opened thought, unless it is told otherwise."""
         tail = self.template[-TAIL:]
-        start = tail.rfind("add_generation_prompt")
-        tail = tail[max(start, 0) :]
+        _, _, tail = tail.rpartition("add_generation_prompt") if "add_generation_prompt" in tail else ("", "", "")
         closed = re.compile(re.escape(self.open) + r"(?:\s|\\n)*" + re.escape(self.close))
         return self.open in closed.sub("", tail)
 

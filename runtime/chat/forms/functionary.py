@@ -23,7 +23,8 @@ class Functionary31(Family):
         return grammars.calls(
             conversation.callable,
             lambda tool: (
-                f"{grammars.literal(f'<function={tool.name}>')} {grammars.schema(tool.parameters)} "
+                f"{grammars.mark(self.call_marks[0])} {grammars.literal(f'{tool.name}>')} "
+                f"{grammars.schema(tool.parameters)} "
                 f"{grammars.literal('</function>')}"
             ),
             has_several=conversation.parallel,

@@ -10,7 +10,7 @@ import re
 
 from runtime.chat import grammars
 from runtime.chat.calls import arguments
-from runtime.chat.conversation import Conversation
+from runtime.chat.conversation import Conversation, Tool
 from runtime.chat.family import Family
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script, Unexpected, marks
@@ -44,17 +44,22 @@ class Harmony(Family):
         return low | super().values(conversation)
 
     def call_rules(self, conversation: Conversation) -> str:
-        channel, message = grammars.mark(CHANNEL), grammars.mark(MESSAGE)
+        return self._rules(conversation, begins=conversation.must_call)
+
+    def mixed_rules(self, conversation: Conversation) -> str:
+        return self._rules(conversation, begins=True)
+
+    def _rules(self, conversation: Conversation, begins: bool) -> str:
+        """begins: the message begins here; else the grammar begins with the recipient, wherever it stands."""
+        commentary, message = f'{grammars.mark(CHANNEL)} "commentary"', grammars.mark(MESSAGE)
         kind = f'(" "? {grammars.mark(CONSTRAIN)} "json" | " json")?'
-        head = f'({channel} "commentary")? ' if conversation.must_call or not conversation.callable else ""
-        return grammars.calls(
-            conversation.callable,
-            lambda tool: (
-                f'{head}{grammars.literal(TO + tool.name)} ({channel} "commentary")? {kind} {message} '
-                f"{grammars.schema(tool.parameters)}"
-            ),
-            has_several=False,
-        )
+
+        def write(tool: Tool) -> str:
+            to = grammars.literal(TO + tool.name)
+            head = f"({commentary} {to} | {to} {commentary})" if begins else f"{to} ({commentary})?"
+            return f"{head} {kind} {message} {grammars.schema(tool.parameters)}"
+
+        return grammars.calls(conversation.callable, write, has_several=False)
 
     def before(self, conversation: Conversation) -> str:
         if conversation.prefill:
@@ -74,8 +79,11 @@ class Harmony(Family):
         if conversation.prefill:
             yield from self._text(reading, "final")
         while (yield from reading.tape.blank()):
-            yield from self.attempt(reading, "")
-            if reading.tape.at < len(reading.tape.text):
+            reading.tape.attempt()
+            try:
+                yield from self.read_calls(reading, "")
+            except Unexpected:
+                reading.say(reading.tape.raw())
                 yield from self._text(reading, "final")
 
     def read_calls(self, reading: Reading, mark: str) -> Script[None]:

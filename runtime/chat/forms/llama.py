@@ -13,10 +13,11 @@ class Llama(Bare):
     name = "llama"
     tags = (PYTHON,)
     shown = (PYTHON,)
+    arguments = "parameters"
 
     def call_rules(self, conversation: Conversation) -> str:
         return grammars.calls(
             conversation.callable,
-            lambda tool: grammars.json_call(tool, arguments="parameters"),
+            lambda tool: grammars.json_call(tool, arguments=self.arguments),
             has_several=False,
         )

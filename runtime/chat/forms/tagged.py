@@ -104,7 +104,7 @@ class MiniCPM(Tagged):
         return grammars.calls(
             conversation.callable,
             lambda tool: (
-                f"{grammars.literal(self.open + tool.name + self.name_end)} ws_? "
+                f"{grammars.mark(self.open)} {grammars.literal(tool.name + self.name_end)} ws_? "
                 f"{self.tags.rule(tool)} {grammars.literal(self.close)}"
             ),
             has_several=conversation.parallel,
