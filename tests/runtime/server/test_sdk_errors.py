@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from runtime.engine.protocol import Failed
-from tests.runtime.server.live import Live, say
+from tests.runtime.server.live import Live, ScriptedEngine, say
 
 REFUSALS: list[tuple[str, type[openai.APIStatusError], bool]] = [
     ("invalid", openai.BadRequestError, False),
@@ -51,3 +51,50 @@ def test_a_wrong_schema_names_its_field(server: Live) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"description": "x" * 70_000}}}
     with pytest.raises(openai.BadRequestError, match=r"`response_format.json_schema.schema`: expected at most"):
         ask(server, 0, response_format=form)
+
+
+def client_of(server: Live, key: str = "none") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key=key, max_retries=0)
+
+
+def test_keys(start: Callable[..., Live]) -> None:
+    server = start(keys=("sesame",))
+    with client_of(server) as client, pytest.raises(openai.AuthenticationError):
+        client.models.list()
+    with client_of(server, "sesame") as client:
+        assert client.models.list().data[0].id == "tiny"
+
+
+def test_what_is_not_there(server: Live) -> None:
+    with client_of(server) as client:
+        with pytest.raises(openai.NotFoundError, match="There is no model"):
+            client.models.retrieve("another")
+        with pytest.raises(openai.NotFoundError, match="There is no response"):
+            client.responses.retrieve("resp_0")
+
+
+def test_what_is_too_large(server: Live) -> None:
+    with client_of(server) as client, pytest.raises(openai.APIStatusError) as caught:
+        client.completions.create(model="m", prompt="x" * (5 << 20))
+    assert caught.value.status_code == 413
+
+
+def test_a_model_that_loads(start: Callable[..., Live]) -> None:
+    server = start(ScriptedEngine(state="loading", facts=None))
+    with client_of(server) as client, pytest.raises(openai.InternalServerError) as caught:
+        client.completions.create(model="m", prompt="x")
+    assert (caught.value.status_code, cast(Any, caught.value.body)["type"]) == (503, "unavailable_error")
+
+
+@pytest.mark.parametrize("kind", ["died", "internal"])
+def test_a_response_that_breaks(server: Live, kind: str) -> None:
+    def broken(request: Any) -> Any:
+        first, second, *_ = say("Hel")(request)
+        return [first, second, Failed(id=request.id, kind=cast(Any, kind), message="It is so.")]
+
+    server.engine.script = broken
+    with client_of(server) as client:
+        *_, last = client.responses.create(model="m", input="hi", stream=True)
+        assert last.type == "response.failed"
+        with pytest.raises(openai.APIError, match="It is so"):
+            list(client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True))
