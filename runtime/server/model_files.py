@@ -19,7 +19,7 @@ from runtime.errors import LmfileError
 from runtime.gguf import Gguf
 from runtime.gguf.cursor import BOOL, STRING
 from runtime.gguf.reader import Array
-from runtime.server.problem import unavailable
+from runtime.server.problem import Problem, unavailable
 
 SAMPLE_BYTES = 1 << 20
 """Of a file whose hash nobody has computed: this much of its beginning, and its size, stand for it."""
@@ -63,6 +63,13 @@ class ModelFiles:
             except (LmfileError, OSError) as failure:
                 raise unavailable(f"The file of the model `{entry.name}` cannot be read: {failure}") from failure
         return self._known[entry.name]
+
+    async def known(self, entry: ModelEntry) -> ModelFile | None:
+        """The same for lists: None when the file can no longer be read."""
+        try:
+            return await self.of(entry)
+        except Problem:
+            return None
 
 
 MODEL_FILES = web.AppKey("model_files", ModelFiles)

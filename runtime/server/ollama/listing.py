@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from runtime import chat
+from runtime.engine.fleet import Model
 from runtime.server.adapters import ADAPTERS
 from runtime.server.model_files import MODEL_FILES, AdapterFile, ModelFile, adapter_file
 from runtime.server.ollama.answers import in_future, written
@@ -80,8 +81,8 @@ async def running(request: web.Request) -> web.Response:
     fleet, files = request.app[SERVICE].fleet, request.app[MODEL_FILES]
     found = []
     for model in fleet.models:
-        if model.status == "loaded" and (facts := model.engine.facts):
-            file = await files.of(model.entry)
+        facts, file = model.engine.facts, await files.known(model.entry)
+        if model.status == "loaded" and facts and file:
             size = facts.memory_bytes or facts.size_bytes
             share = min(1.0, facts.n_gpu_layers / file.facts.layers) if facts.n_gpu_layers >= 0 else 1.0
             loaded = LoadedModel(
@@ -113,18 +114,25 @@ def details(file: ModelFile, parent: str = "") -> Details:
     )
 
 
-def capabilities(file: ModelFile) -> list[Capability]:
+def capabilities(model: Model, file: ModelFile) -> list[Capability]:
     """What a model can be asked for. Tools, all that chat: a grammar holds those that were not trained for them."""
     if file.facts.role != "chat":
         return ["embedding"] if file.facts.role == "embed" else []
     found: list[Capability] = ["completion"]
-    if file.facts.chat_template:
+    template = template_of(model, file)
+    if template:
         found.append("tools")
-    if any(key in file.values for key in GAP_TOKENS):
+    facts = model.engine.facts  # the engine also knows gap tokens that the header does not name
+    if any(key in file.values for key in GAP_TOKENS) or (facts and facts.infill):
         found.append("insert")
-    if chat.find(file.facts.chat_template or "").thinks:
+    if chat.find(template).thinks:
         found.append("thinking")
     return found
+
+
+def template_of(model: Model, file: ModelFile) -> str:
+    """The chat template that is used; empty where there is none."""
+    return model.entry.config.chat_template or file.facts.chat_template or ""
 
 
 def tagged(name: str) -> str:
@@ -135,14 +143,17 @@ def tagged(name: str) -> str:
 async def _all(request: web.Request) -> AsyncIterator[ListedModel]:
     files, book = request.app[MODEL_FILES], request.app[ADAPTERS]
     for model in request.app[SERVICE].fleet.models:
-        file = await files.of(model.entry)
-        yield _listed(model.entry.name, file, details(file), file)
+        file = await files.known(model.entry)
+        if file is None:
+            continue
+        able = capabilities(model, file)
+        yield _listed(model.entry.name, file, details(file), able)
         for adapter in await book.listed(model):
             if found := await adapter_file(adapter.wanted):
-                yield _listed(adapter.wanted.name, found, details(file, parent=model.entry.name), file)
+                yield _listed(adapter.wanted.name, found, details(file, parent=model.entry.name), able)
 
 
-def _listed(name: str, file: ModelFile | AdapterFile, described: Details, base: ModelFile) -> ListedModel:
+def _listed(name: str, file: ModelFile | AdapterFile, described: Details, able: list[Capability]) -> ListedModel:
     return ListedModel(
         name=tagged(name),
         model=tagged(name),
@@ -150,7 +161,7 @@ def _listed(name: str, file: ModelFile | AdapterFile, described: Details, base: 
         size=file.size_bytes,
         digest=file.digest,
         details=described,
-        capabilities=capabilities(base),
+        capabilities=able,
     )
 
 

@@ -16,7 +16,7 @@ from runtime.server.adapters import ADAPTERS
 from runtime.server.body import read_json
 from runtime.server.model_files import MODEL_FILES, ModelFile, elements, header
 from runtime.server.ollama.answers import written
-from runtime.server.ollama.listing import Capability, Details, capabilities, details
+from runtime.server.ollama.listing import Capability, Details, capabilities, details, template_of
 from runtime.server.ollama.loaded import find, known_name
 from runtime.server.problem import unavailable
 from runtime.server.replies import json_response
@@ -70,7 +70,7 @@ async def answer(request: web.Request) -> web.Response:
     wanted = body.model or body.name
     model = find(service, wanted)
     file = await request.app[MODEL_FILES].of(model.entry)
-    template = model.entry.config.chat_template or file.facts.chat_template or ""
+    template = template_of(model, file)
     parameters = _parameters(service.options.sampling)
     shown = ShowAnswer(
         modelfile=_modelfile(model.entry.name, template, parameters),
@@ -78,7 +78,7 @@ async def answer(request: web.Request) -> web.Response:
         template=template,
         details=details(file, await _parent(request, model, known_name(service, wanted))),
         model_info=_info(file),
-        capabilities=capabilities(file),
+        capabilities=capabilities(model, file),
         modified_at=written(file.modified),
         license=file.facts.license,
     )
