@@ -63,17 +63,16 @@ def last(answer: Answer, **told: object) -> dict[str, object]:
 
 def chunk(index: int, piece: Delta | Progress, asked: Generate, answer: Answer, watch: Stopwatch | None) -> Chunk:
     """A piece of a streamed answer; with `watch` also how long it took so far."""
-    is_text = isinstance(piece, Delta)
     found: dict[str, object] = {
         "index": index,
-        "content": piece.text if is_text else "",
-        "tokens": piece.tokens if is_text else [],
+        "content": piece.text if isinstance(piece, Delta) else "",
+        "tokens": piece.tokens if isinstance(piece, Delta) else [],
         "stop": False,
         "id_slot": answer.slot,
         "tokens_predicted": answer.n_predicted,
         "tokens_evaluated": answer.n_prompt,
     }
-    if not is_text:
+    if isinstance(piece, Progress):
         found["prompt_progress"] = prompt_progress(piece)
     elif piece.probabilities:
         found["completion_probabilities"] = probabilities(asked, piece.probabilities)

@@ -99,7 +99,8 @@ def fitted(
     before = prefix[max(0, len(prefix) - 3 * quarter) :]
     after = suffix[: max(0, quarter - (2 + len(begun)))]
     n_project = max(0, facts.n_ctx - n_batch - 2 * max(0, n_predict))
-    return [*project[max(0, len(project) - n_project) :], *infill_prompt(facts, [*before, *begun], after, "prompt")]
+    gap = infill_prompt(facts, [*before, *begun], [*after], "prompt")
+    return [*project[max(0, len(project) - n_project) :], *gap]
 
 
 def _project(extras: list[Extra], tokens: Mapping[str, int]) -> list[Prompt]:

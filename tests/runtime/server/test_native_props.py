@@ -58,17 +58,29 @@ def contents(chat: Chat) -> str:
     return "".join(str(message["content"]) for message in chat.messages)
 
 
+def everything(chat: Chat) -> str:
+    return f"{chat.messages} {chat.values}"
+
+
+def parts(chat: Chat) -> str | None:
+    """A template that refuses texts."""
+    content = chat.messages[0]["content"]
+    return str(content) if isinstance(content, list) else None
+
+
+TEXTS = {"string_content", "typed_content", "system_role"}
+CALLS = {"tool_calls", "parallel_tool_calls", "object_arguments"}
+
+
 @pytest.mark.parametrize(
     ("template", "can"),
     [
-        (contents, {"string_content", "typed_content", "system_role"}),
-        (lambda chat: str(chat.messages) + str(chat.values), {"string_content", "typed_content", "tool_calls", "parallel_tool_calls",
-            "system_role", "preserve_reasoning", "reasoning_effort", "object_arguments"}),
-        (lambda chat: contents(chat) + str(chat.tools), {"string_content", "typed_content", "system_role", "tools"}),
-        (lambda chat: chat.messages[0]["content"][0]["text"] if isinstance(chat.messages[0]["content"], list) else None,
-         {"typed_content"}),
+        (contents, TEXTS),
+        (everything, {*TEXTS, *CALLS, "preserve_reasoning", "reasoning_effort"}),
+        (lambda chat: contents(chat) + str(chat.tools), {*TEXTS, "tools"}),
+        (parts, {"typed_content"}),
     ],
-)  # fmt: skip
+)
 def test_what_a_template_can_do(start: Callable[..., Live], template: Any, can: set[str]) -> None:
     facts = msgspec.structs.replace(FACTS, chat_template=EVERYTHING)
     server = start(ScriptedEngine(answers=rendering(template), facts=facts))
