@@ -1,12 +1,15 @@
 """The prompt of a text with a gap, for models that were trained to fill it in."""
 
+from collections.abc import Sequence
+
 from runtime.engine.protocol import ModelFacts, Prompt
 from runtime.server.problem import invalid
 
+Part = str | Sequence[int | str]
 MARKS = ("pre", "suf", "mid")
 
 
-def infill_prompt(facts: ModelFacts, before: Prompt, after: Prompt, field: str) -> Prompt:
+def infill_prompt(facts: ModelFacts, before: Part, after: Part, field: str) -> Prompt:
     """Return what a model continues with the text between `before` and `after`.
 
     Raises: Problem that names `field` when this model has no tokens for it.
@@ -18,5 +21,5 @@ def infill_prompt(facts: ModelFacts, before: Prompt, after: Prompt, field: str) 
     return [*first, begin, *_listed(before), end, *_listed(after), middle]
 
 
-def _listed(prompt: Prompt) -> list[int | str]:
+def _listed(prompt: Part) -> list[int | str]:
     return [prompt] if isinstance(prompt, str) else list(prompt)

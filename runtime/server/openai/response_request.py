@@ -15,6 +15,7 @@ from runtime.server.openai.response_input import Input, Turn, system_first, turn
 from runtime.server.openai.tools import FunctionField, Mode, Offer, allowed, chosen, read_function
 from runtime.server.problem import invalid, not_supported
 
+MAX_TURNS = 1024
 LOGPROBS = "message.output_text.logprobs"
 
 
@@ -81,6 +82,8 @@ class ResponseFields(GenerationFields, kw_only=True):
         turns = [*history, *turns_of(self.input)]
         if not turns:
             raise invalid("`input`: expected at least one item.")
+        if len(turns) > MAX_TURNS:
+            raise invalid(f"`previous_response_id`: expected at most {MAX_TURNS} turns in all.")
         offer = self._offer()
         effort = (self.reasoning.effort if self.reasoning else None) or ""
         return chat.Conversation(
