@@ -258,7 +258,7 @@ def test_other_methods(server: Live, method: str, path: str) -> None:
 
 
 def test_sixty_four_clients_at_once(server: Live) -> None:
-    server.engine.script = slowly(*["word "] * 20, pause_s=0.005)
+    server.engine.script = slowly(*[" word"] * 20, pause_s=0.005)
     with ThreadPoolExecutor(64) as pool:
         replies = list(pool.map(lambda _: server.post(CHAT, {**HI, "stream": True}), range(64)))
     assert all(reply.body.endswith(b"[DONE]\n\n") and len(reply.events()) == 22 for reply in replies)
