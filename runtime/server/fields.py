@@ -94,8 +94,8 @@ class GenerationFields(ConstraintFields, kw_only=True):
     timings_per_token: bool | None = None
 
     def limit(self, default: int) -> int:
-        """Return how many tokens to generate at most; -1: to the end."""
-        for given in (self.max_completion_tokens, self.max_tokens, self.n_predict):
+        """Return how many tokens to generate at most; -1: to the end. Of several, llama-server's own name counts."""
+        for given in (self.n_predict, self.max_completion_tokens, self.max_tokens):
             if given is not None:
                 return given
         return default

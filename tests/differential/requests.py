@@ -167,6 +167,7 @@ def _completions_wrong() -> Iterator[Asked]:
         "prompt negative token": {"prompt": [-5]},
         "prompt object without text": {"prompt": {"text": "x"}},
         "prompt with a picture": {"prompt": {"prompt_string": "<__media__>", "multimodal_data": ["aGk="]}},
+        "picture as in llamafile": {"prompt": "[img-1]", "image_data": [{"id": 1, "data": "aGk="}]},
         "prompt longer than the context": {"prompt": LONG},
         "prompt longer than the context, streamed": {"prompt": LONG, "stream": True},
         "bad grammar": {"grammar": "root ::= ("},

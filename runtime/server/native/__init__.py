@@ -64,7 +64,14 @@ ROUTES = [
         answer=rerank.Relevance | list[rerank.Scored],
         statuses=UNSUPPORTED,
     ),
-    Route(method="GET", paths=("/props",), handler=props.props, dialect=NATIVE, answer=props.Props),
+    Route(
+        method="GET",
+        paths=("/props",),
+        handler=props.props,
+        dialect=NATIVE,
+        query=props.PropsQuery,
+        answer=props.Props,
+    ),
     Route(method="POST", paths=("/props",), handler=props.change, dialect=NATIVE, statuses=UNSUPPORTED),
     Route(
         method="GET",

@@ -23,6 +23,7 @@ from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.generation import Answer, collect, run
 from runtime.server.native.answers import chunk, last, probabilities, selected
 from runtime.server.native.settings import answer_settings, speculation
+from runtime.server.problem import invalid
 from runtime.server.prompts import PromptField, read_prompts
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
@@ -38,6 +39,7 @@ class NativeFields(GenerationFields, kw_only=True):
     """What /completion and /infill share; fields not named here are ignored.
 
     sse_ping_interval: whatever it says, a silent stream stays silent; these clients cannot read comments.
+    image_data: llamafile's pictures, which models here cannot read.
     """
 
     n: Copies | None = None
@@ -49,6 +51,7 @@ class NativeFields(GenerationFields, kw_only=True):
     response_fields: ResponseFields | None = None
     sse_ping_interval: Annotated[int, Meta(ge=-1)] | None = None
     verbose: bool | None = None
+    image_data: list[object] | None = None
 
     def copies(self) -> int:
         """How many answers each prompt gets."""
@@ -78,6 +81,8 @@ async def complete(
     request: web.Request, service: Service, fields: NativeFields, prompts: Sequence[Prompt]
 ) -> web.StreamResponse:
     """Answer with the continuations of `prompts`. Raises: Problem."""
+    if fields.image_data:
+        raise invalid("`image_data`: this model reads text only.")
     book = request.app[ADAPTERS]
     adapters = await book.chosen(service, fields.model, fields.lora)
     await spell_out(service, fields)

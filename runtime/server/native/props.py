@@ -6,7 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from runtime.engine.protocol import Generate
 from runtime.server.native.settings import Settings, default_settings, speculation
-from runtime.server.native.template_caps import CAPS, Caps
+from runtime.server.native.template_caps import CAPS, Caps, CapsBook
 from runtime.server.problem import Problem
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
@@ -59,32 +59,43 @@ class Props(msgspec.Struct, kw_only=True):
     cors_proxy_enabled: bool = False
 
 
+class PropsQuery(msgspec.Struct, kw_only=True):
+    """model: which one of several, and it is loaded for this; else the main one, as it is."""
+
+    model: str | None = None
+
+
 async def props(request: web.Request) -> web.Response:
     """What is served and how."""
-    service = request.app[SERVICE]
-    options, facts = service.options, service.facts()
-    return json_response(
-        Props(
-            default_generation_settings=Defaults(params=_defaults(service), n_ctx=facts.n_ctx),
-            total_slots=facts.n_slots,
-            model_alias=options.alias,
-            model_path=options.model_path,
-            model_ftype=facts.file_type,
-            chat_template=facts.chat_template,
-            chat_template_tool_use=facts.tool_template or UNSET,
-            chat_template_caps=await request.app[CAPS].find(service) or UNSET,
-            bos_token=facts.bos_token,
-            eos_token=facts.eos_token,
-            build_info=options.build,
-            is_sleeping=service.model.status == "unloaded",
-            hardware=dict(options.hardware),
-        )
-    )
+    service, name = request.app[SERVICE], request.query.get("model")
+    if not name:
+        return json_response(await _props(service, request.app[CAPS]))
+    async with service.resolve(name) as chosen:
+        return json_response(await _props(chosen, request.app[CAPS]))
 
 
 async def change(_: web.Request) -> web.Response:
     """What is served cannot be changed. Raises: Problem, 501."""
     raise Problem(501, "not_supported_error", "The properties of this server are set by its command line only.")
+
+
+async def _props(service: Service, caps: CapsBook) -> Props:
+    options, facts = service.options, service.facts()
+    return Props(
+        default_generation_settings=Defaults(params=_defaults(service), n_ctx=facts.n_ctx),
+        total_slots=facts.n_slots,
+        model_alias=options.alias,
+        model_path=options.model_path,
+        model_ftype=facts.file_type,
+        chat_template=facts.chat_template,
+        chat_template_tool_use=facts.tool_template or UNSET,
+        chat_template_caps=await caps.find(service) or UNSET,
+        bos_token=facts.bos_token,
+        eos_token=facts.eos_token,
+        build_info=options.build,
+        is_sleeping=service.model.status == "unloaded",
+        hardware=dict(options.hardware),
+    )
 
 
 def _defaults(service: Service) -> Settings:

@@ -193,7 +193,8 @@ def test_aliases_of_the_limit(server: Live) -> None:
         ({"n_predict": 1}, 1),
         ({"max_tokens": 2}, 2),
         ({"max_completion_tokens": 3}, 3),
-        ({"n_predict": 1, "max_tokens": 2, "max_completion_tokens": 3}, 3),
+        ({"max_tokens": 2, "max_completion_tokens": 3}, 3),
+        ({"n_predict": 1, "max_tokens": 2, "max_completion_tokens": 3}, 1),
         ({"n_predict": 1, "max_tokens": None}, 1),
         ({"max_tokens": 0}, 0),
     ]:

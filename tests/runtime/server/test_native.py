@@ -139,6 +139,13 @@ def test_what_is_no_prompt(server: Live, prompt: object, field: str) -> None:
     assert reply.json()["error"]["message"].startswith(f"`{field}")
 
 
+def test_pictures_of_llamafile(server: Live) -> None:
+    assert server.post("/completion", {"prompt": "x", "image_data": []}).status == 200
+    reply = server.post("/completion", {"prompt": "[img-1]", "image_data": [{"id": 1, "data": "aGk="}]})
+    assert (reply.status, len(server.engine.asked)) == (400, 1)
+    assert reply.json()["error"]["message"].startswith("`image_data`")
+
+
 def test_chosen_fields(server: Live) -> None:
     fields = ["content", "timings/predicted_n", "generation_settings/top_k", "no", "content/no", ""]
     chosen = {"content": "Hello there.", "timings/predicted_n": 3, "generation_settings/top_k": 40}

@@ -110,3 +110,8 @@ def test_a_model_that_sleeps_is_not_woken(start: Callable[..., Live]) -> None:
 def test_properties_cannot_be_changed(server: Live) -> None:
     reply = server.post("/props", {"chat_template": "x"})
     assert (reply.status, reply.json()["error"]["type"]) == (501, "not_supported_error")
+
+
+def test_the_properties_of_a_named_model(server: Live) -> None:
+    assert server.get("/props?model=tiny").json()["model_alias"] == "tiny"
+    assert server.get("/props?model=").status == 200
