@@ -22,7 +22,7 @@ def write_access(watched: Watched) -> None:
     request = watched.request
     facts: dict[str, object] = {
         "id": request_id(request),
-        "method": request.method,
+        "method": watched.method,
         "route": watched.route,
         "status": watched.status,
         "ms": round(watched.took_s * 1000, 1),

@@ -22,7 +22,10 @@ CLIENT_LEFT = 499
 """Stands for the status of an answer that nobody waited for; nginx's number."""
 
 UNROUTED = "(none)"
-"""Stands for the address of a request that no route takes: what people send must not become a label."""
+"""Stands for the address of a request that no route takes: what people invent must not become a label."""
+METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+OTHER_METHOD = "(other)"
+"""Stands for all that are not in `METHODS`, for the same reason."""
 
 
 class Work:
@@ -44,7 +47,8 @@ class Work:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
-        self.ended_s = time.monotonic()
+        if self.event is None:
+            self.ended_s = time.monotonic()
         watched = _WATCHED.get()
         if watched is not None:
             watched.works.append(self)
@@ -52,6 +56,7 @@ class Work:
     def end(self, event: Terminal) -> None:
         """The engine has answered."""
         self.event = event
+        self.ended_s = time.monotonic()
 
     @property
     def failure(self) -> str:
@@ -89,6 +94,11 @@ class Watched:
         self.status = CLIENT_LEFT
         self.n_bytes = 0
         self.works: list[Work] = []
+
+    @property
+    def method(self) -> str:
+        """How it was asked."""
+        return self.request.method if self.request.method in METHODS else OTHER_METHOD
 
     @property
     def route(self) -> str:

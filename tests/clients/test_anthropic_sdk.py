@@ -231,6 +231,9 @@ def test_errors_are_the_clients_own(client: Anthropic) -> None:
                 }
             ],
         )
+    with pytest.raises(anthropic.BadRequestError) as kept:
+        client.beta.messages.thread(model=MODEL, max_tokens=1, messages=CAPITAL).send()
+    assert kept.value.error_code == "thread_unsupported_request"
     with pytest.raises(anthropic.NotFoundError):
         client.messages.batches.list()
     book: list[MessageParam] = [{"role": "user", "content": "word " * 60_000}]

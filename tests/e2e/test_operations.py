@@ -31,7 +31,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def operated(tiny: Path, env: dict[str, str], collector: Collector, log: Path) -> Iterator[Server]:
     """A small model that has answered one question, and is watched in every way there is."""
     flags = ["-t", "1", "--log-file", str(log), "--log-format", "json", "--otlp-endpoint", collector.url]
-    with serving(tiny, *flags, env=env) as server:
+    with serving(tiny, *flags, env={**env, "OTEL_BSP_SCHEDULE_DELAY": "100"}) as server:
         server.post("/completion", {"prompt": SECRET, "n_predict": 5, "ignore_eos": True})
         yield server
 

@@ -42,7 +42,7 @@ class Metrics:
     def finished(self, watched: Watched) -> None:
         """Count a request that has ended."""
         self._own.request(watched)
-        if not watched.works and watched.request.method == "POST" and watched.status in (400, 422):
+        if not watched.works and watched.method == "POST" and watched.status in (400, 422):
             self._lorax.count.add(1)
             self._lorax.failure.add(1, "validation")
         for work in watched.works:
@@ -170,7 +170,7 @@ class _Own:
 
     def request(self, watched: Watched) -> None:
         route = watched.route
-        self.http.add(1, watched.request.method, route, str(watched.status))
+        self.http.add(1, watched.method, route, str(watched.status))
         self.http_s.observe(watched.took_s, route)
 
     def finished(self, work: Work, timings: Timings) -> None:

@@ -27,7 +27,6 @@ from runtime.version import VERSION
 
 log = logging.getLogger("lmfile.server")
 
-EVERY_S = 5.0
 BATCH = 512
 MAX_SPANS = 4096
 RETRY_S = 30.0
@@ -70,7 +69,7 @@ class Exporter:
     async def _send_all(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
+                async with asyncio.timeout(self._settings.every_s):
                     await self._enough.wait()
             self._enough.clear()
             while self._waiting:

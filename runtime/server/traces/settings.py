@@ -14,13 +14,15 @@ MAX_PAIRS = 64
 class TraceSettings(NamedTuple):
     """url: of the collector's traces over http or https. headers: sent with each batch. resource: who we are.
 
-    certificate: file of the authorities that may vouch for the collector; empty: the system's.
+    certificate: file of the authorities that may vouch for the collector; empty: the system's. every_s: how often
+    a batch is sent that is not full.
     """
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     resource: tuple[tuple[str, str], ...] = (("service.name", SERVICE),)
     certificate: str = ""
+    every_s: float = 5.0
 
     @property
     def is_encrypted(self) -> bool:
@@ -63,6 +65,7 @@ def _settings(url: str, environ: Mapping[str, str]) -> TraceSettings:
         tuple((name, value) for name, value in _pairs(given) if (name + value).isprintable()),
         tuple(resource.items()),
         environ.get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE") or environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE", ""),
+        _every_s(environ.get("OTEL_BSP_SCHEDULE_DELAY", "")),
     )
 
 
@@ -72,6 +75,11 @@ def _pairs(given: str) -> Iterator[tuple[str, str]]:
         name, equals, value = pair.partition("=")
         if equals and name.strip():
             yield name.strip(), unquote(value.strip())
+
+
+def _every_s(given_ms: str) -> float:
+    known = given_ms.isascii() and given_ms.isdigit() and len(given_ms) < 7
+    return max(0.05, int(given_ms) / 1000) if known else 5.0
 
 
 def _with_path(url: str) -> str:

@@ -31,7 +31,7 @@ def spans_of(watched: Watched, parent: Parent | None) -> Iterator[Span]:
     trace = parent.trace if parent else secrets.token_hex(16)
     request = watched.request
     attributes: dict[str, Value] = {
-        "http.request.method": request.method,
+        "http.request.method": watched.method,
         "http.route": watched.route,
         "http.response.status_code": watched.status,
         "url.scheme": request.scheme,
@@ -39,7 +39,7 @@ def spans_of(watched: Watched, parent: Parent | None) -> Iterator[Span]:
     }
     times = watched.unix_ns(watched.began_s), watched.unix_ns(watched.ended_s)
     failure = str(watched.status) if watched.status >= 500 else ""
-    root = _span(trace, parent, f"{request.method} {watched.route}", times, attributes, failure, kind=SERVER)
+    root = _span(trace, parent, f"{watched.method} {watched.route}", times, attributes, failure, kind=SERVER)
     yield root
     for work in watched.works:
         if isinstance(work.request, Generate | Embed | Rerank):

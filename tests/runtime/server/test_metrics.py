@@ -144,6 +144,15 @@ def test_failures_have_lorax_words(busy: Live) -> None:
     assert (values["lorax_request_count"], values["lorax_request_success"]) == (5, 0)
 
 
+def test_methods_that_people_invent_are_no_labels(busy: Live) -> None:
+    for number in range(5):
+        busy.raw(f"BREW{number} /health HTTP/1.1\r\nHost: 127.0.0.1:{busy.port}\r\nConnection: close\r\n\r\n".encode())
+        busy.request("PROPFIND", "/health")
+    counted = [name for name in scraped(busy) if name.startswith("lmfile_http_requests_total")]
+    assert not any("BREW" in name or "PROPFIND" in name for name in counted)
+    assert len(counted) <= 2
+
+
 def test_addresses_that_people_invent_are_no_labels(busy: Live) -> None:
     for number in range(20):
         busy.get(f"/nowhere/{number}")

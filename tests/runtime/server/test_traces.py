@@ -18,6 +18,7 @@ from runtime.server.traces.settings import TraceSettings, trace_settings
 from tests.collector import WAIT_S, Collector, collecting
 from tests.runtime.server.live import Live, ScriptedEngine, fail, say
 
+SOON = {"OTEL_BSP_SCHEDULE_DELAY": "50"}
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CHAT = {
     "model": "tiny",
@@ -35,13 +36,12 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporter, "EVERY_S", 0.05)
     monkeypatch.setattr(exporter, "RETRY_S", 0.05)
 
 
 @pytest.fixture
 def traced(start: Callable[..., Live], collector: Collector) -> Live:
-    settings, _ = trace_settings(collector.url, {"OTEL_EXPORTER_OTLP_HEADERS": "x-team=a%20b"})
+    settings, _ = trace_settings(collector.url, {**SOON, "OTEL_EXPORTER_OTLP_HEADERS": "x-team=a%20b"})
     return start(ScriptedEngine(), traces=settings)
 
 
@@ -92,7 +92,7 @@ def test_who_we_are_and_what_is_sent_along(collector: Collector, start: Callable
         "OTEL_RESOURCE_ATTRIBUTES": "a=b,service.name=x",
         "OTEL_EXPORTER_OTLP_HEADERS": "k=v",
     }
-    settings, _ = trace_settings(collector.url, environ)
+    settings, _ = trace_settings(collector.url, {**SOON, **environ})
     start(ScriptedEngine(), traces=settings).get("/health")
     _, headers, body = collector.got.get(timeout=WAIT_S)
     assert headers["k"] == "v"
@@ -124,14 +124,11 @@ def test_nobody_wants_to_know(traced: Live, collector: Collector) -> None:
     assert "parentSpanId" not in root
 
 
-def test_what_is_left_is_sent_at_the_end(
-    collector: Collector, start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exporter, "EVERY_S", 60)
+def test_what_is_left_is_sent_at_the_end(collector: Collector, start: Callable[..., Live]) -> None:
     settings, _ = trace_settings(collector.url, {})
     live = start(ScriptedEngine(), traces=settings)
     live.get("/props")
-    assert collector.got.empty()
+    assert collector.got.empty()  # until 5 s have gone by
     assert live.close() < 2
     assert collector.spans()[0]["name"] == "GET /props"
 
@@ -155,7 +152,7 @@ def test_a_collector_that_is_busy_gets_the_batch_later(traced: Live, collector: 
 
 def test_a_collector_that_is_away_costs_nothing(start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "MAX_SPANS", 10)
-    settings, _ = trace_settings("http://127.0.0.1:9", {})
+    settings, _ = trace_settings("http://127.0.0.1:9", SOON)
     live = start(ScriptedEngine(), traces=settings)
     for _ in range(30):
         assert live.get("/props").status == 200
@@ -173,7 +170,7 @@ def test_tls(collector: Collector, start: Callable[..., Live], tmp_path: Path) -
     context.load_cert_chain(certificate, key)
     collector.socket = context.wrap_socket(collector.socket, server_side=True)
     url = collector.url.replace("http:", "https:")
-    settings, _ = trace_settings(url, {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(certificate)})
+    settings, _ = trace_settings(url, {**SOON, "OTEL_EXPORTER_OTLP_CERTIFICATE": str(certificate)})
     assert settings is not None
     assert settings.is_encrypted
     start(ScriptedEngine(), traces=settings).get("/props")
@@ -264,3 +261,10 @@ def test_what_does_not_speak_http(said: bytes) -> None:
 
     asyncio.run(talk())
     assert post.LIMIT_S <= 10
+
+
+@pytest.mark.parametrize(("given", "every_s"), [("", 5), ("250", 0.25), ("0", 0.05), ("soon", 5), ("9" * 9, 5)])
+def test_how_often_it_is_sent(given: str, every_s: float) -> None:
+    settings, _ = trace_settings(URL, {"OTEL_BSP_SCHEDULE_DELAY": given})
+    assert settings is not None
+    assert settings.every_s == every_s
