@@ -10,21 +10,19 @@ from runtime.chat.tape import Script, marks
 SWITCHES = ("enable_thinking", "thinking")
 """Variables of templates: whether the model thinks."""
 
-SWITCH = re.compile(r"\benable_thinking\b|\b(?:if|not|and|or)\s+thinking\b|(?<![.\w])thinking is (?:not )?defined")
-
-TAIL = 1_500
-"""Characters at the end of a template in which it opens the model's turn."""
+SWITCH = re.compile(r"\benable_thinking\b|\b(?:if|elif|not|and|or)\s+thinking\b|(?<![.\w])thinking is (?:not )?defined")
 
 EFFORTLESS = ("none", "off")
 
 
 @dataclass(frozen=True)
 class Thinking:
-    """The marks, `open` and `close`; `template` is the model's."""
+    """The marks, `open` and `close`; `template` is the model's. always_opens: what `opens` is, whatever it looks like."""
 
     open: str
     close: str
     template: str
+    always_opens: bool = False
 
     def values(self, conversation: Conversation) -> dict[str, object]:
         """Return what the template is told; the request's own values of its variables come first."""
@@ -51,10 +49,11 @@ class Thinking:
     @property
     def opens(self) -> bool:
         """Whether the template begins the model's turn with an opened thought, unless it is told otherwise."""
-        tail = self.template[-TAIL:]
-        _, _, tail = tail.rpartition("add_generation_prompt") if "add_generation_prompt" in tail else ("", "", "")
+        if self.always_opens:
+            return True
+        _, asked, tail = self.template.rpartition("add_generation_prompt")
         closed = re.compile(re.escape(self.open) + r"(?:\s|\\n)*" + re.escape(self.close))
-        return self.open in closed.sub("", tail)
+        return bool(asked) and self.open in closed.sub("", tail)
 
     @property
     def closed(self) -> str:

@@ -41,7 +41,9 @@ KNOWN = (
     Known("listed", "Phi", ("<|tool_call|>",)),
     Known("listed", "Nemotron", ("<TOOLCALL>",)),
     Known("listed", "Apriel", ("<tool_calls>", "[{")),
+    Known("listed", "Apriel", ("<tool_calls>", "[BEGIN FINAL RESPONSE]")),
     Known("listed", "MiniMaxM1", ("<tool_calls>",)),
+    Known("generic", "Generic", ("]<]minimax[>[",)),
     Known("hermes", "Hermes", ("<tool_call>", "tools")),
     Known("llama", "Llama", ("<|start_header_id|>", '"parameters": ', "tools")),
 )

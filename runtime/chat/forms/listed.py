@@ -1,5 +1,7 @@
 """Families that write all calls of a turn as one JSON list behind a mark: Granite 3, Phi 4, Nemotron, Apriel."""
 
+from dataclasses import replace
+
 from runtime.chat import grammars
 from runtime.chat.calls import Keys, json_calls
 from runtime.chat.conversation import Conversation, Message, Tool
@@ -74,6 +76,10 @@ class Apriel(Listed):
     name = "apriel"
     block = ("<tool_calls>", "</tool_calls>")
     think = ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]")
+
+    def __init__(self, template: str) -> None:
+        super().__init__(template)
+        self.thinking = replace(self.thinking, always_opens="reasoning_asst_turn_start" in template)
 
 
 class MiniMaxM1(Listed):

@@ -118,17 +118,18 @@ def harmony(calls: list[Call]) -> str:
 
 
 THINK = ("<think>", "</think>")
-R1 = "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>"
+FUNCTION = ("<function={}>", "<parameter={}>{}</parameter>", "</function>")
+DEEPSEEK = ("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>")
 SAMPLES = [
     Sample("hermes", "tools <tool_call> <think>", hermes, THINK),
     Sample(
         "qwen-coder", "tools <tool_call> <function= <parameter=> </think> add_generation_prompt '<think>\\n'",
-        tagged("<tool_call>", "<function={}>", "<parameter={}>{}</parameter>", "</function>", "</tool_call>", line="\n"),
+        tagged("<tool_call>", *FUNCTION, "</tool_call>", line="\n"),
         THINK, prompt="<think>\n",
     ),
     Sample(
         "seed", "<seed:tool_call> <seed:think>",
-        tagged("<seed:tool_call>", "<function={}>", "<parameter={}>{}</parameter>", "</function>", "</seed:tool_call>"),
+        tagged("<seed:tool_call>", *FUNCTION, "</seed:tool_call>"),
         ("<seed:think>", "</seed:think>"),
     ),
     Sample(
@@ -150,7 +151,9 @@ SAMPLES = [
     Sample("gemma4", "'<|tool_call>call:' <|channel>thought", gemma4, ("<|channel>thought", "<channel|>")),
     Sample("functionary-3.1", "<function= </function>", around_each("<function=", ">", "</function>")),
     Sample("functionary-3.2", ">>>all >>>${recipient}", functionary32, prompt=">>>"),
-    Sample("mistral", "[TOOL_CALLS] [ARGS] [THINK]", around_each("[TOOL_CALLS]", "[ARGS]", ""), ("[THINK]", "[/THINK]")),
+    Sample(
+        "mistral", "[TOOL_CALLS] [ARGS] [THINK]", around_each("[TOOL_CALLS]", "[ARGS]", ""), ("[THINK]", "[/THINK]")
+    ),
     Sample("mistral", "[TOOL_CALLS] [CALL_ID] [ARGS]", around_each("[TOOL_CALLS]", "[CALL_ID]abcdefgh1[ARGS]", "")),
     Sample(
         "mistral-nemo", "[TOOL_CALLS]",
@@ -159,7 +162,7 @@ SAMPLES = [
         ),
     ),
     Sample("deepseek", "tools <｜tool▁calls▁begin｜> <think>", around_each(
-        "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"), THINK),
+        "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", *DEEPSEEK), THINK),
     Sample(
         "deepseek", "<｜tool▁calls▁begin｜> ```json <think> add_generation_prompt <think>\\n",
         around_each("<｜tool▁call▁begin｜>function<｜tool▁sep｜>", "\n```json\n", "\n```<｜tool▁call▁end｜>",

@@ -145,7 +145,7 @@ def test_only_the_named_tool_may_be_called(sample: Sample) -> None:
 
 @each
 def test_without_tools_everything_is_text(sample: Sample) -> None:
-    form, conversation, calls = asked(sample, choice="none")
+    form, conversation, _ = asked(sample, choice="none")
     prepared = form.prepare(conversation, None)
     assert prepared.grammar is None
     assert prepared.chat.tools == []
