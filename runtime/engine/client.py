@@ -50,6 +50,7 @@ from runtime.engine.suspects import Suspects
 from runtime.errors import LmfileError
 
 GRACE_S = 5.0
+TOO_GREAT = "a whole number in the request is beyond 64 bits"
 POISON = "the engine crashed twice over a request like this one, so it is not tried again; change the request"
 
 
@@ -177,8 +178,11 @@ class EngineClient:
                 self._supervisor.send(Cancel(request.id))
 
     def _send(self, pending: Pending) -> None:
-        if self._supervisor.send(pending.request):
-            pending.n_sends += 1
+        try:
+            if self._supervisor.send(pending.request):
+                pending.n_sends += 1
+        except OverflowError:  # msgpack has no such numbers; variables of a template may hold any JSON
+            self._requests.take(Failed(id=pending.request.id, kind="invalid", message=TOO_GREAT))
 
     def _receive(self, event: Event) -> None:
         ended = self._requests.take(event)

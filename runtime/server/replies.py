@@ -25,4 +25,4 @@ def ascii_json(value: object) -> bytes:
     encoded = _encoder.encode(value)
     if encoded.isascii():
         return encoded
-    return json.dumps(msgspec.to_builtins(value), ensure_ascii=True, separators=(",", ":")).encode("ascii")
+    return json.dumps(msgspec.json.decode(encoded), ensure_ascii=True, separators=(",", ":")).encode("ascii")

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.serving import Server
 
-FLAGS = ("-c", "512", "-n", "16")
+FLAGS = ("-c", "256", "-n", "8")
 """Of the server: a damaged request may ask for an answer without end."""
 
 AT_ONCE = 8

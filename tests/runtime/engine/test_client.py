@@ -12,7 +12,7 @@ import pytest
 from runtime.engine.client import EngineClient
 from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import launch
-from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Tokenize, Tokenized
+from runtime.engine.protocol import Chat, Delta, Event, Failed, Finished, Generate, Tokenize, Tokenized
 from runtime.errors import EngineDied, EngineRefused
 from tests.runtime.engine.workers import LONG_ANSWER, fake, is_alive, n_descriptors, text
 
@@ -53,6 +53,21 @@ def test_many_at_once() -> None:
         assert [text(answer) for answer in answers] == ["Hello."] * 20
         await client.stop()
         assert client.state == "stopped"
+
+    run(steps())
+
+
+def test_a_number_that_no_frame_can_hold_is_refused() -> None:
+    async def steps() -> None:
+        client = await opened(fake())
+        for _ in range(2):  # while the model loads, and then
+            chat = Chat(messages=[{"role": "user", "content": "x"}], values={"a": 2**64})
+            [event] = await ask(client, prompt=None, chat=chat)
+            assert isinstance(event, Failed)
+            assert (event.kind, event.message) == ("invalid", "a whole number in the request is beyond 64 bits")
+            await client.wait_ready()
+        assert text(await ask(client)) == "Hello."
+        await client.stop()
 
     run(steps())
 
