@@ -2,11 +2,14 @@
 
 import asyncio
 import math
+from pathlib import Path
 
 import pytest
 from langchain_community.embeddings.llamafile import LlamafileEmbeddings
 from langchain_community.llms.llamafile import Llamafile
 from langchain_core.prompts import PromptTemplate
+
+from tests.serving import serving
 
 QUESTION = "What is the capital city of France? Answer in one sentence."
 PROMPT = f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
@@ -82,6 +85,14 @@ def test_vectors(minilm_url: str) -> None:
 
 def test_vectors_of_a_chat_model(server_url: str) -> None:
     assert len(LlamafileEmbeddings(base_url=server_url).embed_query(TEXTS[0])) == 576
+
+
+def test_the_start_that_their_documentation_names(executable: Path, env: dict[str, str]) -> None:
+    """With the flags of programs that start a llamafile themselves."""
+    flags = ("--embedding", "--ctx-size", "0", "-ngl", "9999")
+    with serving(executable, *flags, env=env, mode=("--server", "--nobrowser")) as running:
+        assert len(LlamafileEmbeddings(base_url=running.url).embed_query(TEXTS[0])) == 576
+        assert "Paris" in Llamafile(base_url=running.url, temperature=0.0, n_predict=40).invoke(PROMPT)
 
 
 def alike(one: list[float], other: list[float]) -> float:
