@@ -2,15 +2,16 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from runtime.engine.protocol import Embedded
+from runtime.engine.protocol import Embedded, Event, Generate
 from runtime.server.access_log import MAX_CLIENT
 from runtime.server.log_format import Lines, LogFormat
-from tests.runtime.server.live import Live, ScriptedEngine, eventually, fail
+from tests.runtime.server.live import Live, ScriptedEngine, eventually, fail, say
 
 SECRET = "my dear secret"
 CHAT = {"model": "tiny", "messages": [{"role": "user", "content": SECRET}]}
@@ -94,6 +95,25 @@ def test_vectors_have_tokens(start: Callable[..., Live], kept: Callable[[LogForm
     assert live.post("/v1/embeddings", {"input": "x"}).status == 200
     assert eventually(lambda: bool(lines.lines))
     assert (lines.last()["prompt_tokens"], lines.last()["generated_tokens"]) == (7, 0)
+
+
+def test_each_line_has_its_own_tokens(server: Live, kept: Callable[[LogFormat], Kept]) -> None:
+    def as_many_as_asked(request: Generate) -> Iterable[Event | float]:
+        yield 0.01 * (request.max_tokens % 3)
+        yield from say(*["word"] * request.max_tokens)(request)
+
+    lines = kept("json")
+    server.engine.script = as_many_as_asked
+
+    def ask(n_tokens: int) -> tuple[str, int]:
+        body = {"prompt": ["x", "y"], "n_predict": n_tokens, "stream": n_tokens % 2 == 0}
+        return server.post("/completion", body).headers["X-Request-Id"], 2 * n_tokens
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = dict(pool.map(ask, range(1, 41)))
+    assert eventually(lambda: len(lines.lines) == 40)
+    logged = [json.loads(line) for line in lines.lines]
+    assert {line["id"]: line["generated_tokens"] for line in logged} == asked
 
 
 def test_a_failure_in_a_stream_is_logged(server: Live, kept: Callable[[LogFormat], Kept]) -> None:
