@@ -120,7 +120,9 @@ async def _after(model: Loaded, body: GenerateBody, exchange: Exchange, fields: 
     """The same request, asked behind the tokens of an earlier answer."""
     asked = exchange.asked[0]
     rendered = await render(model.service, fields, exchange.conversation)
-    turn = rendered.prompt.removeprefix(model.service.facts().bos_token)
+    facts = model.service.facts()
+    # The first token of all prompts has no place within one; where none is added, its text is part of a turn.
+    turn = rendered.prompt.removeprefix(facts.bos_token) if facts.adds_bos else rendered.prompt
     behind = msgspec.structs.replace(asked, chat=None, prompt=[*_context(model, body), turn])
     return replace(exchange, asked=[behind])
 
@@ -166,9 +168,9 @@ async def _end(model: Loaded, body: GenerateBody, reply: Reply) -> dict[str, obj
         return {}
     told = measured(model, reply.finished, reply.n_prompt)
     if not body.raw:
-        prompt, bos = reply.started.prompt, model.service.facts().bos_token
-        has_bos = bool(bos) and prompt.startswith(bos)
-        told["context"] = (await tokenize(model.service, prompt, add_special=not has_bos)).tokens + reply.tokens
+        facts, prompt = model.service.facts(), reply.started.prompt
+        lacks_bos = facts.adds_bos and not prompt.startswith(facts.bos_token)
+        told["context"] = (await tokenize(model.service, prompt, add_special=lacks_bos)).tokens + reply.tokens
     return told
 
 

@@ -1,6 +1,7 @@
 """Ollama's dialect over a scripted engine: what is asked of the engine, and how its clients are told."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,7 +260,17 @@ def test_a_prompt_is_a_turn_and_its_answer_can_be_gone_on_from(words: Live) -> N
     *pieces, last = lines(words.post(GENERATE, {"prompt": "More", "context": [4, 5]}))
     assert "".join(piece["response"] for piece in pieces) == "Hello there."
     assert (last["response"], last["done"], last["context"][-3:]) == ("", True, [0, 1, 2])
-    assert words.engine.asked[1].prompt == [4, 5, "[turn]"]
+    assert words.engine.asked[1].prompt == [4, 5, "<s>[turn]"]
+
+
+def test_what_begins_all_prompts_stands_once(start: Callable[..., Live]) -> None:
+    facts = msgspec.structs.replace(FACTS, adds_bos=True, bos=1)
+    server = start(ScriptedEngine(answers=answers, facts=facts))
+    assert server.post(GENERATE, {"prompt": "More", "context": [1, 5], "stream": False}).status == 200
+    assert server.engine.asked[0].prompt == [1, 5, "[turn]"]
+    asked = server.engine.singles[-1]
+    assert isinstance(asked, Tokenize)
+    assert asked.add_special, "the prompt that the engine told of has it as a token only"
 
 
 def test_a_raw_prompt_is_continued_as_it_is(words: Live) -> None:
@@ -292,6 +303,22 @@ def test_loading_and_unloading(start: Callable[..., Live], path: str, empty: dic
     assert server.get("/api/ps").json() == {"models": []}
     assert server.post(CHAT, {**HI, "stream": False}).status == 200
     assert engine.state == "ready"
+
+
+def test_a_request_waits_for_the_model_that_is_being_loaded(start: Callable[..., Live]) -> None:
+    engine = ScriptedEngine(state="loading", facts=None)
+    server = start(engine)
+    assert server.post("/v1/chat/completions", HI).status == 503, "other clients ask again"
+
+    def load() -> None:
+        engine.facts, engine.state = FACTS, "ready"
+
+    timer = threading.Timer(0.2, load)
+    timer.start()
+    whole = server.post(CHAT, {**HI, "stream": False}).json()
+    timer.join()
+    assert whole["message"]["content"] == "Hello there."
+    assert whole["load_duration"] > 100_000_000
 
 
 @pytest.mark.parametrize("given", ["5x", "", "h", "1" * 99, "-", "1e9", [], {}])
