@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from runtime.server import limits
-from tests.runtime.server.live import Live, ScriptedEngine, eventually, say
+from tests.runtime.server.live import Live, ScriptedEngine, eventually, fail, say
 
 
 def head(server: Live, *lines: str, path: str = "/completion") -> bytes:
@@ -181,6 +181,56 @@ def test_a_client_that_leaves_ends_its_request(start: Callable[..., Live], strea
     assert eventually(lambda: server.engine.cancelled == [1], within_s=1.0)
 
 
+# What aiohttp does by itself, a row each: an update of it must not change them unnoticed.
+HOST = b"Host: 127.0.0.1:%d\r\n"
+ROWS: dict[str, tuple[bytes, bytes]] = {
+    "a header line of 8 KiB": (b"GET /health HTTP/1.1\r\n%sX: " + b"x" * 8180 + b"\r\n\r\n", b"200"),
+    "a longer one": (b"GET /health HTTP/1.1\r\n%sX: " + b"x" * 9000 + b"\r\n\r\n", b"400"),
+    "a longer name": (b"GET /health HTTP/1.1\r\n%s" + b"x" * 9000 + b": x\r\n\r\n", b"400"),
+    "a longer address": (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n%s\r\n", b"400"),
+    "120 header lines": (b"GET /health HTTP/1.1\r\n%s" + b"X: x\r\n" * 119 + b"\r\n", b"200"),
+    "200 header lines": (b"GET /health HTTP/1.1\r\n%s" + b"X: x\r\n" * 200 + b"\r\n", b"400"),
+    "a folded line": (b"GET /health HTTP/1.1\r\n%sX: a\r\n b\r\n\r\n", b"400"),
+    "two lengths": (b"POST /completion HTTP/1.1\r\n%sContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", b"400"),
+    "a length and chunks": (
+        b"POST /completion HTTP/1.1\r\n%sContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"
+    ),
+    "an unknown coding": (b"POST /completion HTTP/1.1\r\n%sTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", b"400"),
+    "a coding that does not end in chunks": (b"POST /x HTTP/1.1\r\n%sTransfer-Encoding: chunked, x\r\n\r\n", b"400"),
+    "a length with a sign": (b"POST /completion HTTP/1.1\r\n%sContent-Length: +2\r\n\r\n{}", b"400"),
+    "a chunk without a length": (b"POST /completion HTTP/1.1\r\n%sTransfer-Encoding: chunked\r\n\r\nx\r\n{}", b"400"),
+    "two names": (b"GET /health HTTP/1.1\r\n%sHost: a\r\n\r\n", b"400"),
+    "no name": (b"GET /health HTTP/1.1\r\nX: x\r\n\r\n", b"400"),
+    "a bare line feed in a header": (b"GET /health HTTP/1.1\r\n%sX: a\nY: b\r\n\r\n", b"400"),
+    "a NUL in a header": (b"GET /health HTTP/1.1\r\n%sX: a\x00b\r\n\r\n", b"400"),
+    "a space before the colon": (b"GET /health HTTP/1.1\r\n%sX : a\r\n\r\n", b"400"),
+    "a method of its own": (b"BREW /health HTTP/1.1\r\n%s\r\n", b"400"),
+    "CONNECT": (b"CONNECT 127.0.0.1:22 HTTP/1.1\r\n%s\r\n", b"403"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_heads_within_and_beyond_the_limits(server: Live, name: str) -> None:
+    data, status = ROWS[name]
+    answer = server.raw(data.replace(b"%s", HOST % server.port, 1), timeout_s=1)
+    assert answer.split(b" ", 2)[1:2] == [status], answer[:200]
+    assert server.get("/health").status == 200
+
+
+def test_many_requests_at_once_on_one_connection(server: Live) -> None:
+    """Pipelined: they wait their turn, and no more than a few of them in memory."""
+    one = b"GET /health HTTP/1.1\r\n" + HOST % server.port + b"\r\n"
+    last = b"GET /health HTTP/1.1\r\nConnection: close\r\n" + HOST % server.port + b"\r\n"
+    assert server.raw(one * 2000 + last).count(b"HTTP/1.1 200 OK") == 2001
+
+
+def test_a_queue_that_is_full(server: Live) -> None:
+    server.engine.script = fail("busy", "64 requests wait already; try again later")
+    reply = server.post("/completion", {"prompt": "x"})
+    assert (reply.status, reply.headers["Retry-After"]) == (429, "1")
+
+
 def test_numbers_are_those_of_the_documentation() -> None:
-    assert (limits.MAX_BODY_BYTES, limits.MAX_CONNECTIONS) == (4 << 20, 256)
+    assert (limits.MAX_BODY_BYTES, limits.MAX_CONNECTIONS, limits.MAX_PER_ADDRESS) == (4 << 20, 256, 16)
+    assert (limits.MAX_LINE_BYTES, limits.MAX_HEADER_LINES, limits.WRONG_KEYS_PER_S) == (8190, 128, 10)
     assert (limits.HEAD_S, limits.BODY_S, limits.BODY_SILENCE_S, limits.WRITE_STALL_S) == (30, 30, 10, 30)
