@@ -62,6 +62,13 @@ class EmbeddingBody(msgspec.Struct, kw_only=True):
         return [*texts]
 
 
+class Vectors(msgspec.Struct, kw_only=True):
+    """The vectors of one text: one, or with pooling `none` one for each of its tokens. base64 where that was asked."""
+
+    index: int
+    embedding: list[list[float] | str]
+
+
 async def embed(service: Service, body: EmbeddingBody) -> Embedded:
     """Return the vectors of a request. Raises: Problem."""
     facts = service.facts()
@@ -90,6 +97,12 @@ async def written(vectors: list[bytes], body: EmbeddingBody) -> list[object]:
         else:
             found.append(msgspec.Raw(_encoder.encode(numbers(vector).tolist())))
     return found
+
+
+async def listed(service: Service, body: EmbeddingBody) -> list[dict[str, object]]:
+    """Return the vectors in llama-server's form, which are `Vectors`. Raises: Problem."""
+    embedded = await embed(service, body)
+    return [{"index": index, "embedding": await written(rows, body)} for index, rows in enumerate(embedded.vectors)]
 
 
 def usage(n_tokens: int) -> dict[str, int]:

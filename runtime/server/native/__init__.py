@@ -2,9 +2,9 @@
 
 from runtime.server import health
 from runtime.server.adapters import LoraFields
-from runtime.server.embedding import EmbeddingBody
+from runtime.server.completed import Completion
+from runtime.server.embedding import EmbeddingBody, Vectors
 from runtime.server.native import adapters, completion, embedding, infill, props, rerank, slots, tokens
-from runtime.server.native.answers import Completion
 from runtime.server.native.dialect import NATIVE
 from runtime.server.route import Route
 
@@ -45,7 +45,7 @@ ROUTES = [
         handler=embedding.answer,
         dialect=NATIVE,
         body=EmbeddingBody,
-        answer=list[embedding.Vectors] | embedding.Vector,
+        answer=list[Vectors] | embedding.Vector,
     ),
     Route(
         method="POST",
@@ -53,7 +53,7 @@ ROUTES = [
         handler=embedding.answer_list,
         dialect=NATIVE,
         body=EmbeddingBody,
-        answer=list[embedding.Vectors],
+        answer=list[Vectors],
     ),
     Route(
         method="POST",

@@ -9,16 +9,9 @@ import msgspec
 from aiohttp import web
 
 from runtime.server.body import read_json
-from runtime.server.embedding import EmbeddingBody, embed, written
+from runtime.server.embedding import EmbeddingBody, embed, listed, written
 from runtime.server.replies import json_response
-from runtime.server.service import SERVICE, Service
-
-
-class Vectors(msgspec.Struct, kw_only=True):
-    """The vectors of one text: one, or with pooling `none` one for each of its tokens. base64 where that was asked."""
-
-    index: int
-    embedding: list[list[float] | str]
+from runtime.server.service import SERVICE
 
 
 class Vector(msgspec.Struct, kw_only=True):
@@ -45,9 +38,3 @@ async def answer(request: web.Request) -> web.Response:
         vectors = await written([rows[0] for rows in embedded.vectors], body)
         results = [{"embedding": vector} for vector in vectors]
         return json_response(results[0] if body.is_one else {"results": results})
-
-
-async def listed(service: Service, body: EmbeddingBody) -> list[dict[str, object]]:
-    """Return llama-server's answer. Raises: Problem."""
-    embedded = await embed(service, body)
-    return [{"index": index, "embedding": await written(rows, body)} for index, rows in enumerate(embedded.vectors)]

@@ -1,12 +1,11 @@
 """OpenAI's dialect: chat completions, completions, responses, embeddings and models."""
 
-from runtime.server.embedding import EmbeddingBody
+from runtime.server.embedding import EmbeddingBody, Vectors
 from runtime.server.openai import chat, completions, embeddings, models, responses
 from runtime.server.openai.answers import (
     ChatCompletion,
     Embeddings,
     InputTokens,
-    ListedVectors,
     Model,
     Models,
     TextCompletion,
@@ -82,7 +81,7 @@ ROUTES = [
         handler=embeddings.answer,
         dialect=OPENAI,
         body=EmbeddingBody,
-        answer=Embeddings | list[ListedVectors],
+        answer=Embeddings | list[Vectors],
     ),
     Route(method="GET", paths=("/v1/models", "/models"), handler=models.listing, dialect=OPENAI, answer=Models),
     Route(

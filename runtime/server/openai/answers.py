@@ -151,13 +151,6 @@ class Embeddings(msgspec.Struct, kw_only=True):
     usage: EmbeddingUsage
 
 
-class ListedVectors(msgspec.Struct, kw_only=True):
-    """llama-server's form, for `content` in place of `input`: one vector, or one for each token."""
-
-    index: int
-    embedding: list[list[float] | str]
-
-
 class ModelStatus(msgspec.Struct, kw_only=True):
     """unloaded, loading, loaded or failed; `message`: why it failed."""
 

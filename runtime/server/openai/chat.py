@@ -5,7 +5,8 @@ from aiohttp import web
 from runtime.server.adapters import ADAPTERS
 from runtime.server.biases import spell_out
 from runtime.server.body import read_json
-from runtime.server.conversing import Call, Reply, make_exchange, render, replies
+from runtime.server.completed import completed
+from runtime.server.conversing import Call, Exchange, Reply, make_exchange, render, replies
 from runtime.server.generation import timings, usage
 from runtime.server.openai.chat_chunks import chunks
 from runtime.server.openai.chat_request import ChatBody, ChatFields
@@ -29,7 +30,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         if body.stream:
             style = JSON_ONLY if body.reads_json_only else STYLE
             return await respond(request, chunks(service, body, exchange), style)
-        return json_response(_whole(service, body, await replies(service, exchange)))
+        return json_response(_whole(service, body, exchange, await replies(service, exchange)))
 
 
 async def count(request: web.Request) -> web.Response:
@@ -40,7 +41,7 @@ async def count(request: web.Request) -> web.Response:
         return json_response({"object": "chat.completion.input_tokens", "input_tokens": rendered.n_tokens})
 
 
-def _whole(service: Service, body: ChatBody, found: list[Reply]) -> dict[str, object]:
+def _whole(service: Service, body: ChatBody, exchange: Exchange, found: list[Reply]) -> dict[str, object]:
     choices = [
         {
             "index": index,
@@ -54,6 +55,8 @@ def _whole(service: Service, body: ChatBody, found: list[Reply]) -> dict[str, ob
     whole["usage"] = usage(found, copies=len(found))
     if found[-1].finished:
         whole["timings"] = timings(found[-1].finished.timings)
+    if body.verbose:
+        whole["__verbose"] = completed(service, body, exchange.asked[0], found[0], content=found[0].text)
     return whole
 
 

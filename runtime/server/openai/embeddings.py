@@ -3,8 +3,7 @@
 from aiohttp import web
 
 from runtime.server.body import read_json
-from runtime.server.embedding import EmbeddingBody, embed, usage, written
-from runtime.server.native.embedding import listed
+from runtime.server.embedding import EmbeddingBody, embed, listed, usage, written
 from runtime.server.problem import invalid
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE
