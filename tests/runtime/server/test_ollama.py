@@ -112,6 +112,9 @@ def test_what_the_engine_is_asked(server: Live) -> None:
     for name in ("seed", "temperature", "top_k", "top_p", "min_p", "typical_p", "repeat_last_n", "repeat_penalty"):
         assert getattr(sampling, name) == options[name], name
     assert (sampling.presence_penalty, sampling.frequency_penalty) == (0.5, 0.25)
+    lines(server.post(CHAT, {**HI, "options": {"num_predict": 7.0, "top_k": 9.0, "seed": 5.0, "num_ctx": 8192.0}}))
+    again = server.engine.asked[-1]
+    assert (again.max_tokens, again.sampling.top_k, again.sampling.seed) == (7, 9, 5)
     for limit in (-2, -1, 0):
         lines(server.post(CHAT, {**HI, "options": {"num_predict": limit}}))
         assert server.engine.asked[-1].max_tokens == -1
@@ -336,7 +339,8 @@ def test_durations_that_are_none(server: Live, given: object) -> None:
     [
         ({"options": {"temperature": "hot"}}, "`options.temperature`"),
         ({"options": {"top_p": 2}}, "`options.top_p`"),
-        ({"options": {"seed": 1.5}}, "`options.seed`"),
+        ({"options": {"seed": -2}}, "`options.seed`"),
+        ({"options": {"top_k": 1e99}}, "`options.top_k`"),
         ({"messages": [{"content": "no role"}]}, "`messages[0]`"),
         ({"messages": [{"role": "user", "content": "See", "images": ["aGk="]}]}, "`messages[0].images`"),
         ({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}]},
