@@ -14,7 +14,7 @@ FENCES = ("```json", "```tool_code", "```")
 class Bare(Family):
     """An answer that begins with `{` is read as calls, one after the other; what turns out to be none is text."""
 
-    keys = Keys(names=("name", "function"), arguments=("arguments", "parameters"))
+    keys = Keys(names=("name", "function"), arguments=("arguments", "parameters"), only_offered=True)
     arguments = "arguments"
     tags: tuple[str, ...] = ()
 

@@ -13,11 +13,15 @@ from runtime.chat.tape import Script, Unexpected
 
 @dataclass(frozen=True)
 class Keys:
-    """What a family calls the parts of a call; of several names of one part, models write any. ids: empty for none."""
+    """What a family calls the parts of a call; of several names of one part, models write any. ids: empty for none.
+
+    only_offered: an object with another name is no call; for families without marks, whose models also answer in JSON.
+    """
 
     names: tuple[str, ...] = ("name",)
     arguments: tuple[str, ...] = ("arguments", "parameters")
     ids: tuple[str, ...] = ("id",)
+    only_offered: bool = False
 
 
 def json_calls(reading: Reading, keys: Keys) -> Script[None]:
@@ -50,6 +54,7 @@ def json_call(reading: Reading, keys: Keys) -> Script[None]:
         elif key in keys.ids and first == '"':
             call_id = yield from short_string(tape)
         elif key in keys.arguments and name and not has_begun:
+            _check_name(reading, keys, name)
             reading.begin(name, call_id)
             has_begun = True
             yield from arguments(reading)
@@ -58,10 +63,14 @@ def json_call(reading: Reading, keys: Keys) -> Script[None]:
         else:
             yield from value(tape, _ignore)
     if not has_begun:
-        if not name:
-            raise Unexpected("a name")
+        _check_name(reading, keys, name)
         reading.begin(name, call_id)
         reading.grow(_object(early))
+
+
+def _check_name(reading: Reading, keys: Keys, name: str) -> None:
+    if not name or (keys.only_offered and name not in reading.tools):
+        raise Unexpected("the name of a tool")
 
 
 def arguments(reading: Reading) -> Script[None]:

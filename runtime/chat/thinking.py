@@ -17,7 +17,10 @@ EFFORTLESS = ("none", "off")
 
 @dataclass(frozen=True)
 class Thinking:
-    """The marks, `open` and `close`; `template` is the model's. always_opens: what `opens` is, whatever it looks like."""
+    """The marks, `open` and `close`; `template` is the model's.
+
+    always_opens: it begins a thought in words that are not looked for.
+    """
 
     open: str
     close: str
