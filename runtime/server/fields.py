@@ -92,6 +92,8 @@ class GenerationFields(ConstraintFields, kw_only=True):
 
     return_progress: bool | None = None
     timings_per_token: bool | None = None
+    return_tokens: bool | None = None
+    verbose: bool | None = None
 
     def limit(self, default: int) -> int:
         """Return how many tokens to generate at most; -1: to the end. Of several, llama-server's own name counts."""

@@ -10,7 +10,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta
 
@@ -19,10 +18,10 @@ from runtime.server.adapters import ADAPTERS
 from runtime.server.asking import requests
 from runtime.server.biases import spell_out
 from runtime.server.body import read_json
+from runtime.server.completed import completed
 from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.generation import Answer, collect, run
-from runtime.server.native.answers import chunk, last, probabilities, selected
-from runtime.server.native.settings import answer_settings, speculation
+from runtime.server.native.chunks import chunk, selected
 from runtime.server.problem import invalid
 from runtime.server.prompts import PromptField, read_prompts
 from runtime.server.replies import json_response
@@ -46,11 +45,8 @@ class NativeFields(GenerationFields, kw_only=True):
     n_cmpl: Copies | None = None
     n_probs: Probabilities | None = None
     logprobs: Probabilities | None = None
-    return_tokens: bool | None = None
-    timings_per_token: bool | None = None
     response_fields: ResponseFields | None = None
     sse_ping_interval: Annotated[int, Meta(ge=-1)] | None = None
-    verbose: bool | None = None
     image_data: list[object] | None = None
 
     def copies(self) -> int:
@@ -126,27 +122,6 @@ class _Run:
                     yield self._last(index, answers[index], content="")
 
     def _last(self, index: int, answer: Answer, content: str) -> Chunk:
-        asked, streamed = self.asked[index], bool(self.fields.stream)
-        found = last(
-            answer,
-            index=index,
-            content=content,
-            tokens=answer.tokens if self.fields.return_tokens and not streamed else [],
-            model=self.service.options.alias,
-            generation_settings=self._settings(asked, answer),
-        )
-        if asked.n_probs and not streamed:
-            found["completion_probabilities"] = probabilities(asked, answer.probabilities)
-        return selected(found, self.fields.response_fields) if self.fields.response_fields else found
-
-    def _settings(self, asked: Generate, answer: Answer) -> object:
-        config = self.service.model.entry.config
-        settings = answer_settings(
-            asked,
-            seed=answer.finished.seed if answer.finished else asked.sampling.seed,
-            stream=bool(self.fields.stream),
-            timings_per_token=bool(self.fields.timings_per_token),
-            guesses=speculation(config.n_draft, bool(config.draft_path)),
-            numbers=self.numbers,
-        )
-        return msgspec.to_builtins(settings)
+        asked, paths = self.asked[index], self.fields.response_fields
+        found = completed(self.service, self.fields, asked, answer, index=index, content=content, numbers=self.numbers)
+        return selected(found, paths) if paths else found

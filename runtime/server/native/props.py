@@ -5,11 +5,11 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from runtime.engine.protocol import Generate
-from runtime.server.native.settings import Settings, default_settings, speculation
 from runtime.server.native.template_caps import CAPS, Caps, CapsBook
 from runtime.server.problem import Problem
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
+from runtime.server.settings import Settings, default_settings, speculation
 
 MEDIA_MARKER = "<__media__>"
 """Where pictures would stand in a prompt, in llama.cpp's multimodal library."""

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from runtime.server.completed import Completion
 from runtime.server.told import Drawn, Measured
 
 FinishReason = Literal["stop", "length", "tool_calls", "function_call"]
@@ -87,6 +88,7 @@ class ChatCompletion(msgspec.Struct, kw_only=True):
     choices: list[ChatChoice]
     usage: Usage
     timings: Measured
+    verbose: Completion | UnsetType = msgspec.field(default=UNSET, name="__verbose")
 
 
 class ListedLogprobs(msgspec.Struct, kw_only=True):
@@ -118,6 +120,7 @@ class TextCompletion(msgspec.Struct, kw_only=True):
     choices: list[TextChoice]
     usage: Usage
     timings: Measured
+    verbose: Completion | UnsetType = msgspec.field(default=UNSET, name="__verbose")
 
 
 class InputTokens(msgspec.Struct, kw_only=True):

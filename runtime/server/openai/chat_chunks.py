@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from runtime import chat
 from runtime.engine.protocol import Progress, Started
+from runtime.server.completed import completed
 from runtime.server.conversing import Ended, Event, Exchange, Spoken, converse
 from runtime.server.generation import Answer, prompt_progress, timings, usage
 from runtime.server.openai.chat_request import ChatBody
@@ -32,6 +33,8 @@ async def chunks(service: Service, body: ChatBody, exchange: Exchange) -> AsyncG
                 yield {**base, "choices": [choice], **extra}
             if isinstance(event, Ended):
                 measured = {"timings": timings(event.finished.timings)}
+                if body.verbose:
+                    measured["__verbose"] = completed(service, body, exchange.asked[index], choices[index].answer)
                 is_last = all(one.answer.finished for one in choices) and not body.wants_usage()
                 yield {**base, "choices": [choices[index].end(event)], **(measured if is_last else {})}
     if body.wants_usage():

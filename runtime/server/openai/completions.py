@@ -9,6 +9,7 @@ from runtime.engine.protocol import Delta, Finished, Generate, Progress
 from runtime.server.adapters import ADAPTERS
 from runtime.server.biases import spell_out
 from runtime.server.body import read_json
+from runtime.server.completed import completed
 from runtime.server.generation import Answer, Piece, collect, prompt_progress, run, timings, usage
 from runtime.server.openai.chunks import STYLE, finish_reason, frame
 from runtime.server.openai.completion_request import CompletionBody, asked_for, prompt_text
@@ -39,6 +40,8 @@ def _whole(service: Service, body: CompletionBody, asked: list[Generate], answer
     whole["usage"] = usage(answers, copies=body.n_made)
     if answers[-1].finished:
         whole["timings"] = timings(answers[-1].finished.timings)
+    if body.verbose:
+        whole["__verbose"] = completed(service, body, *told[0], content=told[0][1].text)
     return whole
 
 
@@ -69,6 +72,8 @@ async def _chunks(service: Service, body: CompletionBody, asked: Sequence[Genera
             chunk = choices[index].take(piece)
             if isinstance(piece, Finished):
                 measured = {"timings": timings(piece.timings)}
+                if body.verbose:
+                    measured["__verbose"] = completed(service, body, asked[index], choices[index].answer)
                 is_last = all(one.answer.finished for one in choices) and not body.wants_usage()
                 chunk |= measured if is_last else {}
             if chunk:

@@ -25,7 +25,7 @@ from runtime.engine.protocol import (
     Terminal,
 )
 from runtime.server import app, native
-from runtime.server.native.answers import Completion
+from runtime.server.completed import Completion
 from runtime.server.native.slots import Erased, Restored, Saved
 from tests.runtime.server.live import FACTS, Live, ScriptedEngine, silence
 from tests.runtime.server.test_openai import probable
@@ -102,6 +102,19 @@ def test_what_is_done_with_a_slot(able: Live, action: str, kind: type) -> None:
 
 def test_the_last_event_of_a_stream_is_a_whole_answer(able: Live) -> None:
     check(able.post("/completion", {"prompt": "x", "stream": True}).events()[-1], Completion)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}), ("/v1/completions", {"prompt": "x"})],
+)
+def test_openais_answers_hold_it_when_verbose(able: Live, path: str, body: dict[str, object]) -> None:
+    whole = able.post(path, {**body, "verbose": True, "return_tokens": True, "seed": 5}).json()["__verbose"]
+    check(whole, Completion)
+    assert (whole["content"], whole["tokens"], whole["generation_settings"]["stream"]) == ("Hello", [9, 9], False)
+    last = able.post(path, {**body, "verbose": True, "stream": True}).events()[-1]["__verbose"]
+    check(last, Completion)
+    assert (last["content"], last["tokens"], last["generation_settings"]["stream"]) == ("", [], True)
 
 
 def test_every_route_with_an_answer_is_asked() -> None:

@@ -13,9 +13,9 @@ TRIGGER_TYPES: Mapping[str, int] = {"token": 0, "word": 1, "pattern": 2}
 
 
 class LoraSetting(msgspec.Struct, kw_only=True):
-    """An adapter that was used; `name` is lmfile's own addition."""
+    """An adapter that was used; `name` is lmfile's own addition. id: where it is known."""
 
-    id: int
+    id: int | msgspec.UnsetType = msgspec.UNSET
     name: str
     scale: float
 
@@ -144,7 +144,10 @@ def _common(asked: Generate, seed: int, guesses: Speculation, numbers: Mapping[s
         "n_discard": asked.n_discard,
         "n_probs": asked.n_probs,
         "post_sampling_probs": asked.post_sampling,
-        "lora": [LoraSetting(id=numbers.get(name, -1), name=name, scale=scale) for name, scale in asked.adapters or []],
+        "lora": [
+            LoraSetting(id=numbers.get(name, msgspec.UNSET), name=name, scale=scale)
+            for name, scale in asked.adapters or []
+        ],
         "speculative": "none" if asked.n_draft == 0 else guesses,
     }
 
