@@ -10,14 +10,18 @@ from runtime.chat.json_text import short_string, text_of, value
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script, Unexpected
 
+BESIDES = ("type", "id")
+"""Keys that models write before the name."""
+
 
 @dataclass(frozen=True)
 class Keys:
     """What a family calls the parts of a call; of several names of one part, models write any. ids: empty for none.
 
-    only_offered: an object with another name is no call; for families without marks, whose models also answer in JSON.
+    only_known: an object that names none of the tools, or begins with another key, is no call.
     """
 
+    only_known: bool = False
     names: tuple[str, ...] = ("name",)
     arguments: tuple[str, ...] = ("arguments", "parameters")
     ids: tuple[str, ...] = ("id",)
@@ -51,6 +55,8 @@ def json_call(reading: Reading, keys: Keys) -> Script[None]:
         first = yield from tape.blank()
         if key in keys.names and first == '"':
             name = yield from short_string(tape)
+            if keys.only_known and name not in reading.tools:
+                raise Unexpected("a tool")
         elif key in keys.ids and first == '"':
             call_id = yield from short_string(tape)
         elif key in keys.arguments and name and not has_begun:
@@ -60,6 +66,8 @@ def json_call(reading: Reading, keys: Keys) -> Script[None]:
             yield from arguments(reading)
         elif key in keys.arguments and not has_begun:
             early = yield from text_of(tape)
+        elif keys.only_known and not name and key not in BESIDES:
+            raise Unexpected("a call")
         else:
             yield from value(tape, _ignore)
     if not has_begun:
