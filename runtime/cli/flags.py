@@ -72,6 +72,7 @@ class Options:
     ssl_cert_file: str | None = None
     ssl_key_file: str | None = None
     timeout: int = 3600
+    max_per_address: int = 16
     log_file: str | None = None
     log_format: str = "text"
     log_requests: bool = False
@@ -224,6 +225,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--log-format",), "log_format", "text", "text or json", "NAME", choices=("text", "json")),
         Flag(("--otlp-endpoint",), "otlp_endpoint", "text", "send traces to this OpenTelemetry collector", "URL"),
         Flag(("-to", "--timeout"), "timeout", "int", "seconds an answer may take in all; 0: any", "N", 0, INT_MAX),
+        Flag(("--max-per-address",), "max_per_address", "int", "connections of one other computer", "N", 1, 256),
         Flag(("--api-key",), "api_key", "text", "API key (a file or LMFILE_API_KEY hides it better)", "KEY"),
     ),
     "Answers": (

@@ -8,8 +8,8 @@ HIDDEN_DEFAULTS = (None, False, "", ())
 RARE = frozenset(
     """--lora-init-without-apply --pooling --reranking --embd-normalize -tb --keep --no-cache-prompt --slot-save-path
     --context-shift --sleep-idle-seconds --max-restarts --step-timeout --allow-host --cors-origin --api-prefix
-    --ssl-cert-file --ssl-key-file --log-requests --log-file --log-format --otlp-endpoint -to --repeat-last-n
-    --presence-penalty --frequency-penalty --gpu --licenses --manifest""".split()
+    --ssl-cert-file --ssl-key-file --log-requests --log-file --log-format --otlp-endpoint -to --max-per-address
+    --repeat-last-n --presence-penalty --frequency-penalty --gpu --licenses --manifest""".split()
 )
 """Flags by their first names that only `--help-all` shows."""
 

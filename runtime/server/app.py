@@ -64,7 +64,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[KEYS] = Keys(options.keys)
     app[BUDGET] = Budget()
     app[OPEN_PATHS] = frozenset(prefix + path for path in [*page.FILES, *native.HEALTH_PATHS])
-    app[CONNECTIONS] = Connections()
+    app[CONNECTIONS] = Connections(options.max_per_address)
     scraped = app[metrics.SCRAPED] = metrics.Scraped()
     app[OBSERVATION] = Observation([scraped.metrics.finished, write_access, *_traced(app, options)])
     app[TIMEOUT] = options.timeout_s

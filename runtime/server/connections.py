@@ -78,9 +78,10 @@ class Connection:
 
 
 class Connections:
-    """All places of one server."""
+    """All places of one server; another computer gets `max_per_address` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_per_address: int) -> None:
+        self._max_per_address = max_per_address
         self._all: list[Connection] = []
         self._of: dict[asyncio.BaseProtocol, Connection] = {}
         self._any = asyncio.Event()
@@ -95,7 +96,7 @@ class Connections:
         self._forget_gone()
         group = _group(sock)
         neighbours = [one for one in self._all if one.group == group] if group else []
-        if len(neighbours) >= limits.MAX_PER_ADDRESS:
+        if len(neighbours) >= self._max_per_address:
             free = self._displace(neighbours)
         else:
             free = len(self._all) < limits.MAX_CONNECTIONS or self._displace(self._all)

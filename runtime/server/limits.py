@@ -23,7 +23,7 @@ LINGER_S = 1.0
 # connections.py
 MAX_CONNECTIONS = 256
 MAX_PER_ADDRESS = 16
-"""Of another computer; programs on this one share no limit but the other."""
+"""Of another computer, unless `--max-per-address` says more; programs on this one have the other limit."""
 
 HEAD_S = 30.0
 """For the head of a request, the TLS handshake before it, and between two requests on one connection."""

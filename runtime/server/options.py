@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.engine.protocol import Sampling
+from runtime.server.limits import MAX_PER_ADDRESS
 from runtime.server.traces.settings import TraceSettings
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ class ServerOptions:
     keys: accepted API keys; none: no key is asked for. allow_hosts: further `Host`
     values this server answers to, as `name:port`. cors_origins: whose pages may use it, too. prefix: what every
     address begins with, such as `/x`. tls: how to speak https; None: http. timeout_s: how long an answer may take;
-    None: as long as it does. slot_dir: where requests may save and restore slots; None: nowhere.
+    None: as long as it does. max_per_address: connections that one other computer may have.
+    slot_dir: where requests may save and restore slots; None: nowhere.
     hardware: what was found and why it is or is not used, for `/props`.
     sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
     grace_s: how long running answers may go on after the first request to stop. traces: where they go; None: nowhere.
@@ -35,6 +37,7 @@ class ServerOptions:
     prefix: str = ""
     tls: "ssl.SSLContext | None" = None
     timeout_s: float | None = None
+    max_per_address: int = MAX_PER_ADDRESS
     slot_dir: Path | None = None
     hardware: Mapping[str, object] = field(default_factory=dict)
     sampling: Sampling = field(default_factory=Sampling)

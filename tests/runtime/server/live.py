@@ -176,7 +176,7 @@ class Live:
         assert self._started.wait(WAIT_S)
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._stop = Stop()
         sockets = listen(self._host, 0, has_key=False)
         self.port = next(iter(ports(sockets)), 0)
@@ -190,7 +190,7 @@ class Live:
 
     def ask_to_stop(self) -> None:
         """As a signal would."""
-        self._loop.call_soon_threadsafe(self._stop.ask)
+        self.loop.call_soon_threadsafe(self._stop.ask)
 
     def close(self) -> float:
         """Stop and wait for the end; returns the seconds it took."""

@@ -1,5 +1,6 @@
 """Who gets a place when there is none left, and what becomes of those who keep the server waiting."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -157,3 +158,22 @@ def test_another_computer_has_sixteen_places(
 )
 def test_who_shares_places(peer: str, group: str) -> None:
     assert group_of(peer) == group
+
+
+def test_nothing_is_left_of_a_flood(start: Callable[..., Live]) -> None:
+    server = start(ScriptedEngine(endless))
+
+    def tasks() -> int:
+        return asyncio.run_coroutine_threadsafe(count(), server.loop).result(5)
+
+    async def count() -> int:
+        return len(asyncio.all_tasks())
+
+    before = tasks()
+    with ExitStack() as stack:
+        for number in range(300):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+            sock.sendall([b"", b"GET /", completion(server, b"{"), completion(server)][number % 4])
+        assert eventually(lambda: len(server.engine.asked) > 50)
+    assert eventually(lambda: tasks() == before)
+    assert len(server.engine.cancelled) == len(server.engine.asked)
