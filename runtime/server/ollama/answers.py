@@ -10,6 +10,7 @@ from runtime.engine.protocol import Finished, TokenProbability
 from runtime.server.ollama.loaded import Loaded
 from runtime.server.probabilities import finite_logprob
 
+NEVER_S = 290 * 365 * 86_400.0
 DoneReason = Literal["stop", "length", "load", "unload"]
 
 
@@ -78,8 +79,8 @@ def written(moment: datetime) -> str:
 
 def in_future(after_s: float | None) -> str:
     """When something happens; None: never, which Ollama writes as a time in the far future."""
-    never = timedelta(days=290 * 365)
-    return written(datetime.now(UTC) + (never if after_s is None else min(never, timedelta(seconds=after_s))))
+    wait_s = NEVER_S if after_s is None else min(after_s, NEVER_S)
+    return written(datetime.now(UTC) + timedelta(seconds=wait_s))
 
 
 def _one(token: TokenProbability) -> dict[str, object]:

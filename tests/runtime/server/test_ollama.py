@@ -28,6 +28,7 @@ from runtime.engine.protocol import (
     TokenProbability,
 )
 from runtime.engine.routing import ModelEntry
+from runtime.server.ollama.answers import in_future
 from runtime.server.ollama.chat import ChatAnswer
 from runtime.server.ollama.generate import GenerateAnswer
 from runtime.server.ollama.turns import MessageField, turns
@@ -499,3 +500,5 @@ def test_a_model_is_described_from_its_file(start: Callable[..., Live], model_fi
     running = server.get("/api/ps").json()["models"][0]
     assert (running["model"], running["context_length"], running["size_vram"]) == ("tiny:latest", 4096, 0)
     assert running["expires_at"] > "2300"
+    assert in_future(1e300) > "2300"
+    assert in_future(60) < "2300"
