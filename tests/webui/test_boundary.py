@@ -57,7 +57,14 @@ def server(arrived: list[str], passed: list[tuple[str, str, str]]) -> Iterator[L
 def test_no_page_of_another_origin_reaches_a_handler(
     server: Live, arrived: list[str], passed: list[tuple[str, str, str]]
 ) -> None:
-    node(str(SCRIPT), timeout_s=TIMEOUT_S, env={"LMFILE_TARGET": f"http://127.0.0.1:{server.port}"})
+    shared = start(keys=("sesame",), cors_origins=("*",))
+    addresses = {"LMFILE_TARGET": server.port, "LMFILE_SHARED": shared.port}
+    try:
+        node(
+            str(SCRIPT), timeout_s=TIMEOUT_S, env={name: f"http://127.0.0.1:{port}" for name, port in addresses.items()}
+        )
+    finally:
+        shared.close()
     assert set(passed) <= {("GET", "/", NAVIGATION)}, passed
     assert passed, "the link was followed"
     assert len(arrived) > MANY, "it was this server that refused, and not the browser"

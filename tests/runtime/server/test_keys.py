@@ -1,6 +1,7 @@
 """API keys: where they come from, how they are presented, and that no route forgets them."""
 
 import json
+import logging
 import os
 import re
 import time
@@ -154,6 +155,22 @@ def test_the_budget_is_bounded_and_grows_again() -> None:
 def test_the_key_is_not_repeated(locked: Live) -> None:
     answers = [locked.get(path, {"X-Api-Key": KEY}).body for path in ("/props", "/v1/models", "/nowhere")]
     assert not any(KEY.encode() in answer for answer in answers)
+
+
+def test_the_key_is_not_logged(locked: Live, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("lmfile")
+    before = logger.level
+    logger.addHandler(caplog.handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        for headers in (RIGHT["bearer"], RIGHT["x-api-key"], RIGHT["api-key"], {"X-Api-Key": f"{KEY}x"}):
+            for path in ("/completion", "/nowhere", "/v1/models"):
+                locked.request("POST", path, POST, headers)
+        locked.raw(f"GET / HTTP/9.9\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode(), 0.5)
+    finally:
+        logger.removeHandler(caplog.handler)
+        logger.setLevel(before)
+    assert KEY not in caplog.text
 
 
 def test_keys_from_all_sources(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 // Pages of other origins in a real browser, against a real server with a scripted engine: none of them reads or starts anything.
 //
 // LMFILE_TARGET: the server, http://127.0.0.1:PORT; what got through to a handler is counted on the other side.
+// LMFILE_SHARED: another one, with the key "sesame" and `--cors-origin *`.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -8,6 +9,7 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 const TARGET = process.env.LMFILE_TARGET;
+const SHARED = process.env.LMFILE_SHARED;
 const BROWSER = process.env.LMFILE_BROWSER ?? "/usr/bin/chromium";
 const PORT = new URL(TARGET).port;
 const PATHS = ["/", "/health", "/v1/models", "/completion", "/v1/chat/completions", "/app.js", "/icon.svg"];
@@ -124,6 +126,19 @@ test("a page whose name was made to mean this computer", { timeout: 60_000 }, as
     await page.evaluate(forms, { target });
   }
   assert.doesNotMatch(await page.evaluate(() => fetch("/v1/models").then((response) => response.text())), /tiny|SmolLM2/);
+  await page.close();
+});
+
+test("a page that was allowed reads what its key allows", { timeout: 60_000 }, async () => {
+  const page = await browser.newPage();
+  await page.goto(`http://evil.example:${elsewhere.address().port}/`);
+  const ask = (key) => page.evaluate(async ({ target, headers }) => {
+    const options = { method: "POST", body: '{"prompt":"x"}', headers: { "Content-Type": "application/json", ...headers } };
+    const response = await fetch(`${target}/completion`, options);
+    return [response.status, (await response.json()).content ?? "", response.headers.get("x-request-id") !== null];
+  }, { target: SHARED, headers: key && { Authorization: `Bearer ${key}` } });
+  assert.deepEqual(await ask(), [401, "", true]);
+  assert.deepEqual((await ask("sesame"))[0], 200);
   await page.close();
 });
 
