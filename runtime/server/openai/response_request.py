@@ -35,13 +35,18 @@ class ResponseTool(msgspec.Struct, kw_only=True):
         return {**told, "strict": self.strict is not False}
 
 
-class ResponseChoice(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`tool_choice` as an object: one function, or some of the tools."""
+class NamedTool(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A function by its name."""
 
     type: str
     name: Name | None = None
+
+
+class ResponseChoice(NamedTool, kw_only=True, omit_defaults=True):
+    """`tool_choice` as an object: one function, or some of the tools."""
+
     mode: Literal["auto", "required"] | None = None
-    tools: Annotated[list["ResponseChoice"], Meta(max_length=128)] | None = None
+    tools: Annotated[list[NamedTool], Meta(max_length=128)] | None = None
 
 
 class TextFormat(msgspec.Struct, kw_only=True):
@@ -158,7 +163,7 @@ def _tool(tool: ResponseTool, place: str) -> chat.Tool:
     return read_function(function, place)
 
 
-def _name(choice: ResponseChoice, place: str) -> str:
+def _name(choice: NamedTool, place: str) -> str:
     if choice.type != "function":
         raise not_supported(f"`{place}`: the type `{choice.type[:64]}`")
     if choice.name is None:
