@@ -80,7 +80,7 @@ async def answer(request: web.Request) -> web.Response:
     documents = body.given()
     async with request.app[SERVICE].resolve(body.model, "rerank") as service:
         if not service.facts().reranks:
-            message = f"The model `{service.options.alias}` scores no documents: it has no classification head for them."
+            message = f"The model `{service.options.alias}` scores no documents: it has no classification head."
             raise Problem(501, "not_supported_error", message)
         question = Rerank(id=service.engine.new_id(), query=body.query, documents=documents)
         ranked = await ask(service, question, Ranked)
