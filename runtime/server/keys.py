@@ -4,8 +4,9 @@ One function decides for every spelling (`Authorization: Bearer`, `X-Api-Key`, `
 places would one day disagree. Keys are kept as hashes and compared in constant time.
 
 Guessing is bounded: after `limits.WRONG_KEYS_PER_S` wrong keys within a second an address gets
-429s, whatever it presents, until the budget has grown again. The table of addresses is bounded,
-too, and forgets first who was heard of longest ago.
+429s, whatever it presents, until the budget has grown again: if right keys passed all the same,
+guessing would not be slower. Programs on this computer, and so all clients of a proxy there, are one
+address. The table of addresses is bounded, too, and forgets first who was heard of longest ago.
 """
 
 import asyncio
