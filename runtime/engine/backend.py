@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from runtime.engine.budget import Budget
 from runtime.engine.protocol import Generate, ModelFacts, Pooling, TokenProbability
 
 AdapterSet = tuple[tuple[str, float], ...]
@@ -165,8 +166,8 @@ class Backend(Protocol):
     def is_end(self, token: int) -> bool:
         """Tell whether `token` ends the model's turn."""
 
-    def sampler(self, request: Generate, prompt: list[int]) -> Sampler:
-        """Return what draws the tokens that follow `prompt`. Raises: InvalidRequest."""
+    def sampler(self, request: Generate, prompt: list[int], budget: Budget | None = None) -> Sampler:
+        """Return what draws the tokens that follow `prompt`, or says what `budget` forces. Raises: InvalidRequest."""
 
     def adapters(self, request: Generate) -> AdapterSet:
         """Return the adapters that a request asks for. Raises: NotThere, InvalidRequest."""

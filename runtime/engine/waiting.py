@@ -16,6 +16,7 @@ from runtime.engine.prompt import PromptTooLong, Template
 from runtime.engine.protocol import Event, Failed, Finished, Generate, Timings
 from runtime.engine.sequence import Sequence
 from runtime.engine.slots import Slots
+from runtime.engine.thoughts import budget
 from runtime.errors import LmfileError
 
 
@@ -98,7 +99,7 @@ class Waiting:
         text, prompt = made
         adapters = self._backend.adapters(request)
         shown = marks(request.shown, self._backend)
-        sampler = self._backend.sampler(request, prompt)
+        sampler = self._backend.sampler(request, prompt, budget(request, text, self._backend))
         sequence = self._prepared[request.id] = Sequence(request, prompt, text, sampler, adapters)
         sequence.shown = shown
         return sequence

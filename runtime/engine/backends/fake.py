@@ -23,6 +23,7 @@ from runtime.engine.backend import (
     Sampler,
     Work,
 )
+from runtime.engine.budget import Budget
 from runtime.engine.protocol import Generate, ModelFacts, TokenProbability
 
 END = 256
@@ -31,9 +32,10 @@ KNOWN_ADAPTERS = ("one", "two", "three")
 
 
 class FakeSampler:
-    """Says `answer` once, then ends the turn."""
+    """Says `answer` once, then ends the turn; what a budget forces comes between."""
 
-    def __init__(self, answer: bytes, seed: int, n_probs: int) -> None:
+    def __init__(self, answer: bytes, seed: int, n_probs: int, budget: Budget | None = None) -> None:
+        self.budget = budget
         self.seed = seed
         self.n_probs = n_probs
         self.is_closed = False
@@ -41,11 +43,16 @@ class FakeSampler:
         self._n_said = 0
 
     def next(self) -> int:
-        self._n_said += 1
-        return self._answer[min(self._n_said, len(self._answer)) - 1]
+        forced = self.forced()
+        if not forced:
+            self._n_said += 1
+        token = forced[0] if forced else self._answer[min(self._n_said, len(self._answer)) - 1]
+        if self.budget:
+            self.budget.accept(token)
+        return token
 
     def forced(self) -> list[int]:
-        return []
+        return self.budget.forced if self.budget else []
 
     def close(self) -> None:
         self.is_closed = True
@@ -171,10 +178,12 @@ class FakeBackend:
     def is_end(self, token: int) -> bool:
         return token == END
 
-    def sampler(self, request: Generate, prompt: list[int]) -> FakeSampler:
+    def sampler(self, request: Generate, prompt: list[int], budget: Budget | None = None) -> FakeSampler:
         if request.sampling.temperature != request.sampling.temperature:
             raise InvalidRequest("temperature is not a number")
-        sampler = FakeSampler(self._answer, max(request.sampling.seed, 0), request.n_probs)
+        if budget:
+            budget.begin()
+        sampler = FakeSampler(self._answer, max(request.sampling.seed, 0), request.n_probs, budget)
         self.samplers.append(sampler)
         return sampler
 

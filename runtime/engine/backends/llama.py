@@ -33,6 +33,7 @@ from runtime.engine.backends.llama_rows import Rows
 from runtime.engine.backends.llama_sampler import LlamaSampler
 from runtime.engine.backends.llama_stack import AdapterStack
 from runtime.engine.backends.llama_vocabulary import LlamaVocabulary
+from runtime.engine.budget import Budget
 from runtime.engine.protocol import Generate
 from runtime.errors import EngineFailed
 
@@ -103,7 +104,7 @@ class LlamaBackend:
         control = self._computing.control
         return control.n_threads if control else self._computing.n_threads
 
-    def sampler(self, request: Generate, prompt: list[int]) -> LlamaSampler:
+    def sampler(self, request: Generate, prompt: list[int], budget: Budget | None = None) -> LlamaSampler:
         if not 0 <= request.n_probs <= MAX_PROBABILITIES:
             raise InvalidRequest(f"n_probs is {request.n_probs}; it must be between 0 and {MAX_PROBABILITIES}")
         if request.prompt_probs > MAX_PROMPT_PROBABILITIES:
@@ -114,7 +115,7 @@ class LlamaBackend:
         matcher = self._all_constraints().matcher(request.grammar) if request.grammar else None
         n_ctx = max(1, self.facts.n_ctx)
         chain = llama_sampling.build(self._native, self._vocabulary, request.sampling, n_ctx, prompt)
-        return LlamaSampler(chain, self._rows, matcher, request)
+        return LlamaSampler(chain, self._rows, matcher, request, budget)
 
     def adapters(self, request: Generate) -> AdapterSet:
         if not self._first:

@@ -69,6 +69,10 @@ class Rows:
         top = [self._one(found, math.log(p) if p > 0 else LOWEST) for p, found in left[:n_probs]]
         return Drawn(token, self._one(token, math.log(own) if own > 0 else LOWEST, top))
 
+    def certain(self, token: int) -> TokenProbability:
+        """Return the probability of a token that had to come."""
+        return self._one(token, 0.0, [self._one(token, 0.0)])
+
     def _one(self, token: int, logprob: float, top: list[TokenProbability] | None = None) -> TokenProbability:
         piece = self._piece(token)
         return TokenProbability(

@@ -1,4 +1,7 @@
-"""Draws the tokens of one request from rows of logits: grammar, then samplers, and what is told about it."""
+"""Draws the tokens of one request from rows of logits: grammar, then samplers, and what is told about it.
+
+Where a budget for thoughts forces a token, nothing is drawn: a seed gives the same numbers before and after.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.engine.backend import Drawn, InvalidRequest
 from runtime.engine.backends.llama_rows import Rows
+from runtime.engine.budget import Budget
 from runtime.engine.protocol import Generate
 
 if TYPE_CHECKING:
@@ -28,20 +32,27 @@ class Chain(NamedTuple):
 class LlamaSampler:
     """Draws the tokens of one request (`runtime.engine.backend.Sampler`)."""
 
-    def __init__(self, chain: Chain, rows: Rows, matcher: Matcher | None, request: Generate) -> None:
+    def __init__(
+        self, chain: Chain, rows: Rows, matcher: Matcher | None, request: Generate, budget: Budget | None = None
+    ) -> None:
         self.handle = chain.handle
         self.seed = chain.seed
         self._native = rows.native
         self._rows = rows
         self._matcher = matcher
+        self._budget = budget
         self._is_greedy = chain.is_greedy
         self._banned = chain.banned
         self._n_probs = request.n_probs
         self._post_sampling = request.post_sampling
+        if budget:
+            budget.begin(matcher.allows if matcher else len)
 
     def draw(self, context: int, row: int) -> Drawn:
         """Draw from a row of the last run's logits. Raises: InvalidRequest when a grammar leaves nothing."""
         logits = self._native.llama_get_logits_ith(context, row)
+        if self._budget and self._budget.forced:
+            return self._force(self._budget.forced[0], logits)
         if self._n_probs and not self._post_sampling:
             return self._draw_and_tell(context, row, logits)
         if self._matcher and self._matcher.mask(self._rows.mask):
@@ -54,6 +65,8 @@ class LlamaSampler:
         return drawn
 
     def forced(self) -> list[int]:
+        if self._budget and self._budget.forced:
+            return self._budget.forced
         return self._matcher.forced() if self._matcher else []
 
     def close(self) -> None:
@@ -71,6 +84,16 @@ class LlamaSampler:
         self._accept(token)
         return Drawn(token, self._rows.probability(token, before, self._n_probs))
 
+    def _force(self, token: int, logits: Any) -> Drawn:
+        """Say `token` whatever the logits are; they tell how likely it was."""
+        self._native.llama_sampler_accept(self.handle, token)
+        self._accept(token)
+        if not self._n_probs:
+            return Drawn(token)
+        if self._post_sampling:
+            return Drawn(token, self._rows.certain(token))
+        return Drawn(token, self._rows.probability(token, logits, self._n_probs))
+
     def _drawn(self, context: int, row: int, logits: Any) -> int:
         if self._is_greedy:
             for banned in self._banned:
@@ -85,3 +108,5 @@ class LlamaSampler:
     def _accept(self, token: int) -> None:
         if self._matcher:
             self._matcher.accept(token)
+        if self._budget:
+            self._budget.accept(token)

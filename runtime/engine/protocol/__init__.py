@@ -25,6 +25,7 @@ from runtime.engine.protocol.commands import (
     Rerank,
     Shutdown,
     SlotAction,
+    Thought,
     Tokenize,
 )
 from runtime.engine.protocol.events import (
@@ -103,6 +104,7 @@ __all__ = [
     "Started",
     "State",
     "Terminal",
+    "Thought",
     "Timings",
     "TokenProbability",
     "Tokenize",

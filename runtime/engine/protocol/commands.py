@@ -33,6 +33,19 @@ class Chat(msgspec.Struct, kw_only=True, frozen=True):
     prefill: str = ""
 
 
+class Thought(msgspec.Struct, kw_only=True, frozen=True):
+    """How long an answer may think.
+
+    begin: the mark before a thought. ends: marks after one; the first is said where a thought has to end.
+    budget_tokens: of all thoughts of the answer together. message: what the model says before it breaks off.
+    """
+
+    begin: str
+    ends: list[str]
+    budget_tokens: int
+    message: str = ""
+
+
 class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     """Continue a prompt. Exactly one of `prompt` and `chat` is set.
 
@@ -48,6 +61,7 @@ class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     n_indent: the answer ends with the first line that is indented by fewer characters; 0: never.
     shown: special tokens, by their text, that are part of the answer's text as any other token.
     progress: whether `Progress` tells how far the prompt is read.
+    thought: the limit of its thoughts; None: there is none.
     prompt_probs: as `n_probs`, for the tokens of the prompt (`Prompted`), which is then computed anew; -1: not wanted.
     """
 
@@ -69,6 +83,7 @@ class Generate(msgspec.Struct, kw_only=True, tag=True, frozen=True):
     max_ms: int = 0
     n_indent: int = 0
     shown: list[str] = []
+    thought: Thought | None = None
     progress: bool = False
     prompt_probs: int = -1
 
