@@ -45,7 +45,7 @@ def ask_everything(server: Server, n_examples: int, seed: int = 1, key: str = ""
     found = re.search(r"([0-9,]+) generated", done.stdout)
     result = Documented(sent=int(found[1].replace(",", "")) if found else 0)
     if done.returncode != 0:
-        result.wrong = done.stdout.partition("= FAILURES =")[2].splitlines()[:200] or [done.stdout[-4000:], done.stderr]
+        result.wrong = done.stdout.partition("= FAILURES =")[2].splitlines() or [done.stdout[-4000:], done.stderr]
     return result
 
 
