@@ -1,6 +1,7 @@
 """The rules of CONTRIBUTING.md that a machine can check, over every file of the project."""
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ STANDARD_LIBRARY_ONLY = (
     "runtime/errors.py",
     "runtime/hardware/",
 )
+DIALECTS = {"anthropic", "lorax", "native", "ollama", "openai"}
 SHARED_WITH_THE_BUNDLER = {"runtime.adapters", "runtime.errors", "runtime.payload", "runtime.gguf", "runtime.version"}
 
 
@@ -91,6 +93,11 @@ def test_who_imports_whom(path: Path) -> None:
             assert here.startswith(("runtime/cli/", "runtime/__main__.py")), f"{here} imports {module}"
         if here.startswith("runtime/server/") and module.startswith("runtime.engine."):
             assert module.split(".")[2] in ("protocol", "client", "fleet", "routing"), f"{here} imports {module}"
+        if here.startswith("runtime/chat/") and module.startswith("runtime."):
+            assert module.startswith(("runtime.chat", "runtime.engine.protocol")), f"{here} imports {module}"
+        if dialect := re.match(r"runtime/server/(\w+)/", here):
+            others = {f"runtime.server.{other}" for other in DIALECTS - {dialect[1]}}
+            assert ".".join(module.split(".")[:3]) not in others, f"{here} imports {module}"
         if here.startswith(STANDARD_LIBRARY_ONLY):
             assert top not in ("aiohttp", "msgspec", "jinja2", "llama_cpp"), f"{here} imports {module}"
 
