@@ -8,7 +8,7 @@ Does not know: HTTP, dialects, the engine; templates are rendered in the worker.
 """
 
 from runtime.chat.conversation import Choice, Conversation, Tool
-from runtime.chat.form import Form, Prepared, Reader, Unsuitable
+from runtime.chat.form import Form, Prepared, Reader, ThoughtMarks, Unsuitable
 from runtime.chat.forms import find
 from runtime.chat.pieces import CallBegan, CallGrew, Piece, Said, Thought
 
@@ -23,6 +23,7 @@ __all__ = [
     "Reader",
     "Said",
     "Thought",
+    "ThoughtMarks",
     "Tool",
     "Unsuitable",
     "find",

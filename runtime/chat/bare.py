@@ -26,9 +26,9 @@ class Bare(Family):
 
     def answer(self, reading: Reading, conversation: Conversation, prompt: str) -> Script[None]:
         if self.thinks and self.thinking.is_open(prompt, conversation.prefill):
-            yield from self.thinking.read(reading)
+            yield from self.thought(reading, conversation)
         if self.thinks:
-            yield from self.thoughts(reading)
+            yield from self.thoughts(reading, conversation)
         if conversation.callable:
             reading.tape.attempt()
             yield from self.attempt(reading, "")

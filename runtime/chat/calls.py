@@ -18,10 +18,10 @@ BESIDES = ("type", "id")
 class Keys:
     """What a family calls the parts of a call; of several names of one part, models write any. ids: empty for none.
 
-    only_known: an object that names none of the tools, or begins with another key, is no call.
+    only_offered: an object that names none of the request's tools, or begins with another key, is no call; for
+    families without marks, whose models also answer in JSON.
     """
 
-    only_known: bool = False
     names: tuple[str, ...] = ("name",)
     arguments: tuple[str, ...] = ("arguments", "parameters")
     ids: tuple[str, ...] = ("id",)
@@ -55,30 +55,25 @@ def json_call(reading: Reading, keys: Keys) -> Script[None]:
         first = yield from tape.blank()
         if key in keys.names and first == '"':
             name = yield from short_string(tape)
-            if keys.only_known and name not in reading.tools:
+            if keys.only_offered and name not in reading.tools:
                 raise Unexpected("a tool")
         elif key in keys.ids and first == '"':
             call_id = yield from short_string(tape)
         elif key in keys.arguments and name and not has_begun:
-            _check_name(reading, keys, name)
             reading.begin(name, call_id)
             has_begun = True
             yield from arguments(reading)
         elif key in keys.arguments and not has_begun:
             early = yield from text_of(tape)
-        elif keys.only_known and not name and key not in BESIDES:
+        elif keys.only_offered and not name and key not in BESIDES:
             raise Unexpected("a call")
         else:
             yield from value(tape, _ignore)
     if not has_begun:
-        _check_name(reading, keys, name)
+        if not name:
+            raise Unexpected("a name")
         reading.begin(name, call_id)
         reading.grow(_object(early))
-
-
-def _check_name(reading: Reading, keys: Keys, name: str) -> None:
-    if not name or (keys.only_offered and name not in reading.tools):
-        raise Unexpected("the name of a tool")
 
 
 def arguments(reading: Reading) -> Script[None]:

@@ -11,7 +11,7 @@ from functools import partial
 
 from runtime.chat import grammars
 from runtime.chat.conversation import Conversation, Message
-from runtime.chat.form import Prepared, Reader, Unsuitable
+from runtime.chat.form import Prepared, Reader, ThoughtMarks, Unsuitable
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script, Unexpected, marks
 from runtime.chat.thinking import Thinking
@@ -74,6 +74,13 @@ class Family(ABC):
         wanted = self._grammar(conversation, grammar)
         return Prepared(chat=chat, grammar=wanted, shown=[*dict.fromkeys(self._shown())])
 
+    def thought_marks(self, conversation: Conversation) -> ThoughtMarks | None:
+        """Return what stands around a thought; a call ends it as well, where the answer is free up to one."""
+        if not self.thinks:
+            return None
+        calls = self.call_marks if conversation.callable and not conversation.must_call else ()
+        return ThoughtMarks(self.think[0], [self.think[1], *calls])
+
     def reader(self, conversation: Conversation, prompt: str) -> Reader:
         """Return what reads the answer to `prompt`."""
         parser = partial(self.answer, conversation=conversation, prompt=prompt)
@@ -82,11 +89,11 @@ class Family(ABC):
     def answer(self, reading: Reading, conversation: Conversation, prompt: str) -> Script[None]:
         """Read a whole answer."""
         if self.thinks and self.thinking.is_open(prompt, conversation.prefill):
-            yield from self.thinking.read(reading)
+            yield from self.thought(reading, conversation)
         wanted = marks(*(self.call_marks if conversation.callable else ()), *self.around_answer)
         while True:
             if self.thinks:
-                yield from self.thoughts(reading)
+                yield from self.thoughts(reading, conversation)
             mark = yield from reading.tape.until(wanted, reading.say)
             if not mark:
                 return
@@ -95,7 +102,7 @@ class Family(ABC):
             else:
                 yield from self.attempt(reading, mark)
 
-    def thoughts(self, reading: Reading) -> Script[None]:
+    def thoughts(self, reading: Reading, conversation: Conversation) -> Script[None]:
         """Read the thoughts that come next, if any do."""
         while True:
             reading.tape.attempt()
@@ -104,7 +111,26 @@ class Family(ABC):
                 reading.say(reading.tape.raw())
                 return
             reading.tape.succeed()
-            yield from self.thinking.read(reading)
+            yield from self.thought(reading, conversation)
+
+    def thought(self, reading: Reading, conversation: Conversation) -> Script[None]:
+        """Read a thought up to its end.
+
+        In an answer that is free up to a call, the mark of a call in a thought has begun the grammar, and so a call.
+        """
+        close, tape = self.thinking.close, reading.tape
+        wanted = marks(close, *(self.call_marks if conversation.callable and not conversation.must_call else ()))
+        reading.seam()
+        while (mark := (yield from tape.until(wanted, reading.think))) not in ("", close):
+            tape.attempt(len(mark))
+            try:
+                yield from self.read_calls(reading, mark)
+            except Unexpected:
+                reading.think(tape.raw())
+            else:
+                break
+        tape.succeed()
+        reading.seam()
 
     def attempt(self, reading: Reading, mark: str) -> Script[None]:
         """Read calls behind `mark`; what turns out to be none is text."""

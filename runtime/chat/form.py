@@ -1,7 +1,7 @@
 """What a family of models brings: how it is asked, and how its answers are read."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from runtime.chat.conversation import Conversation
 from runtime.chat.pieces import Piece
@@ -26,6 +26,13 @@ class Prepared:
     stop: list[str] = field(default_factory=list)
 
 
+class ThoughtMarks(NamedTuple):
+    """What stands around a thought; the first of `ends` is the mark for it."""
+
+    begin: str
+    ends: list[str]
+
+
 class Reader(Protocol):
     """Reads one answer. Text that could be the beginning of a mark is held back until it is known to be none."""
 
@@ -44,6 +51,9 @@ class Form(Protocol):
 
     def prepare(self, conversation: Conversation, grammar: Grammar | None) -> Prepared:
         """Return what to ask; `grammar` is what the text of the answer has to be. Raises: Unsuitable."""
+
+    def thought_marks(self, conversation: Conversation) -> ThoughtMarks | None:
+        """Return what stands around the thoughts of an answer; None: the model does not think."""
 
     def reader(self, conversation: Conversation, prompt: str) -> Reader:
         """Return what reads the answer to `prompt`, the conversation as the template rendered it."""

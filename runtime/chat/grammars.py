@@ -17,8 +17,8 @@ WS = r"ws_: /[ \n\t]{1,12}/"
 SPACE = r"[ \n\t]{0,12}"
 """Where white space may be, in a pattern."""
 
-MOST_CHARACTERS = 60_000
-"""Of all schemas together; the largest ones become any object until the rest fits."""
+MOST_BYTES = 56_000
+"""Of all calls together; the largest schemas become any object until the rest fits."""
 
 WORDS_ONLY = frozenset("description title default examples example $comment $schema $id deprecated".split())
 MAPS = ("properties", "patternProperties", "$defs", "definitions")
@@ -66,26 +66,41 @@ def any_of(rules: Sequence[str]) -> str:
 
 
 def calls(
-    tools: Sequence[Tool], write: Callable[[Tool], str], *, between: str = "ws_?", has_several: bool, around: str = "{}"
+    tools: Sequence[Tool],
+    write: Callable[[Tool], str],
+    *,
+    has_several: bool,
+    between: str = "ws_?",
+    around: str = "{}",
+    further: str = "",
 ) -> str:
-    """Return the rules `calls_` and `call_`. `write` gives the rule for one call, `around` what stands around all."""
+    """Return the rules `calls_` and `call_`.
+
+    write: gives the rule for one call. around: what stands around all of them. further: rules that these need.
+    """
     rest = f" ({between} call_)*" if has_several else ""
-    fitted = _fitted(tools)
     lines = [
         f"calls_: {around.format('call_' + rest)}",
-        f"call_: {' | '.join(f'call_{index}_' for index in range(len(fitted)))}",
-        *(f"call_{index}_: {write(tool)}" for index, tool in enumerate(fitted)),
+        f"call_: {' | '.join(f'call_{index}_' for index in range(len(tools)))}",
+        *(f"call_{index}_: {rule}" for index, rule in enumerate(_fitted(tools, write))),
+        further,
         WS,
     ]
-    return "\n".join(lines)
+    return "\n".join(filter(None, lines))
 
 
-def json_call(tool: Tool, name: str = "name", arguments: str = "arguments", after: str = "", space: str = SPACE) -> str:
-    """Return the rule for a call as a JSON object; `after`: a pattern for what stands behind the arguments."""
-    key = [name, tool.name, arguments]
-    head = ["\\{", space, in_json(key[0]), space, ": ?", space, in_json(key[1])]
-    head += [space, ", ?", space, in_json(key[2]), space, ": ?", space]
-    return f"{pattern(*head)} {schema(tool.parameters)} {pattern(after, space, chr(92) + '}')}"
+def json_rules(
+    name: str = "name", arguments: str = "arguments", *, before: str = "", after: str = "", space: str = SPACE
+) -> str:
+    """Return the rules that `json_call` needs. before, after: patterns for what else stands in the object."""
+    head = pattern("\\{", space, before, in_json(name), space, ": ?", space)
+    middle = pattern(space, ", ?", space, in_json(arguments), space, ": ?", space)
+    return f"head_: {head}\nmiddle_: {middle}\ntail_: {pattern(after, space, chr(92) + '}')}"
+
+
+def json_call(tool: Tool) -> str:
+    """Return the rule for a call as a JSON object."""
+    return f"head_ {literal(json.dumps(tool.name, ensure_ascii=False))} middle_ {schema(tool.parameters)} tail_"
 
 
 def call_schema(tool: Tool, arguments: str) -> str:
@@ -111,16 +126,18 @@ def answer(grammar: Grammar) -> str | None:
     return None
 
 
-def _fitted(tools: Sequence[Tool]) -> list[Tool]:
-    """Return the tools with what a grammar needs of their schemas."""
+def _fitted(tools: Sequence[Tool], write: Callable[[Tool], str]) -> list[str]:
+    """Return the rules for calls; the longest are written for any object until the rest fits."""
     lean = [Tool(tool.name, tool.description, _lean_object(tool.parameters)) for tool in tools]
-    sizes = {index: len(json.dumps(tool.parameters, ensure_ascii=False)) for index, tool in enumerate(lean)}
-    for index in sorted(sizes, key=lambda index: -sizes[index]):
-        if sum(sizes.values()) + 200 * len(sizes) <= MOST_CHARACTERS:
+    rules = [write(tool) for tool in lean]
+    total = sum(len(rule.encode()) for rule in rules)
+    for index in sorted(range(len(rules)), key=lambda index: -len(rules[index])):
+        if total <= MOST_BYTES:
             break
-        lean[index] = Tool(tools[index].name, "", {"type": "object"})
-        sizes[index] = len('{"type": "object"}')
-    return lean
+        total -= len(rules[index].encode())
+        rules[index] = write(Tool(tools[index].name, "", {"type": "object"}))
+        total += len(rules[index].encode())
+    return rules
 
 
 def _lean_object(parameters: Schema) -> Schema:

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 
 from runtime.chat.conversation import Conversation
-from runtime.chat.reading import Reading
-from runtime.chat.tape import Script, marks
 
 SWITCHES = ("enable_thinking", "thinking")
 """Variables of templates: whether the model thinks."""
@@ -68,9 +66,3 @@ class Thinking:
         before = prompt.removesuffix(prefill).rstrip()
         opened, closed = prefill.rfind(self.open), prefill.rfind(self.close)
         return closed < opened or (closed < 0 and before.endswith(self.open.rstrip()))
-
-    def read(self, reading: Reading) -> Script[None]:
-        """Read what follows `open`, up to `close`."""
-        reading.seam()
-        yield from reading.tape.until(marks(self.close), reading.think)
-        reading.seam()

@@ -37,9 +37,10 @@ class Generic(Bare):
         around = "{}" if conversation.must_call else '{} (ws_? "```")?'
         return grammars.calls(
             conversation.callable,
-            lambda tool: grammars.json_call(tool, space="" if conversation.must_call else grammars.SPACE),
+            grammars.json_call,
             has_several=False,
             around=around,
+            further=grammars.json_rules(space="" if conversation.must_call else grammars.SPACE),
         )
 
     def messages(self, conversation: Conversation) -> list[Message]:

@@ -23,6 +23,7 @@ class Hermes(Family):
             conversation.callable,
             lambda tool: f"{opened} ws_? {grammars.json_call(tool)} ws_? {closed}",
             has_several=conversation.parallel,
+            further=grammars.json_rules(),
         )
 
     def read_calls(self, reading: Reading, mark: str) -> Script[None]:

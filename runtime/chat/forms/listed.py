@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from runtime.chat import grammars
 from runtime.chat.calls import Keys, json_calls
-from runtime.chat.conversation import Conversation, Message, Tool
+from runtime.chat.conversation import Conversation, Message
 from runtime.chat.family import Family
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script
@@ -16,6 +16,7 @@ class Listed(Family):
 
     block = ("", "")
     keys = Keys()
+    json_rules = grammars.json_rules()
 
     def __init__(self, template: str) -> None:
         super().__init__(template)
@@ -26,15 +27,12 @@ class Listed(Family):
         closed = f"ws_? {grammars.mark(self.block[1])}" if self.block[1] else ""
         return grammars.calls(
             conversation.callable,
-            self.call_rule,
+            grammars.json_call,
             between='"," ws_?',
             has_several=conversation.parallel,
             around=f'{grammars.mark(self.block[0])} ws_? "[" ws_? {{}} ws_? "]" {closed}',
+            further=self.json_rules,
         )
-
-    def call_rule(self, tool: Tool) -> str:
-        """Return the rule for one call."""
-        return grammars.json_call(tool)
 
     def read_calls(self, reading: Reading, mark: str) -> Script[None]:
         yield from json_calls(reading, self.keys)
@@ -91,7 +89,13 @@ class MiniMaxM1(Listed):
     def call_rules(self, conversation: Conversation) -> str:
         opened, closed = map(grammars.mark, self.block)
         around = f"{opened} ws_? {{}} ws_? {closed}"
-        return grammars.calls(conversation.callable, self.call_rule, has_several=conversation.parallel, around=around)
+        return grammars.calls(
+            conversation.callable,
+            grammars.json_call,
+            has_several=conversation.parallel,
+            around=around,
+            further=self.json_rules,
+        )
 
     def read_calls(self, reading: Reading, mark: str) -> Script[None]:
         tape = reading.tape

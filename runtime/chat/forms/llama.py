@@ -18,6 +18,7 @@ class Llama(Bare):
     def call_rules(self, conversation: Conversation) -> str:
         return grammars.calls(
             conversation.callable,
-            lambda tool: grammars.json_call(tool, arguments=self.arguments),
+            grammars.json_call,
             has_several=False,
+            further=grammars.json_rules(arguments=self.arguments),
         )

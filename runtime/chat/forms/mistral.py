@@ -25,10 +25,11 @@ class Nemo(Family):
     def call_rules(self, conversation: Conversation) -> str:
         return grammars.calls(
             conversation.callable,
-            lambda tool: grammars.json_call(tool, after=f'(, ?"id": ?"{ID}")?'),
+            grammars.json_call,
             between='"," ws_?',
             has_several=conversation.parallel,
             around=f'{grammars.mark(CALLS)} ws_? "[" ws_? {{}} ws_? "]"',
+            further=grammars.json_rules(after=f'(, ?"id": ?"{ID}")?'),
         )
 
     def read_calls(self, reading: Reading, mark: str) -> Script[None]:

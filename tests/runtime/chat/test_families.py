@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from runtime.chat import Conversation, Form, find
+from runtime.chat import Conversation, Form, Tool, find
 from runtime.engine.constraints import Constraints, Matcher
 from runtime.engine.protocol import Grammar
 from tests.runtime.chat.asking import calls_of, read, said, thought, tools_and_calls
@@ -190,7 +190,13 @@ def test_garbage_takes_time_that_grows_with_its_length(sample: Sample) -> None:
         garbage = (unit * (100_000 // len(unit) + 1))[:100_000]
         begun = time.process_time()
         reader = form.reader(conversation, sample.prompt)
-        for at in range(0, len(garbage), 7):
-            reader.push(garbage[at : at + 7])
+        for at in range(0, len(garbage), 16):
+            reader.push(garbage[at : at + 16])
         reader.finish()
         assert time.process_time() - begun < 1.5, unit
+
+
+@pytest.mark.parametrize("answer", ['{"name": "Oslo", "arguments": {"n": 1}}', '{"name": "Oslo", "age": 5}'])
+def test_without_a_mark_other_json_is_text(answer: str) -> None:
+    conversation = Conversation(messages=[], tools=[Tool("add")])
+    assert said(read(find(""), conversation, "", list(answer))) == answer

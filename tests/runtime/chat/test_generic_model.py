@@ -68,7 +68,7 @@ What files does /etc hold?""".splitlines()
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = Engine(load(smollm2_gguf(), n_ctx=2048, n_threads=2))
+    engine = Engine(load(smollm2_gguf(), n_ctx=2048))
     yield engine
     engine.close()
 
@@ -115,7 +115,9 @@ def test_twenty_prompts_give_twenty_valid_calls(engine: Engine) -> None:
 
 @pytest.mark.parametrize("name", [tool.name for tool in TOOLS])
 def test_a_named_tool_is_called(engine: Engine, name: str) -> None:
-    check(answer(engine, Conversation(messages=[{"role": "user", "content": "Go on"}], tools=TOOLS, named=name)), [name])
+    check(
+        answer(engine, Conversation(messages=[{"role": "user", "content": "Go on"}], tools=TOOLS, named=name)), [name]
+    )
 
 
 def test_after_a_result_the_model_answers_in_words(engine: Engine) -> None:
