@@ -36,10 +36,13 @@ def value(tape: Tape, take: Callable[[str], None]) -> Script[bool]:
 def text_of(tape: Tape) -> Script[str]:
     """Return the text of the next value. Raises: Unexpected, also when it is not complete, or too long to wait for."""
     parts: list[str] = []
+    n_read = 0
 
     def take(text: str) -> None:
+        nonlocal n_read
+        n_read += len(text)
         parts.append(text)
-        if tape.read > LONG:
+        if n_read > LONG:
             raise Unexpected("a value of moderate length")
 
     if not (yield from value(tape, take)):

@@ -82,11 +82,6 @@ class Tape:
         """The attempt has come out well; nothing is kept any more."""
         self._since = -1
 
-    @property
-    def read(self) -> int:
-        """How many characters were read since `attempt`."""
-        return self.at - max(0, self._since)
-
     def raw(self) -> str:
         """Return what was read since `attempt`, which is over; nothing if it has come out well."""
         read, self._since = self.text[self._since : self.at] if self._since >= 0 else "", -1
