@@ -6,6 +6,7 @@ import msgspec
 
 from runtime.engine.protocol import Adapters, Generate
 from runtime.server.fields import GenerationFields, for_copy
+from runtime.server.forms import form_of
 from runtime.server.problem import invalid
 from runtime.server.service import Service
 
@@ -21,7 +22,7 @@ def requests(
 ) -> list[Generate]:
     """Return `copies` requests for each of `contents`, which hold what to continue and nothing else.
 
-    For conversations they also hold what the chat layer wants: a grammar, further stop words, tokens to show.
+    For conversations they also hold what the chat layer wants: a grammar, further stop words, tokens to show, thoughts.
 
     The i-th content's j-th copy is at i * copies + j. Raises: Problem that names a field.
     """
@@ -31,6 +32,7 @@ def requests(
     sampling = body.sampling(service.options.sampling, facts.n_vocab)
     stops = body.stops()
     grammar = body.constraint(facts.n_vocab)
+    thought = body.thought(form_of(facts))
     shared: dict[str, object] = {
         "max_tokens": body.limit(service.options.max_tokens),
         "n_probs": n_probs,
@@ -52,6 +54,7 @@ def requests(
             sampling=for_copy(sampling, copy),
             stop=[*stops, *content.stop],
             grammar=grammar if content.chat is None else content.grammar,
+            thought=thought if content.chat is None else content.thought,
             slot=slot if copy == 0 else -1,  # one slot computes one answer at a time
             **shared,
         )

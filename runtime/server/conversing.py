@@ -9,8 +9,7 @@ rendered = await render(service, fields, conversation)                 # only th
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from runtime import chat
@@ -19,7 +18,6 @@ from runtime.engine.protocol import (
     Delta,
     Finished,
     Generate,
-    ModelFacts,
     Progress,
     Render,
     Rendered,
@@ -28,6 +26,7 @@ from runtime.engine.protocol import (
 )
 from runtime.server.asking import requests
 from runtime.server.fields import GenerationFields
+from runtime.server.forms import form_of
 from runtime.server.generation import Answer, Piece, run
 from runtime.server.problem import invalid
 from runtime.server.questions import ask
@@ -143,37 +142,36 @@ def make_exchange(
     n_probs: int = 0,
 ) -> Exchange:
     """Return what is asked for `copies` answers; `fields` say how they are generated. Raises: Problem."""
-    form, prepared = _prepare(service, fields, conversation)
-    content = Generate(id=0, chat=prepared.chat, grammar=prepared.grammar, shown=prepared.shown, stop=prepared.stop)
+    form, conversation, prepared = _prepare(service, fields, conversation)
+    content = Generate(
+        id=0,
+        chat=prepared.chat,
+        grammar=prepared.grammar,
+        shown=prepared.shown,
+        stop=prepared.stop,
+        thought=fields.thought(form, conversation),
+    )
     asked = requests(service, fields, [content], adapters=adapters, copies=copies, n_probs=n_probs)
     return Exchange(asked, conversation, form)
 
 
 async def render(service: Service, fields: GenerationFields, conversation: chat.Conversation) -> Rendered:
     """Return the prompt that would be read, and how many tokens it has. Raises: Problem."""
-    _, prepared = _prepare(service, fields, conversation)
+    _, _, prepared = _prepare(service, fields, conversation)
     return await ask(service, Render(id=service.engine.new_id(), chat=prepared.chat), Rendered)
 
 
 def _prepare(
     service: Service, fields: GenerationFields, conversation: chat.Conversation
-) -> tuple[chat.Form, chat.Prepared]:
+) -> tuple[chat.Form, chat.Conversation, chat.Prepared]:
     facts = service.facts()
     form = form_of(facts)
+    if fields.thought_budget == 0:
+        conversation = replace(conversation, thinking=False)
     try:
-        return form, form.prepare(conversation, fields.constraint(facts.n_vocab))
+        return form, conversation, form.prepare(conversation, fields.constraint(facts.n_vocab))
     except chat.Unsuitable as fault:
         raise invalid(str(fault)) from fault
-
-
-def form_of(facts: ModelFacts) -> chat.Form:
-    """The form of a model's answers."""
-    return _find(facts.tool_template or facts.chat_template)
-
-
-@lru_cache(maxsize=16)
-def _find(template: str) -> chat.Form:
-    return chat.find(template)
 
 
 async def converse(service: Service, exchange: Exchange) -> AsyncGenerator[tuple[int, Event], None]:

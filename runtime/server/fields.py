@@ -14,9 +14,9 @@ from msgspec import Meta
 
 from runtime.engine.protocol import Sampling, Seed
 from runtime.server.adapters import LoraFields
-from runtime.server.constraints import ConstraintFields
 from runtime.server.problem import invalid
 from runtime.server.samplers import read_samplers
+from runtime.server.thoughts import ThoughtFields
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-100, le=100)]
@@ -40,7 +40,7 @@ class StreamOptions(msgspec.Struct, kw_only=True):
     include_usage: bool | None = None
 
 
-class GenerationFields(ConstraintFields, kw_only=True):
+class GenerationFields(ThoughtFields, kw_only=True):
     """How to generate; `None` is what was not given, or given as null."""
 
     model: Annotated[str, Meta(max_length=1024)] | None = None

@@ -128,13 +128,13 @@ class ToolChoice(msgspec.Struct, kw_only=True):
 
 
 class Thinking(msgspec.Struct, kw_only=True):
-    """Whether the model thinks. `budget_tokens` is accepted: how long it thinks is up to the model and `max_tokens`.
+    """Whether the model thinks; with `enabled` for `budget_tokens` at most, 0 being not at all.
 
     display: with `omitted` the thoughts are left out of the answer.
     """
 
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
-    budget_tokens: Annotated[int, Meta(ge=0)] | None = None
+    budget_tokens: Annotated[int, Meta(ge=0, le=1 << 24)] | None = None
     display: Literal["summarized", "omitted"] | None = None
 
 
@@ -164,6 +164,11 @@ class CountBody(msgspec.Struct, kw_only=True):
     output_config: OutputConfig | None = None
     output_format: OutputFormat | None = None
     thread: Raw = msgspec.field(default_factory=absent)
+
+    @property
+    def thought_budget(self) -> int | None:
+        """Tokens of thought; None: no limit."""
+        return self.thinking.budget_tokens if self.thinking and self.thinking.type == "enabled" else None
 
     @property
     def format(self) -> OutputFormat | None:

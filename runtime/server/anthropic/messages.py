@@ -1,5 +1,7 @@
 """POST /v1/messages, the next turn of a conversation, and /v1/messages/count_tokens, how long its prompt is."""
 
+from typing import Any
+
 from aiohttp import web
 from msgspec import Raw
 
@@ -37,14 +39,17 @@ async def count(request: web.Request) -> web.Response:
     """How many tokens the prompt of a request has, those of the template included."""
     body = await read_json(request, CountBody)
     async with request.app[SERVICE].resolve(body.model) as service:
-        prompt = await render(service, GenerationFields(json_schema=_schema(body)), conversation_of(body))
+        prompt = await render(service, _fields(body), conversation_of(body))
         return json_response(TokenCount(input_tokens=prompt.n_tokens))
 
 
 def _exchange(service: Service, body: MessagesBody, adapters: Adapters | None) -> Exchange:
     shared = {name: getattr(body, name) for name in SHARED}
-    fields = GenerationFields(stop=body.stop_sequences, json_schema=_schema(body), **shared)
-    return make_exchange(service, fields, conversation_of(body), adapters=adapters)
+    return make_exchange(service, _fields(body, stop=body.stop_sequences, **shared), conversation_of(body), adapters=adapters)
+
+
+def _fields(body: CountBody, **more: Any) -> GenerationFields:
+    return GenerationFields(json_schema=_schema(body), reasoning_budget_tokens=body.thought_budget, **more)
 
 
 def _schema(body: CountBody) -> Raw:

@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from runtime.engine.protocol import ModelFacts
-from runtime.server.conversing import form_of
+from runtime.server.forms import form_of
 from runtime.server.problem import invalid
 
 Think = bool | Literal["low", "medium", "high", "max"]

@@ -1,6 +1,6 @@
 """Prompts that no template has a part in: whatever the model writes is the answer."""
 
-from runtime.chat import Conversation, Piece, Prepared, Reader, Said
+from runtime.chat import Conversation, Piece, Prepared, Reader, Said, ThoughtMarks
 from runtime.engine.protocol import Chat, Grammar
 
 NOTHING_SAID = Conversation(messages=[])
@@ -15,6 +15,10 @@ class Verbatim:
     def prepare(self, conversation: Conversation, grammar: Grammar | None) -> Prepared:
         """Return the turns as they are."""
         return Prepared(chat=Chat(messages=conversation.messages), grammar=grammar)
+
+    def thought_marks(self, conversation: Conversation) -> ThoughtMarks | None:
+        """Return none: a thought is text like all other."""
+        return None
 
     def reader(self, conversation: Conversation, prompt: str) -> Reader:
         """Return what takes all text for the answer."""

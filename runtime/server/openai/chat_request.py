@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from runtime import chat
-from runtime.server.fields import Copies, CountOrAll, GenerationFields, Probabilities
+from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.openai.messages import Messages, turns
 from runtime.server.openai.tools import (
     FunctionChoice,
@@ -36,8 +36,6 @@ class ChatFields(GenerationFields, kw_only=True):
     function_call: FunctionChoice | None = None
     parse_tool_calls: bool | None = None
     reasoning_effort: Effort | None = None
-    reasoning_budget_tokens: CountOrAll | None = None
-    thinking_budget_tokens: CountOrAll | None = None
     chat_template_kwargs: TemplateValues | None = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool | Literal["content"] | None = None
@@ -96,12 +94,6 @@ class ChatFields(GenerationFields, kw_only=True):
         wanted = (self.chat_template_kwargs or {}).get("enable_thinking")
         if not isinstance(wanted, bool | None):
             raise invalid("`chat_template_kwargs.enable_thinking`: expected `bool`.")
-        for name in ("reasoning_budget_tokens", "thinking_budget_tokens"):
-            budget = getattr(self, name)
-            if budget == 0:
-                return False
-            if budget is not None and budget > 0:
-                raise not_supported(f"`{name}` other than 0 and -1")
         return False if self.reasoning_effort == "none" else wanted
 
 

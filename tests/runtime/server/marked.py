@@ -1,6 +1,6 @@
 """A way to write answers for tests of chats: each text says what it is."""
 
-from runtime.chat import CallBegan, CallGrew, Conversation, Piece, Prepared, Reader, Said, Thought
+from runtime.chat import CallBegan, CallGrew, Conversation, Piece, Prepared, Reader, Said, Thought, ThoughtMarks
 from runtime.engine.protocol import Chat, Grammar
 
 
@@ -16,6 +16,9 @@ class Marked:
         self.conversations.append(conversation)
         chat = Chat(messages=conversation.messages, values=conversation.values, prefill=conversation.prefill)
         return Prepared(chat=chat, grammar=grammar)
+
+    def thought_marks(self, conversation: Conversation) -> ThoughtMarks:
+        return ThoughtMarks("<T>", ["</T>", "<C>"] if conversation.callable else ["</T>"])
 
     def reader(self, conversation: Conversation, prompt: str) -> Reader:
         return _Reader()

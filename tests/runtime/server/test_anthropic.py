@@ -9,6 +9,7 @@ import pytest
 from runtime import chat
 from runtime.chat import CallBegan, CallGrew, Piece, Prepared, Said, Thought
 from runtime.engine.protocol import Chat, Failed, Grammar, ModelFacts, Question, Render, Rendered
+from runtime.engine.protocol import Thought as Limit
 from runtime.server import conversing
 from tests.runtime.server.live import Live, Reply, ScriptedEngine, fail, say
 
@@ -45,6 +46,9 @@ class Scripted:
     def prepare(self, conversation: chat.Conversation, grammar: Grammar | None) -> Prepared:
         self.conversations.append(conversation)
         return Prepared(chat=Chat(messages=conversation.messages), grammar=grammar, stop=["<end>"])
+
+    def thought_marks(self, conversation: chat.Conversation) -> chat.ThoughtMarks:
+        return chat.ThoughtMarks("T1", ["S2"])
 
     def reader(self, conversation: chat.Conversation, prompt: str) -> "Scripted":
         return self
@@ -225,6 +229,25 @@ def test_what_the_engine_is_asked(server: Live, form: Scripted) -> None:
     assert conversation.tools == [chat.Tool("weather", "of a city", WEATHER["input_schema"])]  # type: ignore[arg-type]
     assert (conversation.choice, conversation.named, conversation.parallel) == ("required", "weather", False)
     assert (conversation.thinking, conversation.effort) == (True, "high")
+    assert asked.thought == Limit(begin="T1", ends=["S2"], budget_tokens=1024)
+
+
+@pytest.mark.parametrize(
+    ("thinking", "wanted", "budget"),
+    [
+        ({"type": "enabled", "budget_tokens": 0}, False, 0),
+        ({"type": "enabled"}, True, None),
+        ({"type": "disabled", "budget_tokens": 5}, False, None),
+        ({"type": "adaptive"}, None, None),
+    ],
+)
+def test_whether_and_how_long_it_thinks(
+    server: Live, form: Scripted, thinking: object, wanted: bool | None, budget: int | None
+) -> None:
+    server.engine.script = say("S2")
+    assert server.post(PATH, {**HI, "thinking": thinking}).status == 200
+    (asked,) = server.engine.asked
+    assert (form.conversations[0].thinking, asked.thought and asked.thought.budget_tokens) == (wanted, budget)
 
 
 def test_turns_become_messages(server: Live, form: Scripted) -> None:

@@ -147,8 +147,6 @@ REFUSED: list[tuple[str, str, object]] = [
     (CHAT, "continue_final_message", "reasoning_content"),
     (CHAT, "modalities", ["text", "audio"]),
     (CHAT, "web_search_options", {}),
-    (CHAT, "reasoning_budget_tokens", 5),
-    (CHAT, "thinking_budget_tokens", 5),
     (CHAT, "tools", [{"type": "custom", "custom": {"name": "f"}}]),
 ]
 

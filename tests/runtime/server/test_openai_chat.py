@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runtime.chat import Prepared, Unsuitable
-from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Progress, Rendered, Started
+from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Progress, Rendered, Started, Thought
 from tests.runtime.server.live import TIMINGS, Live, say
 from tests.runtime.server.marked import Marked
 
@@ -250,6 +250,27 @@ def test_whether_the_model_thinks(server: Live, form: Marked, fields: dict[str, 
     asked = form.conversations[-1]
     assert (asked.thinking, asked.effort) == expected
     assert asked.values == fields.get("chat_template_kwargs", {})
+
+
+BUDGETS: list[tuple[dict[str, object], Thought | None]] = [
+    ({"reasoning_budget_tokens": 5}, Thought(begin="<T>", ends=["</T>"], budget_tokens=5)),
+    ({"thinking_budget_tokens": 7}, Thought(begin="<T>", ends=["</T>"], budget_tokens=7)),
+    ({"reasoning_budget_tokens": 5, "thinking_budget_tokens": 7}, Thought(begin="<T>", ends=["</T>"], budget_tokens=5)),
+    ({"reasoning_budget_tokens": 0}, Thought(begin="<T>", ends=["</T>"], budget_tokens=0)),
+    ({"thinking_budget_tokens": 5, "tools": [WEATHER]}, Thought(begin="<T>", ends=["</T>", "<C>"], budget_tokens=5)),
+    ({"reasoning_budget_tokens": 5, "reasoning_budget_message": "So:"},
+     Thought(begin="<T>", ends=["</T>"], budget_tokens=5, message="So:")),
+    ({"reasoning_budget_tokens": -1, "reasoning_budget_message": "So:"}, None),
+    ({"thinking_budget_tokens": None}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "expected"), BUDGETS)
+def test_how_long_the_model_thinks(
+    server: Live, form: Marked, fields: dict[str, Any], expected: Thought | None
+) -> None:
+    assert server.post(CHAT, {**HI, **fields}).status == 200
+    assert server.engine.asked[-1].thought == expected
 
 
 FORMATS: list[tuple[object, dict[str, str], list[dict[str, str]]]] = [
