@@ -45,7 +45,8 @@ async def count(request: web.Request) -> web.Response:
 
 def _exchange(service: Service, body: MessagesBody, adapters: Adapters | None) -> Exchange:
     shared = {name: getattr(body, name) for name in SHARED}
-    return make_exchange(service, _fields(body, stop=body.stop_sequences, **shared), conversation_of(body), adapters=adapters)
+    fields = _fields(body, stop=body.stop_sequences, **shared)
+    return make_exchange(service, fields, conversation_of(body), adapters=adapters)
 
 
 def _fields(body: CountBody, **more: Any) -> GenerationFields:
