@@ -31,10 +31,11 @@ class Harmony(Family):
 
     name = "harmony"
     shown = (START, CHANNEL, CONSTRAIN, MESSAGE, END, CALL, RETURN)
+    think = (f"{CHANNEL}{ANALYSIS}{MESSAGE}", END)
 
     def __init__(self, template: str) -> None:
         super().__init__(template)
-        self.thinks = False
+        self.thinks = True
 
     def prefill(self, conversation: Conversation) -> str:
         begins = conversation.prefill and conversation.add_generation_prompt
