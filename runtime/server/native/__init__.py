@@ -2,7 +2,6 @@
 
 from runtime.server import health
 from runtime.server.adapters import LoraFields
-from runtime.server.completed import Completion
 from runtime.server.embedding import EmbeddingBody, Vectors
 from runtime.server.native import adapters, completion, embedding, infill, props, rerank, slots, tokens
 from runtime.server.native.dialect import NATIVE
@@ -10,6 +9,7 @@ from runtime.server.route import Route
 
 HEALTH_PATHS = ("/health", "/v1/health")
 UNSUPPORTED = frozenset({501})
+COMPLETIONS = completion.Chosen | list[completion.Chosen]  # type: ignore[valid-type]
 
 ROUTES = [
     Route(
@@ -18,7 +18,7 @@ ROUTES = [
         handler=completion.answer,
         dialect=NATIVE,
         body=completion.CompletionBody,
-        answer=Completion | list[Completion],
+        answer=COMPLETIONS,
         stream="sse",
     ),
     Route(
@@ -27,7 +27,7 @@ ROUTES = [
         handler=infill.answer,
         dialect=NATIVE,
         body=infill.InfillBody,
-        answer=Completion | list[Completion],
+        answer=COMPLETIONS,
         stream="sse",
         statuses=UNSUPPORTED,
     ),
@@ -45,7 +45,7 @@ ROUTES = [
         handler=embedding.answer,
         dialect=NATIVE,
         body=EmbeddingBody,
-        answer=list[Vectors] | embedding.Vector,
+        answer=list[Vectors] | embedding.LlamafileVectors,
     ),
     Route(
         method="POST",

@@ -10,15 +10,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated
 
+import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from runtime.engine.protocol import Delta, Generate, Progress, Prompt, Prompted, Started
 from runtime.server.adapters import ADAPTERS
 from runtime.server.asking import requests
 from runtime.server.biases import spell_out
 from runtime.server.body import read_json
-from runtime.server.completed import completed
+from runtime.server.completed import Completion, completed
 from runtime.server.fields import Copies, GenerationFields, Probabilities
 from runtime.server.generation import Answer, collect, run
 from runtime.server.native.chunks import chunk, selected
@@ -30,6 +31,13 @@ from runtime.server.sse import Chunk, Style, respond
 from runtime.server.stopwatch import Stopwatch
 
 STYLE = Style(error=lambda body: {**body, "content": "", "stop": True})
+
+Chosen = msgspec.defstruct(
+    "CompletionAnswer",
+    [(field.name, field.type | UnsetType, UNSET) for field in msgspec.structs.fields(Completion)],
+    namespace={"__doc__": "A whole answer; with `response_fields` only what these name, each under its path."},
+    kw_only=True,
+)
 
 ResponseFields = Annotated[list[Annotated[str, Meta(max_length=256)]], Meta(max_length=64)]
 

@@ -7,6 +7,7 @@
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from runtime.server.body import read_json
 from runtime.server.embedding import EmbeddingBody, embed, listed, written
@@ -18,6 +19,13 @@ class Vector(msgspec.Struct, kw_only=True):
     """The vector of one text."""
 
     embedding: list[float] | str
+
+
+class LlamafileVectors(msgspec.Struct, kw_only=True):
+    """llamafile's answer to `content`: the vector of one text, or those of several."""
+
+    embedding: list[float] | str | UnsetType = UNSET
+    results: list[Vector] | UnsetType = UNSET
 
 
 async def answer_list(request: web.Request) -> web.Response:

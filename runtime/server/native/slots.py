@@ -55,47 +55,24 @@ class ActionQuery(msgspec.Struct, kw_only=True):
     model: str | None = None
 
 
-class SaveTimings(msgspec.Struct, kw_only=True):
+class Took(msgspec.Struct, kw_only=True):
     """How long it took."""
 
-    save_ms: float
+    save_ms: float | UnsetType = UNSET
+    restore_ms: float | UnsetType = UNSET
 
 
-class RestoreTimings(msgspec.Struct, kw_only=True):
-    """How long it took."""
-
-    restore_ms: float
-
-
-class Saved(msgspec.Struct, kw_only=True):
-    """The slot is in the file: tokens and bytes of it."""
+class Done(msgspec.Struct, kw_only=True):
+    """What was done: tokens and bytes that were saved to or restored from the file, or tokens that were erased."""
 
     id_slot: int
-    filename: str
-    n_saved: int
-    n_written: int
-    timings: SaveTimings
-
-
-class Restored(msgspec.Struct, kw_only=True):
-    """The file is in the slot: tokens and bytes of it."""
-
-    id_slot: int
-    filename: str
-    n_restored: int
-    n_read: int
-    timings: RestoreTimings
-
-
-class Erased(msgspec.Struct, kw_only=True):
-    """The slot remembers nothing."""
-
-    id_slot: int
-    n_erased: int
-
-
-Done = dict[str, object]
-"""One of the last three; a union of records that no field tells apart cannot be described better."""
+    filename: str | UnsetType = UNSET
+    n_saved: int | UnsetType = UNSET
+    n_written: int | UnsetType = UNSET
+    n_restored: int | UnsetType = UNSET
+    n_read: int | UnsetType = UNSET
+    n_erased: int | UnsetType = UNSET
+    timings: Took | UnsetType = UNSET
 
 
 class SlotBody(msgspec.Struct, kw_only=True):
@@ -126,7 +103,7 @@ async def act(request: web.Request) -> web.Response:
         number = _number(request, service.facts().n_slots)
         if action == "erase":
             done = await _do(service, number, action)
-            return json_response(Erased(id_slot=number, n_erased=done.n_tokens))
+            return json_response(Done(id_slot=number, n_erased=done.n_tokens))
         filename = (await read_json(request, SlotBody)).filename
         done = await _do(service, number, action, slot_path(folder, filename))
         return json_response(_told(action, number, filename, done))
@@ -152,17 +129,13 @@ async def _do(service: Service, number: int, action: Action, path: Path | None =
     return await ask(service, command, SlotDone)
 
 
-def _told(action: Action, number: int, filename: str, done: SlotDone) -> Saved | Restored:
+def _told(action: Action, number: int, filename: str, done: SlotDone) -> Done:
+    told = Done(id_slot=number, filename=filename)
     if action == "save":
-        timings = SaveTimings(save_ms=done.took_ms)
-        return Saved(id_slot=number, filename=filename, n_saved=done.n_tokens, n_written=done.n_bytes, timings=timings)
-    return Restored(
-        id_slot=number,
-        filename=filename,
-        n_restored=done.n_tokens,
-        n_read=done.n_bytes,
-        timings=RestoreTimings(restore_ms=done.took_ms),
-    )
+        told.n_saved, told.n_written, told.timings = done.n_tokens, done.n_bytes, Took(save_ms=done.took_ms)
+    else:
+        told.n_restored, told.n_read, told.timings = done.n_tokens, done.n_bytes, Took(restore_ms=done.took_ms)
+    return told
 
 
 def _slot(slot: SlotState, n_ctx: int, speculative: bool) -> Slot:

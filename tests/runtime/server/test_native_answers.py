@@ -26,7 +26,7 @@ from runtime.engine.protocol import (
 )
 from runtime.server import app, native
 from runtime.server.completed import Completion
-from runtime.server.native.slots import Erased, Restored, Saved
+from runtime.server.native.slots import Done
 from tests.runtime.server.live import FACTS, Live, ScriptedEngine, silence
 from tests.runtime.server.test_openai import probable
 
@@ -91,13 +91,21 @@ def able(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.mark.parametrize(("method", "path", "body"), GOOD, ids=[f"{path} {body}" for _, path, body in GOOD])
 def test_an_answer_is_its_record(able: Live, method: str, path: str, body: object) -> None:
     route = next(one for one in app.ROUTES if one.method == method and path in one.paths)
-    check(able.request(method, path, body).json(), route.answer)
+    answer = able.request(method, path, body).json()
+    check(answer, route.answer)
+    if route.answer is native.COMPLETIONS:
+        check(answer, Completion | list[Completion])
 
 
-@pytest.mark.parametrize(("action", "kind"), [("save", Saved), ("restore", Restored), ("erase", Erased)])
-def test_what_is_done_with_a_slot(able: Live, action: str, kind: type) -> None:
+def test_chosen_fields_are_of_the_record(able: Live) -> None:
+    fields = {"response_fields": ["content", "stop"]}
+    check(able.post("/completion", {"prompt": "x", **fields}).json(), native.COMPLETIONS)
+
+
+@pytest.mark.parametrize("action", ["save", "restore", "erase"])
+def test_what_is_done_with_a_slot(able: Live, action: str) -> None:
     Path(able.options.slot_dir or "", "a").touch()
-    check(able.post(f"/slots/0?action={action}", {"filename": "a"}).json(), kind)
+    check(able.post(f"/slots/0?action={action}", {"filename": "a"}).json(), Done)
 
 
 def test_the_last_event_of_a_stream_is_a_whole_answer(able: Live) -> None:
