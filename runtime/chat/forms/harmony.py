@@ -12,7 +12,6 @@ from runtime.chat import grammars
 from runtime.chat.calls import arguments
 from runtime.chat.conversation import Conversation, Tool
 from runtime.chat.family import Family
-from runtime.chat.form import ThoughtMarks
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script, Unexpected, marks
 from runtime.engine.protocol import Trigger
@@ -44,9 +43,6 @@ class Harmony(Family):
     def values(self, conversation: Conversation) -> dict[str, object]:
         low = {"reasoning_effort": "low"} if self.thinking.wanted(conversation) is False else {}
         return low | super().values(conversation)
-
-    def thought_marks(self, conversation: Conversation) -> ThoughtMarks:
-        return ThoughtMarks(f"{CHANNEL}{ANALYSIS}{MESSAGE}", [END])
 
     def call_rules(self, conversation: Conversation) -> str:
         return self._rules(conversation, begins=conversation.must_call)
