@@ -20,6 +20,9 @@ SPACE = r"[ \n\t]{0,12}"
 MOST_BYTES = 56_000
 """Of all calls together; the largest schemas become any object until the rest fits."""
 
+MOST_BEGINNINGS = 16
+"""Of parts of which none must be there: one of so many comes first."""
+
 WORDS_ONLY = frozenset("description title default examples example $comment $schema $id deprecated".split())
 MAPS = ("properties", "patternProperties", "$defs", "definitions")
 LITERAL_OR_START = re.compile(r'"(?:\\.|[^"\\])*"|/(?:\\.|[^/\\])*/|(?<![\w-])start(?![\w-])')
@@ -108,6 +111,20 @@ def call_schema(tool: Tool, arguments: str) -> str:
     properties = {"name": {"const": tool.name}, arguments: _moved(tool.parameters, f"#/properties/{arguments}")}
     whole = {"type": "object", "properties": properties, "required": ["name", arguments], "additionalProperties": False}
     return schema(whole)
+
+
+def in_order(pairs: Sequence[tuple[str, bool]], between: str) -> str:
+    """Return what matches parts in this order with `between` between them; each says whether it must be there."""
+    first = next((index for index, (_, is_required) in enumerate(pairs) if is_required), None)
+    if first is not None:
+        before = " ".join(f"({pair} {between})?" for pair, _ in pairs[:first])
+        return f"{before} {pairs[first][0]} {_behind(pairs[first + 1 :], between)}"
+    beginnings = [f"{pair} {_behind(pairs[at + 1 :], between)}" for at, (pair, _) in enumerate(pairs[:MOST_BEGINNINGS])]
+    return f"({' | '.join(beginnings)})?"
+
+
+def _behind(pairs: Sequence[tuple[str, bool]], between: str) -> str:
+    return " ".join(f"{between} {pair}" if is_required else f"({between} {pair})?" for pair, is_required in pairs)
 
 
 def answer(grammar: Grammar) -> str | None:

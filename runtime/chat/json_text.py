@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from runtime.chat.tape import SHORT, Script, Tape, Unexpected
 
-IN_STRING = re.compile(r'["\\]')
+IN_STRING = {quote: re.compile(rf"[{quote}\\]") for quote in ('"', "'")}
 OUTSIDE = re.compile(r'["{}\[\]]')
 LONG = 1 << 15
 """Characters of a call that is kept until its name comes."""
@@ -20,7 +20,7 @@ def value(tape: Tape, take: Callable[[str], None]) -> Script[bool]:
     """Hand on the text of the next value. Returns whether it was complete. Raises: Unexpected, where none begins."""
     first = yield from tape.blank()
     if first == '"':
-        return (yield from _string(tape, take))
+        return (yield from string(tape, take))
     if first in ("{", "["):
         return (yield from _nested(tape, take))
     if not first or first not in "-0123456789tfn":
@@ -50,10 +50,36 @@ def text_of(tape: Tape) -> Script[str]:
     return "".join(parts)
 
 
+def string(tape: Tape, take: Callable[[str], None], most: int = 0) -> Script[bool]:
+    """Hand on a string with its quotes, of either kind; returns whether it was complete.
+
+    It may be longer than `most` characters only if that is 0. Raises: Unexpected. An escape stays together.
+    """
+    quote = tape.text[tape.at]
+    at, n_read = tape.at + 1, 0
+    while True:
+        found = IN_STRING[quote].search(tape.text, at)
+        if found and found.group() == quote:
+            _hand_on(tape, found.end(), take)
+            return True
+        if found and found.end() < len(tape.text):
+            at = found.end() + 1
+            continue
+        end = found.start() if found else len(tape.text)
+        n_read += end - tape.at
+        if most and n_read > most:
+            raise Unexpected("a short string")
+        _hand_on(tape, end, take)
+        if not (yield from tape.more()):
+            _hand_on(tape, len(tape.text), take)
+            return False
+        at = tape.at
+
+
 def short_string(tape: Tape) -> Script[str]:
     """Return the next value, a string: a key, a name, an id. Raises: Unexpected."""
     parts: list[str] = []
-    if (yield from tape.blank()) != '"' or not (yield from _string(tape, parts.append, most=SHORT)):
+    if (yield from tape.blank()) != '"' or not (yield from string(tape, parts.append, most=SHORT)):
         raise Unexpected("a string")
     if sum(map(len, parts)) > SHORT + 2:
         raise Unexpected("a short string")
@@ -78,35 +104,13 @@ def _nested(tape: Tape, take: Callable[[str], None]) -> Script[bool]:
                 return False
         elif found.group() == '"':
             _hand_on(tape, found.start(), take)
-            if not (yield from _string(tape, take)):
+            if not (yield from string(tape, take)):
                 return False
         else:
             _hand_on(tape, found.end(), take)
             depth += 1 if found.group() in "{[" else -1
             if depth == 0:
                 return True
-
-
-def _string(tape: Tape, take: Callable[[str], None], most: int = 0) -> Script[bool]:
-    """Hand on a string with its quotes, longer than `most` characters only if that is 0; an escape stays together."""
-    at, n_read = tape.at + 1, 0
-    while True:
-        found = IN_STRING.search(tape.text, at)
-        if found and found.group() == '"':
-            _hand_on(tape, found.end(), take)
-            return True
-        if found and found.end() < len(tape.text):
-            at = found.end() + 1
-            continue
-        end = found.start() if found else len(tape.text)
-        n_read += end - tape.at
-        if most and n_read > most:
-            raise Unexpected("a short string")
-        _hand_on(tape, end, take)
-        if not (yield from tape.more()):
-            _hand_on(tape, len(tape.text), take)
-            return False
-        at = tape.at
 
 
 def _hand_on(tape: Tape, end: int, take: Callable[[str], None]) -> None:

@@ -32,6 +32,8 @@ KNOWN = (
     Known("gemma4", "Gemma4", ("<|tool_call>call:",)),
     Known("functionary", "Functionary32", (">>>all", ">>>${recipient}")),
     Known("functionary", "Functionary31", ("<function=", "</function>")),
+    Known("pythonic", "Pythonic", ("<|tool_list_start|>",)),
+    Known("pythonic", "Pythonic", ("<|tool_call_start|>",)),
     Known("mistral", "Ministral", ("[TOOL_CALLS]", "[ARGS]")),
     Known("mistral", "Nemo", ("[TOOL_CALLS]",)),
     Known("deepseek", "DeepSeek", ("<｜tool▁calls▁begin｜>",)),

@@ -12,8 +12,6 @@ from runtime.chat.tape import Script, Unexpected, marks
 
 CALL, CALL_END, QUOTE = "<|tool_call>", "<tool_call|>", '<|"|>'
 DEEPEST = 32
-MOST_BEGINNINGS = 16
-"""Of arguments that are all optional: one of so many comes first."""
 SCALAR_END = marks(",", "}", "]", CALL_END)
 VALUES = """\
 text_: {quote} {until}
@@ -106,17 +104,7 @@ def _object(tool: Tool) -> str:
         return '"{" "}"' if tool.parameters.get("additionalProperties") is False else "object_"
     required: Any = tool.parameters.get("required") or []
     pairs = [(f"{grammars.literal(f'{name}:')} {_type(found[name])}", name in required) for name in sorted(found)]
-    first = next((index for index, (_, is_required) in enumerate(pairs) if is_required), None)
-    if first is not None:
-        before = " ".join(f'({pair} ",")?' for pair, _ in pairs[:first])
-        return f'"{{" {before} {pairs[first][0]} {_others(pairs[first + 1 :])} "}}"'
-    beginnings = [f"{pair} {_others(pairs[index + 1 :])}" for index, (pair, _) in enumerate(pairs[:MOST_BEGINNINGS])]
-    return f'"{{" ({" | ".join(beginnings)})? "}}"'
-
-
-def _others(pairs: list[tuple[str, bool]]) -> str:
-    """Return the rule for what follows a pair."""
-    return " ".join(f'"," {pair}' if is_required else f'("," {pair})?' for pair, is_required in pairs)
+    return f'"{{" {grammars.in_order(pairs, chr(34) + "," + chr(34))} "}}"'
 
 
 def _type(of: Any) -> str:

@@ -117,6 +117,13 @@ def harmony(calls: list[Call]) -> str:
     return f"<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>{compact(arguments)}"
 
 
+def pythonic(calls: list[Call]) -> str:
+    written = [
+        f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})" for name, arguments in calls
+    ]
+    return f"<|tool_call_start|>[{', '.join(written)}]<|tool_call_end|>"
+
+
 THINK = ("<think>", "</think>")
 FUNCTION = ("<function={}>", "<parameter={}>{}</parameter>", "</function>")
 DEEPSEEK = ("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>")
@@ -149,6 +156,7 @@ SAMPLES = [
     Sample("glm", "tools <tool_call> <arg_key> <think>", glm, THINK),
     Sample("deepseek-dsml", "DSML invoke function_calls <think> add_generation_prompt", dsml, THINK),
     Sample("gemma4", "'<|tool_call>call:' <|channel>thought", gemma4, ("<|channel>thought", "<channel|>")),
+    Sample("pythonic", "<|tool_list_start|> tools <think>", pythonic, THINK),
     Sample("functionary-3.1", "<function= </function>", around_each("<function=", ">", "</function>")),
     Sample("functionary-3.2", ">>>all >>>${recipient}", functionary32, prompt=">>>"),
     Sample(

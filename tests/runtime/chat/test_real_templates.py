@@ -54,6 +54,7 @@ FORMS = {
     "Mistral-Small-3.2-24B-Instruct-2506": "mistral",
     "mistralai-Ministral-3-14B-Reasoning-2512": "mistral",
     "unsloth-mistral-Devstral-Small-2507": "mistral",
+    "LFM2.5-8B-A1B": "pythonic",
     "Kimi-K2-Instruct": "kimi",
     "Kimi-K2-Thinking": "kimi",
     "moonshotai-Kimi-K2": "kimi",
