@@ -4,7 +4,8 @@ The arguments are handed on while they are written, once the name is known.
 """
 
 import json
-from dataclasses import dataclass
+
+import msgspec
 
 from runtime.chat.json_text import short_string, text_of, value
 from runtime.chat.reading import Reading
@@ -14,8 +15,7 @@ BESIDES = ("type", "id")
 """Keys that models write before the name."""
 
 
-@dataclass(frozen=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """What a family calls the parts of a call; of several names of one part, models write any. ids: empty for none.
 
     only_offered: an object that names none of the request's tools, or begins with another key, is no call; for

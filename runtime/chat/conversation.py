@@ -1,23 +1,28 @@
 """What every dialect makes of a request for the next turn of a conversation."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 Choice = Literal["auto", "none", "required"]
 Message = dict[str, object]
 
 
-@dataclass(frozen=True)
-class Tool:
+class Tool(msgspec.Struct, frozen=True):
     """A function that the model may call. parameters: the JSON schema of its arguments, an object's."""
 
     name: str
     description: str = ""
-    parameters: dict[str, object] = field(default_factory=dict)
+    parameters: dict[str, object] = msgspec.field(default_factory=dict)
+
+    @property
+    def described(self) -> dict[str, object]:
+        """The tool as templates know it, in OpenAI's form."""
+        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Conversation:
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """The turns so far, and how the next one may look.
 
     messages: as `protocol.Chat.messages`: OpenAI's form, content as text, arguments of calls as objects.
@@ -29,13 +34,13 @@ class Conversation:
     """
 
     messages: list[Message]
-    tools: list[Tool] = field(default_factory=list)
+    tools: list[Tool] = msgspec.field(default_factory=list)
     choice: Choice = "auto"
     named: str = ""
     parallel: bool = True
     thinking: bool | None = None
     effort: str = ""
-    values: dict[str, object] = field(default_factory=dict)
+    values: dict[str, object] = msgspec.field(default_factory=dict)
     add_generation_prompt: bool = True
     prefill: str = ""
 

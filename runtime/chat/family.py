@@ -6,8 +6,9 @@ one of its `call_marks`); what is asked of the engine, thoughts and text follow 
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
+
+import msgspec
 
 from runtime.chat import grammars
 from runtime.chat.conversation import Conversation, Message
@@ -63,10 +64,10 @@ class Family(ABC):
         """Return what to ask. Raises: Unsuitable."""
         tools = conversation.tools if conversation.choice != "none" and self.shows_tools else []
         if grammar is not None and grammars.answer(grammar) is None and conversation.thinking is None:
-            conversation = replace(conversation, thinking=False)
+            conversation = msgspec.structs.replace(conversation, thinking=False)
         chat = Chat(
             messages=self.messages(conversation),
-            tools=[_described(tool.name, tool.description, tool.parameters) for tool in tools],
+            tools=[tool.described for tool in tools],
             values=self.values(conversation),
             add_generation_prompt=conversation.add_generation_prompt,
             prefill=self.prefill(conversation),
@@ -194,11 +195,6 @@ class Family(ABC):
         if self.thinking.opens:
             return rest
         return f"(ws_? {grammars.mark(self.thinking.open)} {rest})?"
-
-
-def _described(name: str, description: str, parameters: dict[str, object]) -> dict[str, object]:
-    function = {"name": name, "description": description, "parameters": parameters}
-    return {"type": "function", "function": function}
 
 
 def _lark(start: str, rules: str, triggers: list[Trigger] | None = None) -> Grammar:

@@ -1,7 +1,8 @@
 """What a family of models brings: how it is asked, and how its answers are read."""
 
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from runtime.chat.conversation import Conversation
 from runtime.chat.pieces import Piece
@@ -12,8 +13,7 @@ class Unsuitable(Exception):
     """The conversation asks for what this form cannot do; the text names the field."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is asked.
 
     grammar: what the answer has to be, calls and thoughts included; None: anything.
@@ -22,8 +22,8 @@ class Prepared:
 
     chat: Chat
     grammar: Grammar | None = None
-    shown: list[str] = field(default_factory=list)
-    stop: list[str] = field(default_factory=list)
+    shown: list[str] = msgspec.field(default_factory=list)
+    stop: list[str] = msgspec.field(default_factory=list)
 
 
 class ThoughtMarks(NamedTuple):

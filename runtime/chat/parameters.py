@@ -6,8 +6,9 @@ says. Out of this comes one JSON object, in parts as it is written.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runtime.chat import grammars
 from runtime.chat.conversation import Tool
@@ -27,8 +28,7 @@ TYPES = {
 MOST_CHOICES = 64
 
 
-@dataclass(frozen=True)
-class Tags:
+class Tags(msgspec.Struct, frozen=True):
     """What stands before the key, between key and value, and behind the value of a parameter.
 
     between: of several, one says that the value is a string and the other that it is JSON; then no schema is asked.

@@ -1,7 +1,8 @@
 """How a family of models thinks: the marks around a thought, and the words of its template for it."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from runtime.chat.conversation import Conversation
 
@@ -13,8 +14,7 @@ SWITCH = re.compile(r"\benable_thinking\b|\b(?:if|elif|not|and|or)\s+thinking\b|
 EFFORTLESS = ("none", "off")
 
 
-@dataclass(frozen=True)
-class Thinking:
+class Thinking(msgspec.Struct, frozen=True):
     """The marks, `open` and `close`; `template` is the model's.
 
     always_opens: it begins a thought in words that are not looked for.

@@ -9,8 +9,9 @@ rendered = await render(service, fields, conversation)                 # only th
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import msgspec
 
 from runtime import chat
 from runtime.engine.protocol import (
@@ -36,8 +37,7 @@ Ending = Literal["stop", "word", "length", "calls"]
 """Why an answer ended. calls: the model waits for the results of its tools."""
 
 
-@dataclass(frozen=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """What the engine is asked, once for each answer that is wanted, and how the answers are read."""
 
     asked: Sequence[Generate]
@@ -45,8 +45,7 @@ class Exchange:
     form: chat.Form
 
 
-@dataclass(frozen=True)
-class Spoken:
+class Spoken(msgspec.Struct, frozen=True):
     """The next pieces of an answer, the tokens since the last ones, and how likely these were if that was asked for."""
 
     pieces: Sequence[chat.Piece]
@@ -60,8 +59,7 @@ class Spoken:
         return len(self.tokens) if only_thoughts else 0
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """The answer is complete."""
 
     finished: Finished
@@ -71,8 +69,7 @@ class Ended:
 Event = Started | Progress | Spoken | Ended
 
 
-@dataclass
-class Call:
+class Call(msgspec.Struct):
     """A call of a tool; `arguments` is JSON."""
 
     id: str
@@ -89,13 +86,12 @@ class Call:
         return found if isinstance(found, dict) else {}
 
 
-@dataclass
 class Reply(Answer):
     """A whole answer, taken apart."""
 
-    said: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    said: list[str] = msgspec.field(default_factory=list)
+    thoughts: list[str] = msgspec.field(default_factory=list)
+    calls: list[Call] = msgspec.field(default_factory=list)
     reason: Ending = "stop"
 
     def take(self, event: Event) -> None:
@@ -167,7 +163,7 @@ def _prepare(
     facts = service.facts()
     form = form_of(facts)
     if fields.thought_budget == 0:
-        conversation = replace(conversation, thinking=False)
+        conversation = msgspec.structs.replace(conversation, thinking=False)
     try:
         return form, conversation, form.prepare(conversation, fields.constraint(facts.n_vocab))
     except chat.Unsuitable as fault:

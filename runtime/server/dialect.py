@@ -1,8 +1,8 @@
 """A dialect: the family of clients that a route is for, and how these read a refusal."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+import msgspec
 from aiohttp import web
 
 from runtime.server.headers import request_id
@@ -16,8 +16,7 @@ def common_error(problem: Problem, request_id: str) -> ErrorBody:
     return problem.body()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """What its routes share.
 
     error: the body of a refusal, for the Problem and the id of the request. status: its HTTP status.

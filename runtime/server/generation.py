@@ -7,7 +7,8 @@ also because the client has left, the generator is closed and the worker told to
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+
+import msgspec
 
 from runtime.engine.protocol import (
     Delta,
@@ -62,16 +63,15 @@ def _check(event: Finished | Failed) -> None:
         raise unavailable("The answer was cancelled by the server.")
 
 
-@dataclass
-class Answer:
+class Answer(msgspec.Struct):
     """What came for one request."""
 
     started: Started | None = None
     finished: Finished | None = None
-    pieces: list[str] = field(default_factory=list)
-    tokens: list[int] = field(default_factory=list)
-    probabilities: list[TokenProbability] = field(default_factory=list)
-    prompt_probabilities: list[TokenProbability] = field(default_factory=list)
+    pieces: list[str] = msgspec.field(default_factory=list)
+    tokens: list[int] = msgspec.field(default_factory=list)
+    probabilities: list[TokenProbability] = msgspec.field(default_factory=list)
+    prompt_probabilities: list[TokenProbability] = msgspec.field(default_factory=list)
     n_thought: int = 0
     """Tokens of thoughts, as far as it is known which these are."""
 

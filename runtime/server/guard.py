@@ -20,8 +20,8 @@ Source: the algorithm of Go 1.25's http.CrossOriginProtection.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -32,8 +32,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(msgspec.Struct, frozen=True):
     """What belongs to this server.
 
     hosts: the names it answers to, lower case, each with its port. schemes: how its own pages are
@@ -43,7 +42,7 @@ class Guard:
     hosts: frozenset[str]
     schemes: tuple[str, ...] = ("http", "https")
     page: str = "/"
-    origins: Origins = field(default_factory=Origins)
+    origins: Origins = msgspec.field(default_factory=Origins)
 
     def check(self, method: str, path: str, headers: Mapping[str, str], local_address: str | None) -> None:
         """Raise the Problem of a request that may come from a foreign page.

@@ -1,9 +1,10 @@
 """What the command line decides about the server. Imports nothing slow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from runtime.engine.protocol import Sampling
 from runtime.server.limits import MAX_PER_ADDRESS
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     import ssl
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServerOptions:
+class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve one model.
 
     alias: its name in the API. build: program and engine versions in one string.
@@ -39,8 +39,8 @@ class ServerOptions:
     timeout_s: float | None = None
     max_per_address: int = MAX_PER_ADDRESS
     slot_dir: Path | None = None
-    hardware: Mapping[str, object] = field(default_factory=dict)
-    sampling: Sampling = field(default_factory=Sampling)
+    hardware: Mapping[str, object] = msgspec.field(default_factory=dict)
+    sampling: Sampling = msgspec.field(default_factory=Sampling)
     max_tokens: int = -1
     cache_prompt: bool = True
     n_keep: int = 0

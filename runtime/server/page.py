@@ -5,10 +5,10 @@ have `get_data`. Only names of the table are served, so no path from outside is 
 """
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -50,8 +50,7 @@ POLICY = "; ".join(
 )
 
 
-@dataclass(frozen=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True):
     """One file of the page; `tag` is its strong ETag."""
 
     content: bytes

@@ -1,9 +1,9 @@
 """A route with everything that its documentation says: /openapi.json and docs/API.md are made of these."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -12,8 +12,7 @@ from runtime.server.dialect import Dialect
 Method = Literal["GET", "HEAD", "POST", "DELETE"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that can be asked, under one or several addresses.
 
     body: the type of the request's JSON; None: it has none. query: the record of its query parameters, all optional.

@@ -3,8 +3,8 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
 
+import msgspec
 from aiohttp import web
 
 from runtime.engine.client import EngineClient
@@ -16,8 +16,7 @@ from runtime.server.options import ServerOptions
 from runtime.server.problem import RETRY_SOON_S, no_such_model, unavailable
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """One model behind the port: the main one, until `resolve` gives the one that a request means.
 
     adapters: those that the request's model name means; None: what the request itself says.
@@ -28,7 +27,7 @@ class Service:
     options: ServerOptions
     model: Model
     adapters: Adapters | None = None
-    started: int = field(default_factory=lambda: int(time.time()))
+    started: int = msgspec.field(default_factory=lambda: int(time.time()))
 
     @property
     def engine(self) -> EngineClient:
@@ -55,7 +54,7 @@ class Service:
         async with AsyncExitStack() as stack:
             try:
                 place, adapter = route(self.fleet.entries, name or "", need)
-                chosen = replace(self, model=self.fleet.models[place], options=self._options_of(place))
+                chosen = msgspec.structs.replace(self, model=self.fleet.models[place], options=self._options_of(place))
                 check_ready(chosen, waits=waits)
                 await stack.enter_async_context(self.fleet.use(chosen.model))
             except UnknownModel as unknown:
@@ -64,13 +63,13 @@ class Service:
                 raise unavailable(str(late), RETRY_SOON_S) from late
             except LmfileError as failure:
                 raise unavailable(str(failure)) from failure
-            yield replace(chosen, adapters=[(adapter, 1.0)]) if adapter else chosen
+            yield msgspec.structs.replace(chosen, adapters=[(adapter, 1.0)]) if adapter else chosen
 
     def _options_of(self, place: int) -> ServerOptions:
         if place == 0:
             return self.options
         entry = self.fleet.entries[place]
-        return replace(self.options, alias=entry.name, model_path=entry.config.model_path)
+        return msgspec.structs.replace(self.options, alias=entry.name, model_path=entry.config.model_path)
 
 
 def check_ready(service: Service, *, waits: bool = False) -> None:

@@ -8,8 +8,8 @@ clients cannot read comments do without.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 
+import msgspec
 from aiohttp import web
 
 from runtime.server.dialect import error_of
@@ -38,8 +38,7 @@ def json_line(chunk: Chunk) -> bytes:
     return ascii_json(chunk) + b"\n"
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(msgspec.Struct, frozen=True):
     """How a dialect writes its streams.
 
     write: the bytes of a chunk. done: the bytes after the last chunk. error: the chunk that tells of a failure, made

@@ -1,6 +1,6 @@
 """Families that write all calls of a turn as one JSON list behind a mark: Granite 3, Phi 4, Nemotron, Apriel."""
 
-from dataclasses import replace
+import msgspec
 
 from runtime.chat import grammars
 from runtime.chat.calls import Keys, json_calls
@@ -77,7 +77,7 @@ class Apriel(Listed):
 
     def __init__(self, template: str) -> None:
         super().__init__(template)
-        self.thinking = replace(self.thinking, always_opens="reasoning_asst_turn_start" in template)
+        self.thinking = msgspec.structs.replace(self.thinking, always_opens="reasoning_asst_turn_start" in template)
 
 
 class MiniMaxM1(Listed):

@@ -1,6 +1,6 @@
 """Families that write each argument between marks of its own: Qwen3-Coder and its kin, Seed, MiniMax, MiniCPM, DSML."""
 
-from dataclasses import replace
+import msgspec
 
 from runtime.chat import grammars
 from runtime.chat.conversation import Conversation, Tool
@@ -89,7 +89,7 @@ class Dsml(Tagged):
         word = "function_calls" if "function_calls" in template else "tool_calls"
         self.block = (f"<｜DSML｜{word}>", f"</｜DSML｜{word}>")
         super().__init__(template)
-        self.thinking = replace(self.thinking, always_opens="thinking_start_token" in template)
+        self.thinking = msgspec.structs.replace(self.thinking, always_opens="thinking_start_token" in template)
 
 
 class MiniCPM(Tagged):

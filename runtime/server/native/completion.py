@@ -7,7 +7,6 @@ ASCII, no comments, no `[DONE]`.
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -101,8 +100,7 @@ async def complete(
     return json_response(whole[0] if len(whole) == 1 else whole)
 
 
-@dataclass(frozen=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True):
     """The answers to one request. numbers: of the adapters."""
 
     service: Service

@@ -6,7 +6,6 @@ writes what stands between the two.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -124,7 +123,7 @@ async def _after(model: Loaded, body: GenerateBody, exchange: Exchange, fields: 
     # The first token of all prompts has no place within one; where none is added, its text is part of a turn.
     turn = rendered.prompt.removeprefix(facts.bos_token) if facts.adds_bos else rendered.prompt
     behind = msgspec.structs.replace(asked, chat=None, prompt=[*_context(model, body), turn])
-    return replace(exchange, asked=[behind])
+    return msgspec.structs.replace(exchange, asked=[behind])
 
 
 def _context(model: Loaded, body: GenerateBody) -> list[int]:

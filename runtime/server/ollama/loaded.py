@@ -6,7 +6,6 @@ Unlike other clients Ollama's never ask whether a model is ready: a request wait
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
@@ -34,15 +33,14 @@ class ModelFields(msgspec.Struct, kw_only=True):
     keep_alive: KeepAlive = None
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A loaded model. name: as the client wrote it. began_s, loaded_s: when the request came, when it could begin."""
 
     service: Service
     name: str
     adapters: Adapters | None
     began_s: float
-    loaded_s: float = field(default_factory=time.monotonic)
+    loaded_s: float = msgspec.field(default_factory=time.monotonic)
 
     def durations(self) -> dict[str, int]:
         """Of the whole request and of the wait for the model, in nanoseconds."""

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 from aiohttp import web
@@ -14,18 +13,16 @@ MAX_RESPONSES = 1024
 MAX_BYTES = 64 << 20
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A response, and the turns that it adds to the one before: the request's and its own."""
 
     response: Mapping[str, object]
     turns: list[Turn]
     previous: str | None = None
-    size_bytes: int = field(init=False)
+    size_bytes: int = 0
 
     def __post_init__(self) -> None:
-        size_bytes = len(msgspec.json.encode((self.response, self.turns)))
-        object.__setattr__(self, "size_bytes", size_bytes)
+        msgspec.structs.force_setattr(self, "size_bytes", len(msgspec.json.encode((self.response, self.turns))))
 
 
 class ResponseStore:

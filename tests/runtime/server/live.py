@@ -7,8 +7,10 @@ import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
+
+import msgspec
 
 from runtime.engine.client import EngineClient
 from runtime.engine.config import WorkerConfig
@@ -168,7 +170,7 @@ class Live:
         self.engine = engine
         self._host = host
         self.config = config
-        self.options = replace(ServerOptions(alias="tiny", build="lmfile/test", grace_s=0.2), **options)
+        self.options = msgspec.structs.replace(ServerOptions(alias="tiny", build="lmfile/test", grace_s=0.2), **options)
         self.ended_in_s = 0.0
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
