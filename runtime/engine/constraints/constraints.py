@@ -11,7 +11,7 @@ from collections import OrderedDict
 from llguidance._lib import LLMatcher, LLParserLimits
 
 from runtime.engine.backend import InvalidRequest
-from runtime.engine.constraints import gbnf_lark, lark, regex, schema
+from runtime.engine.constraints import gbnf_lark, lark, loose, regex, schema
 from runtime.engine.constraints.matcher import Compiled, Matcher, reason
 from runtime.engine.constraints.trigger import Watch
 from runtime.engine.constraints.vocabulary import Table, Vocabulary
@@ -84,13 +84,13 @@ class Constraints:
     def _widened(self, text: str, table: Table) -> LLMatcher:
         """Compile a grammar without those of its loose schemas that cannot be met, or else without any."""
 
-        def compiles(loose: schema.Schema | bool) -> schema.Schema | bool:
-            alone = json.dumps({"grammars": [{"json_schema": schema.with_options(loose)}]})
-            return schema.OBJECT if _native(alone, table).is_error() else loose
+        def compiles(widened: schema.Schema | bool) -> schema.Schema | bool:
+            alone = json.dumps({"grammars": [{"json_schema": schema.with_options(widened)}]})
+            return loose.OBJECT if _native(alone, table).is_error() else widened
 
         native = _native(_in_lark(lark.checked(text, table.find_special, compiles)), table)
         if native.is_error():
-            native = _native(_in_lark(lark.checked(text, table.find_special, lambda _: schema.OBJECT)), table)
+            native = _native(_in_lark(lark.checked(text, table.find_special, lambda _: loose.OBJECT)), table)
         return native
 
     def _translated(self, grammar: Grammar, table: Table) -> str:

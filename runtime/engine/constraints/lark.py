@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable
 from typing import NoReturn
 
-from runtime.engine.constraints import limits, regex, schema
+from runtime.engine.constraints import limits, loose, regex, schema
 from runtime.engine.constraints.lark_size import Sizes
 from runtime.engine.constraints.limits import refuse
 
@@ -32,7 +32,7 @@ Widen = Callable[[schema.Schema | bool], schema.Schema | bool]
 """What to write for a schema that is loose."""
 
 
-def checked(text: str, find: FindSpecial = lambda _: None, widen: Widen = lambda loose: loose) -> str:
+def checked(text: str, find: FindSpecial = lambda _: None, widen: Widen = lambda widened: widened) -> str:
     """Return the grammar to compile: `text` with its schemas and marks written anew. Raises: InvalidRequest."""
     limits.check_size(text, limits.TEXT_BYTES, "`grammar`")
     return _Reader(text, find, widen).checked()
@@ -110,7 +110,7 @@ class _Reader:
         return _written(schema.prepare(self._braces("%json"), "grammar"))
 
     def _loose(self) -> str:
-        return _written(self._widen(schema.widened(self._braces("%loose"), "grammar")))
+        return _written(self._widen(loose.widened(self._braces("%loose"), "grammar")))
 
     def _braces(self, directive: str) -> str:
         """Take a JSON object, whose end is where its braces close."""

@@ -3,9 +3,6 @@
 Only known keywords go on to llguidance. What it would pass over in silence is refused here
 by name, annotations are dropped. `$ref` reaches into the same schema only, and a schema
 may contain itself through a property or an item, never directly.
-
-A tool's schema comes from elsewhere and is not the caller's to change: `widened` lets go what an answer
-cannot be held to, so that more is valid than was meant, and never less.
 """
 
 import json
@@ -15,7 +12,6 @@ from fractions import Fraction
 from typing import NoReturn, TypeAlias
 from urllib.parse import unquote
 
-from runtime.engine.backend import InvalidRequest
 from runtime.engine.constraints import formats, limits, regex
 from runtime.engine.constraints.limits import refuse
 
@@ -43,33 +39,12 @@ LISTS = frozenset("anyOf oneOf allOf prefixItems".split())
 MAPS = frozenset("properties patternProperties $defs definitions".split())
 SINGLE = frozenset(["items", "additionalProperties"])
 CLOSES = ("additionalProperties", "patternProperties", "minProperties", "anyOf", "oneOf", "allOf", "$ref")
-REPAIRS = 4
-"""How often a loose schema is read again without what it refers to in vain."""
 COMBINES = ("anyOf", "oneOf", "allOf", "$ref", "properties", "required")
 
 
 def prepare(text: str, what: str) -> Schema | bool:
     """Return the schema in `text` as llguidance shall see it. Raises: InvalidRequest."""
-    return _Writer(what, _parsed(text, what)).schema()
-
-
-OBJECT: Schema = {"type": "object"}
-
-
-def widened(text: str, what: str) -> Schema | bool:
-    """Return the schema in `text` as far as llguidance knows it; any object if that is nothing.
-
-    Raises: InvalidRequest, if it is no JSON or too much of it.
-    """
-    root = _parsed(text, what)
-    unknown: frozenset[str] = frozenset()
-    for _ in range(REPAIRS):
-        writer = _Loose(what, root, unknown)
-        try:
-            return writer.schema()
-        except InvalidRequest:
-            unknown |= writer.dangling
-    return OBJECT
+    return Writer(what, parsed(text, what)).schema()
 
 
 def native(text: str, what: str) -> str:
@@ -84,7 +59,8 @@ def with_options(schema: Schema | bool) -> Schema:
     return {"x-guidance": {"whitespace_pattern": WHITESPACE}} | schema
 
 
-def _parsed(text: str, what: str) -> Json:
+def parsed(text: str, what: str) -> Json:
+    """Return the JSON in `text`. Raises: InvalidRequest."""
     limits.check_size(text, limits.TEXT_BYTES, f"`{what}`")
     limits.check_nesting(text, limits.JSON_NESTING, f"`{what}`")
     try:
@@ -93,7 +69,7 @@ def _parsed(text: str, what: str) -> Json:
         refuse(f"`{what}` is not JSON: {error}")
 
 
-class _Writer:
+class Writer:
     """Walks one schema; `_edges` says which places lead to which without taking any of the answer."""
 
     def __init__(self, what: str, root: Json) -> None:
@@ -313,52 +289,14 @@ class _Writer:
         refuse(f"`{self._what}`: at `{limits.cut(place, 120)}`: {happened}")
 
 
-class _Loose(_Writer):
-    """Leaves out each keyword that would be refused; `unknown` are the places that no `$ref` may lead to."""
-
-    def __init__(self, what: str, root: Json, unknown: frozenset[str]) -> None:
-        super().__init__(what, root)
-        self._unknown = unknown
-
-    @property
-    def dangling(self) -> set[str]:
-        """The places that a `$ref` leads to where no schema was found."""
-        return {target for targets in self._edges.values() for target in targets} - self._seen
-
-    def _visit(self, node: Json, place: str, depth: int) -> Schema | bool:
-        if not isinstance(node, dict | bool) or depth > limits.SCHEMA_DEPTH:
-            self._seen.add(place)
-            return True
-        written = super()._visit(node, place, depth)
-        if isinstance(written, dict) and "oneOf" in written:
-            written["anyOf"] = [*written.pop("oneOf"), *written.get("anyOf", ())]  # type: ignore[misc]
-        if isinstance(node, dict) and node.get("nullable") is True and written:
-            return {"anyOf": [written, {"type": "null"}]}
-        return written
-
-    def _keyword(self, written: Schema, keyword: str, value: Json, place: str, depth: int) -> None:
-        if keyword == "$ref" and isinstance(value, str) and unquote(value) in self._unknown:
-            return
-        before = dict(written)
-        try:
-            super()._keyword(written, keyword, value, place, depth)
-        except InvalidRequest:
-            written.clear()
-            written.update(before)
-
-    def _check_count(self, written: Schema) -> None:
-        if written.get("minProperties", 0) > max(1, len(written.get("required", ()))):  # type: ignore[operator, arg-type]
-            del written["minProperties"]
-
-
-VALUES: dict[str, Callable[[_Writer, Schema, Json, str], None]] = {
-    "type": _Writer._type,
-    "enum": _Writer._enum,
-    "const": _Writer._const,
-    "$ref": _Writer._ref,
-    "required": _Writer._required,
-    "pattern": _Writer._pattern,
-    "format": _Writer._format,
+VALUES: dict[str, Callable[[Writer, Schema, Json, str], None]] = {
+    "type": Writer._type,
+    "enum": Writer._enum,
+    "const": Writer._const,
+    "$ref": Writer._ref,
+    "required": Writer._required,
+    "pattern": Writer._pattern,
+    "format": Writer._format,
 }
 
 
