@@ -13,6 +13,9 @@ Of JSON schema (2020-12), an answer is held to every keyword that `schema.py` le
 properties come in the order of the schema; objects that list their properties have no others unless the
 schema says so; `oneOf` needs parts that cannot overlap (other types, or other strings as constants of a property);
 names of free properties may repeat; years are 1000 to 2999. Everything else is refused by name, never passed over.
+
+The schemas of tools, `%loose` in a Lark grammar, are the exception: they come from elsewhere, and what an answer
+cannot be held to is let go there.
 """
 
 from runtime.engine.constraints.constraints import Constraints
