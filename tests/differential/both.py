@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,10 @@ class Both:
     vectors: int
 
     def ask(self, asked: Asked) -> tuple[Outline, Outline]:
-        """Our answer and theirs."""
-        return _ask(self.ours, asked), _ask(self.vectors if asked.vectors else self.text, asked)
+        """Our answer and theirs, which are asked at the same time."""
+        with ThreadPoolExecutor(1) as other:
+            theirs = other.submit(_ask, self.vectors if asked.vectors else self.text, asked)
+            return _ask(self.ours, asked), theirs.result()
 
 
 @contextmanager
