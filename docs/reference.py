@@ -5,6 +5,7 @@ python docs/reference.py --check  # exit code 1 when it is not what it would wri
 """
 
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeGuard
@@ -22,6 +23,7 @@ from runtime.server.route import Route  # noqa: E402
 
 PAGE = HERE / "API.md"
 WORDS = HERE / "api"
+DEVIATIONS = HERE.parent / "tests/differential/deviations.toml"
 SHARED = (GenerationFields,)
 NEVER = (405, 408, 413, 415, 500)
 """Statuses that say nothing about a route: any request may get them."""
@@ -34,9 +36,31 @@ def page() -> str:
         lines += [*_fields(kind), ""]
         for inner in _records([kind])[1:]:
             lines += [f"**{inner.__name__}**: {_sentence(inner)}", "", *_fields(inner), ""]
+    lines += _deviations()
     for dialect in dict.fromkeys(route.dialect.name for route in ROUTES):
         lines += _dialect(dialect, [route for route in ROUTES if route.dialect.name == dialect])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _deviations() -> Iterator[str]:
+    """What differs from llama-server, as a test holds it: each reason with the requests that show it."""
+    yield from ("## What differs from llama-server", "", _words("deviations"), "")
+    found = tomllib.loads(DEVIATIONS.read_text(encoding="utf-8"))
+    for one in found["answered"]:
+        statuses = sorted({(ours, theirs) for _, ours, theirs in one["requests"]})
+        told = ", ".join(f"{ours} for {theirs}" for ours, theirs in statuses)
+        yield f"- {one['reason']} ({told}; seen in {_number(len(one['requests']))})"
+    for one in found["shaped"]:
+        sides = [("ours alone", one.get("ours", [])), ("theirs alone", one.get("theirs", []))]
+        told = "; ".join(
+            f"{side}: {', '.join(f'`{part}`' for part in parts if part)}" for side, parts in sides if parts
+        )
+        yield f"- {one['reason']} ({told})"
+    yield ""
+
+
+def _number(n_requests: int) -> str:
+    return "one request" if n_requests == 1 else f"{n_requests} requests"
 
 
 def _words(name: str) -> str:
