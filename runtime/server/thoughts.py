@@ -27,7 +27,7 @@ class ThoughtFields(ConstraintFields, kw_only=True):
     thinking_budget_tokens: Budget | None = None
     reasoning_budget_message: Annotated[str, Meta(max_length=4096)] | None = None
     reasoning_budget_start_tag: Mark | None = None
-    reasoning_budget_end_tags: Marks | None = None
+    reasoning_budget_end_tags: Mark | Marks | None = None
     reasoning_budget_end_tag: Mark | None = None
 
     @property
@@ -52,7 +52,5 @@ class ThoughtFields(ConstraintFields, kw_only=True):
         return Thought(begin=begin, ends=ends, budget_tokens=self.thought_budget, message=message)
 
     def _ends(self) -> list[str]:
-        given = [self.reasoning_budget_end_tag or ""]
-        if self.reasoning_budget_end_tags is not None:
-            given = self.reasoning_budget_end_tags
-        return [end for end in given if end.strip()]
+        given = self.reasoning_budget_end_tags or self.reasoning_budget_end_tag or []
+        return [end for end in ([given] if isinstance(given, str) else given) if end.strip()]

@@ -48,12 +48,14 @@ WRONG_TYPES: Mapping[str, Sequence[Json]] = {
     "mirostat": ["2"],
     "dry_sequence_breakers": ["x"],
     "t_max_predict_ms": ["soon"],
+    "reasoning_budget_tokens": ["few"],
 }
 OUT_OF_RANGE: Mapping[str, Sequence[Json]] = {
     "n_predict": [-2],
     "n_keep": [-2],
     "n_discard": [-1],
     "n_indent": [-1],
+    "reasoning_budget_tokens": [-2],
     "n_cmpl": [0, 1000],
     "repeat_last_n": [-1],
     "dry_allowed_length": [-1],
@@ -141,6 +143,10 @@ def _completions() -> Iterator[Asked]:
         "no adapters": {"lora": []},
         "time limit": {"t_max_predict_ms": 1000},
         "indentation": {"n_indent": 2},
+        "budget for thoughts": {
+            "reasoning_budget_tokens": 2, "reasoning_budget_start_tag": "<think>", "reasoning_budget_message": "",
+            "reasoning_budget_end_tags": ["</think>"],
+        },
         "model": {"model": "gpt-4o"},
     }  # fmt: skip
     for name, fields in good.items():
@@ -307,6 +313,7 @@ def _chats() -> Iterator[Asked]:
         "template arguments": {"chat_template_kwargs": {"enable_thinking": False}},
         "reasoning format": {"reasoning_format": "none"},
         "reasoning effort": {"reasoning_effort": "none"},
+        "budget for thoughts": {"thinking_budget_tokens": 2},
         "nulls": {"temperature": None, "stop": None, "tools": None, "response_format": None, "n": None},
         "model": {"model": "gpt-4o"},
         "prediction": {"prediction": {"type": "content", "content": "Hi"}},

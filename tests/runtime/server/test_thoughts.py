@@ -47,10 +47,10 @@ def test_or_those_that_the_request_names(thinker: Live, talker: Live, path: str)
     wanted = Thought(begin="<t>", ends=["</t>", "<call>"], budget_tokens=0, message="So:")
     for server in (thinker, talker):
         assert asked(server, path, reasoning_budget_tokens=0, reasoning_budget_message="So:", **MARKS) == wanted
-    alone = {"reasoning_budget_start_tag": "<t>", "reasoning_budget_end_tag": "</t>"}
-    assert asked(talker, path, reasoning_budget_tokens=1, **alone) == Thought(
-        begin="<t>", ends=["</t>"], budget_tokens=1
-    )
+    for field in ("reasoning_budget_end_tag", "reasoning_budget_end_tags"):
+        alone = {"reasoning_budget_start_tag": "<t>", field: "</t>"}
+        expected = Thought(begin="<t>", ends=["</t>"], budget_tokens=1)
+        assert asked(talker, path, reasoning_budget_tokens=1, **alone) == expected
 
 
 def test_one_mark_may_be_the_models_and_the_other_not(thinker: Live) -> None:
