@@ -29,13 +29,13 @@ class Documented:
     wrong: list[str] = field(default_factory=list)
 
 
-def ask_everything(server: Server, n_examples: int, seed: int = 1, key: str = "") -> Documented:
-    """Send about a hundred requests for each route, and `n_examples` random ones."""
+def ask_everything(server: Server, n_examples: int, *, every_border: bool, seed: int = 1) -> Documented:
+    """Send `n_examples` random requests to each address; `every_border`: and hundreds at the borders of its fields."""
     with TemporaryDirectory() as folder:
         configuration = Path(folder) / "schemathesis.toml"
         configuration.write_text(CONFIGURATION, encoding="utf-8")
         done = subprocess.run(
-            _command(server, configuration, n_examples, seed, key),
+            _command(server, configuration, n_examples, seed, every_border),
             cwd=folder,
             capture_output=True,
             text=True,
@@ -49,11 +49,11 @@ def ask_everything(server: Server, n_examples: int, seed: int = 1, key: str = ""
     return result
 
 
-def _command(server: Server, configuration: Path, n_examples: int, seed: int, key: str) -> list[str]:
+def _command(server: Server, configuration: Path, n_examples: int, seed: int, every_border: bool) -> list[str]:
     program = Path(sys.executable).with_name("schemathesis")
+    phases = "coverage,fuzzing" if every_border else "fuzzing"
     return [
         str(program), "--config-file", str(configuration), "run", f"{server.url}/openapi.json",
-        "--checks", ",".join(CHECKS), "--phases", "coverage,fuzzing", "--max-examples", str(n_examples),
+        "--checks", ",".join(CHECKS), "--phases", phases, "--max-examples", str(n_examples),
         "--seed", str(seed), "--continue-on-failure", "--request-timeout", "60",
-        *(["--header", f"X-Api-Key: {key}"] if key else []),
     ]  # fmt: skip
