@@ -32,21 +32,10 @@ def requests(
     sampling = body.sampling(service.options.sampling, facts.n_vocab)
     stops = body.stops()
     grammar = body.constraint(facts.n_vocab)
-    thought = body.thought(form_of(facts))
-    shared: dict[str, object] = {
-        "max_tokens": body.limit(service.options.max_tokens),
-        "n_probs": n_probs,
-        "post_sampling": bool(body.post_sampling_probs),
-        "cache_prompt": service.options.cache_prompt if body.cache_prompt is None else body.cache_prompt,
-        "adapters": adapters,
-        "n_keep": service.options.n_keep if body.n_keep is None else body.n_keep,
-        "n_discard": body.n_discard or 0,
-        "max_ms": max(0, body.t_max_predict_ms or 0),
-        "n_indent": max(0, body.n_indent or 0),
-        "n_draft": -1 if body.n_draft is None else body.n_draft,
-        "progress": bool(body.stream and body.return_progress),
-    }
+    # The forms of models are 7 ms of imports, which the first continued text need not wait for.
+    thought = body.thought(form_of(facts)) if body.thought_budget >= 0 else None
     slot = _slot(body, facts.n_slots)
+    shared = {**_shared(service, body), "adapters": adapters, "n_probs": n_probs}
     return [
         msgspec.structs.replace(
             content,
@@ -61,6 +50,22 @@ def requests(
         for content in contents
         for copy in range(copies)
     ]
+
+
+def _shared(service: Service, body: GenerationFields) -> dict[str, object]:
+    """What is the same for all answers to one request."""
+    options = service.options
+    return {
+        "max_tokens": body.limit(options.max_tokens),
+        "post_sampling": bool(body.post_sampling_probs),
+        "cache_prompt": options.cache_prompt if body.cache_prompt is None else body.cache_prompt,
+        "n_keep": options.n_keep if body.n_keep is None else body.n_keep,
+        "n_discard": body.n_discard or 0,
+        "max_ms": max(0, body.t_max_predict_ms or 0),
+        "n_indent": max(0, body.n_indent or 0),
+        "n_draft": -1 if body.n_draft is None else body.n_draft,
+        "progress": bool(body.stream and body.return_progress),
+    }
 
 
 def _slot(body: GenerationFields, n_slots: int) -> int:
