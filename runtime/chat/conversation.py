@@ -1,6 +1,6 @@
 """What every dialect makes of a request for the next turn of a conversation."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,6 +20,18 @@ class Tool(msgspec.Struct, frozen=True):
         """The tool as templates know it, in OpenAI's form."""
         function = {"name": self.name, "description": self.description, "parameters": self.parameters}
         return {"type": "function", "function": function}
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The schema of each argument that is named."""
+        found = self.parameters.get("properties")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def required(self) -> list[object]:
+        """The arguments that have to be there."""
+        found = self.parameters.get("required")
+        return found if isinstance(found, list) else []
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,13 +17,12 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine is asked.
 
     grammar: what the answer has to be, calls and thoughts included; None: anything.
-    shown: special tokens whose text the reader needs. stop: further strings that end the answer.
+    shown: special tokens whose text the reader needs.
     """
 
     chat: Chat
     grammar: Grammar | None = None
     shown: list[str] = msgspec.field(default_factory=list)
-    stop: list[str] = msgspec.field(default_factory=list)
 
 
 class ThoughtMarks(NamedTuple):

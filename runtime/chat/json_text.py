@@ -94,6 +94,15 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
+def scalar(text: str) -> str:
+    """Return a value that is neither list nor object as JSON: what is none in JSON is a string."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return json.dumps(text, ensure_ascii=False)
+    return text
+
+
 def _nested(tape: Tape, take: Callable[[str], None]) -> Script[bool]:
     depth = 0
     while True:

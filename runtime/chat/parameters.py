@@ -6,7 +6,6 @@ says. Out of this comes one JSON object, in parts as it is written.
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -60,11 +59,10 @@ class Tags(msgspec.Struct, frozen=True):
 
     def rule(self, tool: Tool) -> str:
         """Return the grammar's rule for the parameters of a call."""
-        properties = _properties(tool)
-        if not properties:
+        if not tool.properties:
             return "" if tool.parameters.get("additionalProperties") is False else f"({self._any_parameter()} ws_?)*"
-        required: Any = tool.parameters.get("required") or []
-        rules = [(name, f"{self._parameter(tool, name, of)} ws_?") for name, of in properties.items()]
+        required = tool.required
+        rules = [(name, f"{self._parameter(tool, name, of)} ws_?") for name, of in tool.properties.items()]
         return " ".join(rule if name in required else f"({rule})?" for name, rule in rules)
 
     def _value(self, reading: Reading, kinds: set[str]) -> Script[bool]:
@@ -114,14 +112,8 @@ class Tags(msgspec.Struct, frozen=True):
         return " ".join(parts)
 
     def _after(self) -> str:
-        return (
-            f"{grammars.literal(self._line)} {grammars.mark(self.after)}" if self._line else grammars.mark(self.after)
-        )
-
-
-def _properties(tool: Tool | None) -> dict[str, Any]:
-    found = tool.parameters.get("properties") if tool else None
-    return found if isinstance(found, dict) else {}
+        mark = grammars.mark(self.after)
+        return f"{grammars.literal(self._line)} {mark}" if self._line else mark
 
 
 def _definitions(tool: Tool) -> dict[str, object]:
@@ -130,7 +122,7 @@ def _definitions(tool: Tool) -> dict[str, object]:
 
 def _kinds(tool: Tool | None, key: str) -> set[str]:
     """Return the types that a parameter may have; all of them where the schema does not say."""
-    found = set(_types(_properties(tool).get(key), tool, 0))
+    found = set(_types(tool.properties.get(key), tool, 0)) if tool else set()
     return (found | {"integer"} if "number" in found else found) or set(TYPES.values())
 
 
@@ -163,8 +155,5 @@ def _json(text: str, kinds: set[str]) -> str:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return json.dumps(text, ensure_ascii=False)
-    return (
-        text.strip()
-        if TYPES.get(type(found)) in kinds or "string" not in kinds
-        else json.dumps(text, ensure_ascii=False)
-    )
+    is_wanted = TYPES[type(found)] in kinds or "string" not in kinds
+    return text.strip() if is_wanted else json.dumps(text, ensure_ascii=False)

@@ -81,17 +81,19 @@ class Reading:
 def _joined(pieces: list[Piece]) -> list[Piece]:
     """Join what belongs together: a long answer may come in one push, a parser hands it on in small parts."""
     joined: list[Piece] = []
-    for kind, run in groupby(
-        pieces, key=lambda piece: (type(piece), piece.place if isinstance(piece, CallGrew) else 0)
-    ):
-        parts = list(run)
-        if kind[0] is CallBegan or len(parts) == 1:
-            joined += parts
-        elif kind[0] is CallGrew:
-            joined.append(CallGrew(kind[1], "".join(part[1] for part in parts)))  # type: ignore[misc]
-        else:
-            joined.append(type(parts[0])("".join(part[0] for part in parts)))  # type: ignore[misc, arg-type, call-arg]
+    for _, run in groupby(pieces, key=_belonging):
+        first, *others = run
+        text = "".join(piece[-1] for piece in (first, *others))
+        if isinstance(first, CallGrew):
+            first = first._replace(arguments=text)
+        elif isinstance(first, Said | Thought):
+            first = first._replace(text=text)
+        joined.append(first)
     return joined
+
+
+def _belonging(piece: Piece) -> tuple[type, int]:
+    return type(piece), piece.place if isinstance(piece, CallBegan | CallGrew) else 0
 
 
 class _Voice:

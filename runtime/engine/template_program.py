@@ -107,19 +107,19 @@ class TemplateProgram:
 
     @cached_property
     def _tool_abilities(self) -> Abilities:
-        arguments = self._arguments()
-        given = _arguments(arguments)
-        usual = self._tried_calls(_called(given) if arguments else [told(turn) for turn in _called(given)])
+        form = self._form_of_arguments()
+        given = _arguments(form)
+        usual = self._tried_calls(_called(given) if form else [told(turn) for turn in _called(given)])
         null = self._tried_calls(_called(given, content=None))
         return Abilities(
             parts=self._only_parts,
-            arguments=arguments,
+            arguments=form,
             results=PROBE_RESULT in usual,
             null_content=bool(null) and null.count("None") == usual.count("None"),
             short_ids=bool(usual) and not self._tried_calls(_called(given, identity=LONG_ID)),
         )
 
-    def _arguments(self) -> Literal["object", "text", ""]:
+    def _form_of_arguments(self) -> Literal["object", "text", ""]:
         """Return the form of arguments that ends as JSON or as the template's own notation, not as Python's."""
         objects, texts = (self._shown(_arguments(form)) for form in ("object", "text"))
         if PROBE in objects and f"{{'{PROBE_KEY}'" not in objects:

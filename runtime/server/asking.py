@@ -22,7 +22,7 @@ def requests(
 ) -> list[Generate]:
     """Return `copies` requests for each of `contents`, which hold what to continue and nothing else.
 
-    For conversations they also hold what the chat layer wants: a grammar, further stop words, tokens to show, thoughts.
+    For conversations they also hold what the chat layer wants: a grammar, tokens to show, a limit of thoughts.
 
     The i-th content's j-th copy is at i * copies + j. Raises: Problem that names a field.
     """
@@ -41,7 +41,7 @@ def requests(
             content,
             id=service.engine.new_id(),
             sampling=for_copy(sampling, copy),
-            stop=[*stops, *content.stop],
+            stop=stops,
             grammar=grammar if content.chat is None else content.grammar,
             thought=thought if content.chat is None else content.thought,
             slot=slot if copy == 0 else -1,  # one slot computes one answer at a time

@@ -77,13 +77,21 @@ class Call(msgspec.Struct):
     arguments: str = ""
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the answer ended within the arguments, so that nobody could run it."""
+        return self._read() is None
+
+    @property
     def parsed(self) -> dict[str, object]:
         """The arguments; what is no object because it was cut off is empty."""
+        return self._read() or {}
+
+    def _read(self) -> dict[str, object] | None:
         try:
             found = json.loads(self.arguments)
         except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+            return None
+        return found if isinstance(found, dict) else None
 
 
 class Reply(Answer):
@@ -144,7 +152,6 @@ def make_exchange(
         chat=prepared.chat,
         grammar=prepared.grammar,
         shown=prepared.shown,
-        stop=prepared.stop,
         thought=fields.thought(form, conversation),
     )
     asked = requests(service, fields, [content], adapters=adapters, copies=copies, n_probs=n_probs)
@@ -194,7 +201,7 @@ class _Speaker:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._reader: chat.Reader | None = None
-        self._has_called = False
+        self._call: Call | None = None
         self._tokens: list[int] = []
         self._probabilities: list[TokenProbability] = []
 
@@ -215,7 +222,11 @@ class _Speaker:
         return self._spoken(self._reader.push(piece.text) if self._reader else [])
 
     def _spoken(self, pieces: list[chat.Piece], is_last: bool = False) -> list[Event]:
-        self._has_called |= any(isinstance(piece, chat.CallBegan) for piece in pieces)
+        for piece in pieces:
+            if isinstance(piece, chat.CallBegan):
+                self._call = Call(piece.id, piece.name)
+            elif isinstance(piece, chat.CallGrew) and self._call:
+                self._call.arguments += piece.arguments
         if not pieces and not (is_last and self._tokens):
             return []
         spoken = Spoken(pieces, self._tokens, self._probabilities)
@@ -225,6 +236,7 @@ class _Speaker:
     def _ending(self, finished: Finished) -> Ending:
         if finished.reason == "length":
             return "length"
-        if self._has_called:
+        is_word = finished.reason == "word"
+        if self._call and not (is_word and self._call.is_cut):
             return "calls"
-        return "word" if finished.reason == "word" else "stop"
+        return "word" if is_word else "stop"

@@ -4,14 +4,13 @@ from runtime.chat import grammars
 from runtime.chat.calls import arguments
 from runtime.chat.conversation import Conversation, Message, Tool
 from runtime.chat.family import Family
-from runtime.chat.forms.generic import described
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script, Unexpected, marks
-from runtime.chat.turns import with_system
+from runtime.chat.turns import functions_in_words, with_system
 
 CALLS, CALLS_END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
 CALL, SEP, CALL_END = "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>"
-TOLD = "To call one of these functions, write only\n{call}\nThe functions are:\n{functions}"
+WORDS = "To call one of these functions, write only\n{call}\nThe functions are:\n{functions}"
 
 
 class DeepSeek(Family):
@@ -40,9 +39,9 @@ class DeepSeek(Family):
             return conversation.messages
         inside = '{"parameter": "value"}'
         call = f"function{SEP}name\n```json\n{inside}\n```" if self._fenced else f"name{SEP}{inside}"
-        functions = "\n".join(line for tool in conversation.callable for line in described(tool))
-        told = TOLD.format(call=f"{CALLS}{CALL}{call}{CALL_END}{CALLS_END}", functions=functions)
-        return with_system(conversation.messages, told)
+        call = f"{CALLS}{CALL}{call}{CALL_END}{CALLS_END}"
+        words = WORDS.format(call=call, functions=functions_in_words(conversation.callable))
+        return with_system(conversation.messages, words)
 
     def read_calls(self, reading: Reading, mark: str) -> Script[None]:
         tape, n_read = reading.tape, 0

@@ -6,7 +6,7 @@ from typing import Any
 from runtime.chat import grammars
 from runtime.chat.conversation import Conversation, Tool
 from runtime.chat.family import Family
-from runtime.chat.json_text import quoted
+from runtime.chat.json_text import quoted, scalar
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script, Unexpected, marks
 
@@ -65,7 +65,7 @@ def _value(reading: Reading, depth: int) -> Script[None]:
     else:
         text, end = yield from tape.short_until(SCALAR_END)
         tape.at -= len(end)
-        reading.grow(_scalar(text.strip()))
+        reading.grow(scalar(text.strip()))
 
 
 def _nested(reading: Reading, is_object: bool, depth: int) -> Script[None]:
@@ -89,20 +89,11 @@ def _nested(reading: Reading, is_object: bool, depth: int) -> Script[None]:
         reading.grow(closing)
 
 
-def _scalar(text: str) -> str:
-    try:
-        json.loads(text)
-    except ValueError:
-        return json.dumps(text, ensure_ascii=False)
-    return text
-
-
 def _object(tool: Tool) -> str:
     """Return the rule for a tool's arguments, whose keys come in the order of the alphabet, as in the template."""
-    found: Any = tool.parameters.get("properties")
-    if not isinstance(found, dict) or not found:
+    found, required = tool.properties, tool.required
+    if not found:
         return '"{" "}"' if tool.parameters.get("additionalProperties") is False else "object_"
-    required: Any = tool.parameters.get("required") or []
     pairs = [(f"{grammars.literal(f'{name}:')} {_type(found[name])}", name in required) for name in sorted(found)]
     return f'"{{" {grammars.in_order(pairs, chr(34) + "," + chr(34))} "}}"'
 

@@ -7,7 +7,7 @@ from typing import Any
 from runtime.chat import grammars
 from runtime.chat.conversation import Conversation, Tool
 from runtime.chat.family import Family
-from runtime.chat.json_text import string
+from runtime.chat.json_text import scalar, string
 from runtime.chat.reading import Reading
 from runtime.chat.tape import Script, Unexpected, marks
 
@@ -94,7 +94,7 @@ def _value(reading: Reading, depth: int) -> Script[None]:
     else:
         text, end = yield from tape.short_until(SCALAR_END)
         tape.at -= len(end)
-        reading.grow(_scalar(text.strip()))
+        reading.grow(WORDS.get(text.strip()) or scalar(text.strip()))
 
 
 def _string(reading: Reading) -> Script[None]:
@@ -114,24 +114,13 @@ def _unquoted(text: str) -> str:
     return found if isinstance(found, str) else text
 
 
-def _scalar(text: str) -> str:
-    if text in WORDS:
-        return WORDS[text]
-    try:
-        json.loads(text)
-    except ValueError:
-        return json.dumps(text, ensure_ascii=False)
-    return text
-
-
 def _arguments(tool: Tool) -> str:
-    found: Any = tool.parameters.get("properties")
-    if not isinstance(found, dict) or not found:
+    if not tool.properties:
         free = r'(/[A-Za-z_][A-Za-z0-9_]{0,63}=/ value_ (", " /[A-Za-z_][A-Za-z0-9_]{0,63}=/ value_)*)?'
         return "" if tool.parameters.get("additionalProperties") is False else free
-    required: Any = tool.parameters.get("required") or []
-    pairs = {name: f"{grammars.literal(f'{name}=')} {_type(of)}" for name, of in found.items()}
-    return grammars.in_order([(pair, name in required) for name, pair in pairs.items()], '", "')
+    required = tool.required
+    pairs = [(f"{grammars.literal(f'{name}=')} {_type(of)}", name in required) for name, of in tool.properties.items()]
+    return grammars.in_order(pairs, '", "')
 
 
 def _type(of: Any) -> str:
