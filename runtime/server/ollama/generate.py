@@ -19,7 +19,7 @@ from runtime.server.body import read_json
 from runtime.server.constraints import absent
 from runtime.server.conversing import Ended, Exchange, Reply, Spoken, converse, make_exchange, render, replies
 from runtime.server.fields import GenerationFields, Probabilities, check_tokens
-from runtime.server.infilling import infill_prompt
+from runtime.server.infilling import fills_gaps, infill_prompt
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
 from runtime.server.ollama.dialect import STYLE
 from runtime.server.ollama.loaded import Loaded, ModelFields, is_unload, loaded, unload
@@ -132,7 +132,7 @@ def _context(model: Loaded, body: GenerateBody) -> list[int]:
 
 def _around_a_gap(model: Loaded, before: str, behind: str) -> Prompt:
     facts = model.service.facts()
-    if not facts.infill:
+    if not fills_gaps(facts):
         raise invalid(f'"{model.name}" does not support insert')
     return infill_prompt(facts, before, behind, "suffix")
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from runtime import chat
 from runtime.engine.fleet import Model
 from runtime.server.adapters import ADAPTERS
+from runtime.server.infilling import fills_gaps
 from runtime.server.model_files import MODEL_FILES, AdapterFile, ModelFile, adapter_file
 from runtime.server.ollama.answers import in_future, written
 from runtime.server.ollama.dialect import TAG
@@ -123,7 +124,7 @@ def capabilities(model: Model, file: ModelFile) -> list[Capability]:
     if template:
         found.append("tools")
     facts = model.engine.facts  # the engine also knows gap tokens that the header does not name
-    if any(key in file.values for key in GAP_TOKENS) or (facts and facts.infill):
+    if any(key in file.values for key in GAP_TOKENS) or (facts and fills_gaps(facts)):
         found.append("insert")
     if chat.find(template).thinks:
         found.append("thinking")

@@ -286,6 +286,9 @@ def test_a_raw_prompt_is_continued_as_it_is(words: Live) -> None:
 def test_a_gap_is_filled_by_models_that_can(start: Callable[..., Live]) -> None:
     refusal = start().post(GENERATE, {"model": "x", "prompt": "a", "suffix": "b"})
     assert (refusal.status, refusal.json()) == (400, {"error": '"x" does not support insert'})
+    names_of_files = msgspec.structs.replace(FACTS, infill={"rep": 1, "sep": 2})
+    refusal = start(ScriptedEngine(facts=names_of_files)).post(GENERATE, {"model": "x", "prompt": "a", "suffix": "b"})
+    assert refusal.json() == {"error": '"x" does not support insert'}
     facts = msgspec.structs.replace(FACTS, infill={"pre": 1, "suf": 2, "mid": 3}, bos=9, adds_bos=True)
     server = start(ScriptedEngine(facts=facts, answers=answers))
     assert server.post(GENERATE, {"prompt": "a", "suffix": "b", "stream": False}).status == 200

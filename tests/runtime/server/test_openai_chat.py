@@ -316,6 +316,14 @@ def test_progress_and_speed(server: Live, form: Marked) -> None:
     assert (chunks[2]["timings"]["predicted_n"], chunks[2]["timings"]["prompt_n"]) == (2, 5)
 
 
+def test_a_stop_word_within_a_call_is_no_call(server: Live, form: Marked) -> None:
+    for arguments, expected in (('A:{"a":', "stop"), ('A:{"a":1}', "tool_calls")):
+        server.engine.script = say("C:time", arguments, reason="word", stopping_word="1")
+        asked = {**HI, "tools": [TIME], "stop": "1"}
+        assert server.post(CHAT, asked).json()["choices"][0]["finish_reason"] == expected
+        assert server.post(CHAT, {**asked, "stream": True}).events()[-1]["choices"][0]["finish_reason"] == expected
+
+
 def test_logprobs_with_calls(server: Live, form: Marked) -> None:
     server.engine.script = CALLS
     chunks = server.post(CHAT, {**HI, "tools": [TIME], "stream": True, "logprobs": True}).events()
