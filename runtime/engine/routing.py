@@ -33,6 +33,11 @@ class ModelEntry(NamedTuple):
     adapters: tuple[str, ...] = ()
     sha256: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that means this model without an adapter."""
+        return (self.name, *self.aliases)
+
 
 class Route(NamedTuple):
     """The model to ask, by its place in the list, and the adapter that the name meant, if it meant one."""
@@ -57,7 +62,7 @@ def route(entries: Sequence[ModelEntry], name: str, need: Need) -> Route:
     needed; without one of that role, the main model.
     """
     for index, entry in enumerate(entries):
-        if name in (entry.name, *entry.aliases):
+        if name in entry.names:
             return Route(index)
     for index, entry in enumerate(entries):
         if name in entry.adapters:

@@ -70,7 +70,7 @@ class AdapterBook:
 
     async def _named(self, model: Model, name: str | None) -> Adapters | None:
         """The adapter that a model's name means; it may have come after the start."""
-        if not name or name in (model.entry.name, *model.entry.aliases):
+        if not name or name in model.entry.names:
             return None
         known = {one.wanted.name for one in await self.listed(model)}
         return [(name, 1.0)] if name in known else None

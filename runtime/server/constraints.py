@@ -135,6 +135,15 @@ def read_schema(given: Raw, name: str) -> Grammar | None:
 
     name: of the field that holds it. Raises: Problem that says it.
     """
+    schema = decode_schema(given, name)
+    if schema is None:
+        return None
+    # As in llama-server: who says nothing about the object wants one.
+    return Grammar(kind="json_schema", text=bytes(given).decode()) if schema else Grammar(kind="json")
+
+
+def decode_schema(given: Raw, name: str) -> dict[str, object] | None:
+    """Return a schema, which is an object of moderate size and depth; None for `null`. Raises: Problem."""
     text = bytes(given)
     if text in (b"", b"null"):
         return None
@@ -148,8 +157,7 @@ def read_schema(given: Raw, name: str) -> Grammar | None:
         raise invalid(f"`{name}`: {error}.") from None
     if not isinstance(schema, dict):
         raise invalid(f"`{name}`: expected `object`.")
-    # As in llama-server: who says nothing about the object wants one.
-    return Grammar(kind="json_schema", text=text.decode()) if schema else Grammar(kind="json")
+    return schema
 
 
 def _grammar(text: str, name: str) -> Grammar:

@@ -31,7 +31,8 @@ Bias = Annotated[float, Meta(ge=-1000, le=1000)] | bool
 BiasEntry = tuple[int | str, Bias]
 MAX_BIASES = 1024
 
-_TOKEN_ID = re.compile(r"[0-9]{1,9}")
+TOKEN_ID = re.compile(r"[0-9]{1,9}")
+"""A token as the key of an object."""
 
 
 class StreamOptions(msgspec.Struct, kw_only=True):
@@ -147,7 +148,7 @@ def _biases(given: dict[str, Bias] | list[BiasEntry], n_vocab: int) -> Iterator[
     if len(given) > MAX_BIASES:
         raise invalid(f"`logit_bias`: expected at most {MAX_BIASES} tokens.")
     for token, bias in given.items() if isinstance(given, dict) else given:
-        if isinstance(token, str) and not _TOKEN_ID.fullmatch(token):
+        if isinstance(token, str) and not TOKEN_ID.fullmatch(token):
             raise invalid(f"`logit_bias`: expected the number of a token, got `{token[:64]}`.")
         if bias is True:
             raise invalid("`logit_bias`: expected a number, or false to ban the token.")

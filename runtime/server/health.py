@@ -10,7 +10,7 @@ from aiohttp import web
 
 from runtime.engine.fleet import Model, Status
 from runtime.server.dialect import error_of
-from runtime.server.problem import RETRY_SOON_S, Problem, unavailable
+from runtime.server.problem import Problem, loading, unavailable
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service, check_ready
 
@@ -48,7 +48,7 @@ def _check(service: Service) -> None:
     """Raise the Problem that says why the main model does not answer."""
     check_ready(service)
     if service.engine.state == "loading":
-        raise unavailable("Loading model", RETRY_SOON_S)
+        raise loading()
     if service.engine.state == "failed":
         raise unavailable(str(service.engine.failure))
 

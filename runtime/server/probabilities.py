@@ -1,6 +1,7 @@
 """How likely tokens were, as llama-server tells it: as logarithms, or as what the samplers left of them."""
 
 import math
+from collections.abc import Sequence
 
 from runtime.engine.protocol import TokenProbability
 
@@ -17,6 +18,11 @@ def drawn_token(drawn: TokenProbability, n_top: int, after_sampling: bool) -> di
 def finite_logprob(one: TokenProbability) -> float:
     """The logarithm, as JSON can hold it."""
     return max(one.logprob, LEAST_LOGPROB)
+
+
+def mean_logprob(drawn: Sequence[TokenProbability]) -> float:
+    """The mean over the tokens of an answer: the greatest is that of the likeliest answer."""
+    return sum(map(finite_logprob, drawn)) / max(1, len(drawn))
 
 
 def _token(one: TokenProbability, after_sampling: bool) -> dict[str, object]:

@@ -46,8 +46,8 @@ def invalid(message: str) -> Problem:
 
 
 def not_supported(what: str) -> Problem:
-    """The request is sound, but this build does not do that. 400 and not 501: clients repeat a 5xx."""
-    return Problem(400, "not_supported_error", f"{what} is not supported yet by this build.")
+    """The request is sound, but this server does not do that. 400 and not 501: clients repeat a 5xx."""
+    return Problem(400, "not_supported_error", f"{what} is not supported by this server.")
 
 
 def forbidden(message: str) -> Problem:
@@ -69,6 +69,11 @@ def unavailable(message: str, retry_after_s: int | None = None) -> Problem:
     """Not now; `retry_after_s` when waiting helps."""
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     return Problem(503, "unavailable_error", message, headers=headers)
+
+
+def loading() -> Problem:
+    """The model is not there yet; llama-server's words."""
+    return unavailable("Loading model", RETRY_SOON_S)
 
 
 def busy(message: str) -> Problem:

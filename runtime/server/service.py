@@ -13,7 +13,7 @@ from runtime.engine.protocol import Adapters, ModelFacts
 from runtime.engine.routing import Need, UnknownModel, route
 from runtime.errors import LmfileError
 from runtime.server.options import ServerOptions
-from runtime.server.problem import RETRY_SOON_S, no_such_model, unavailable
+from runtime.server.problem import RETRY_SOON_S, loading, no_such_model, unavailable
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Service(msgspec.Struct, frozen=True):
         """Of this model when it was loaded last. Raises: Problem when it never was."""
         if self.engine.facts is None:
             check_ready(self)
-            raise unavailable("Loading model", RETRY_SOON_S)
+            raise loading()
         return self.engine.facts
 
     @asynccontextmanager
@@ -76,7 +76,7 @@ def check_ready(service: Service, *, waits: bool = False) -> None:
     """Raise the Problem that says why nothing can be asked of this model now, if nothing can."""
     engine = service.engine
     if not waits and engine.state == "loading" and engine.facts is None and service.model is service.fleet.main:
-        raise unavailable("Loading model", RETRY_SOON_S)
+        raise loading()
     if engine.state == "failed" and not engine.can_load:
         raise unavailable(str(engine.failure))
     if engine.state == "stopped":

@@ -1,4 +1,4 @@
-"""An answer as server-sent events.
+"""An answer as a stream: server-sent events, or lines of JSON.
 
 The status line goes out with the first event: until then a failure is an ordinary HTTP
 error. During a silence a comment line tells proxies and dead peers apart; dialects whose

@@ -91,7 +91,7 @@ def whole(body: MessagesBody, reply: Reply, model: str) -> Message:
     if reply.text.strip() or not (content or reply.calls):
         content.append(Said(text=reply.text))
     content += [Called(id=CALL_PREFIX + call.id, name=call.name, input=call.parsed) for call in reply.calls]
-    reason, word = ending(body, reply.reason, reply.finished)
+    reason, word = ending(reply.reason, reply.finished)
     return Message(
         id=message_id(),
         model=model,
@@ -107,12 +107,9 @@ def hides_thoughts(body: MessagesBody) -> bool:
     return body.thinking is not None and body.thinking.display == "omitted"
 
 
-def ending(body: MessagesBody, reason: Ending, finished: Finished | None) -> tuple[StopReason, str | None]:
+def ending(reason: Ending, finished: Finished | None) -> tuple[StopReason, str | None]:
     """Return why the answer ended, and with which of the request's words if it was one of them."""
-    word = finished.stopping_word if finished else ""
-    if reason == "word" and word not in (body.stop_sequences or []):  # the end of a turn in the model's own words
-        return "end_turn", None
-    return REASONS[reason], word if reason == "word" else None
+    return REASONS[reason], finished.stopping_word if finished and reason == "word" else None
 
 
 def usage(started: Started | None, n_predicted: int, n_thought: int) -> Usage:

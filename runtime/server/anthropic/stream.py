@@ -45,7 +45,7 @@ async def events(service: Service, body: MessagesBody, exchange: Exchange) -> As
                     for chunk in blocks.take(piece):
                         yield chunk
             else:
-                for chunk in (*blocks.finish(), *_end(body, event, started, n_thought)):
+                for chunk in (*blocks.finish(), *_end(event, started, n_thought)):
                     yield chunk
 
 
@@ -63,8 +63,8 @@ def _start(service: Service, started: Started | None) -> Chunk:
     return {"type": "message_start", "message": message}
 
 
-def _end(body: MessagesBody, ended: Ended, started: Started | None, n_thought: int) -> Iterator[Chunk]:
-    reason, word = ending(body, ended.reason, ended.finished)
+def _end(ended: Ended, started: Started | None, n_thought: int) -> Iterator[Chunk]:
+    reason, word = ending(ended.reason, ended.finished)
     counts = msgspec.to_builtins(usage(started, ended.finished.timings.predicted_n, n_thought))
     yield {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": word}, "usage": counts}
     yield {"type": "message_stop"}

@@ -10,7 +10,7 @@ from runtime.engine.protocol import FinishReason, ModelFacts
 from runtime.server.generation import Answer
 from runtime.server.lorax.parameters import GenerateBody, Parameters
 from runtime.server.lorax.tokens import AnswerToken, InputToken, Teller, read_tokens
-from runtime.server.probabilities import finite_logprob
+from runtime.server.probabilities import mean_logprob
 
 FinishWord = Literal["length", "eos_token", "stop_sequence"]
 
@@ -62,7 +62,7 @@ class GenerateAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 def whole_answer(facts: ModelFacts, body: GenerateBody, answers: Sequence[Answer]) -> GenerateAnswer:
     """Return the likeliest of the answers, and what is told of it and of the others."""
     wanted = body.parameters or Parameters()
-    best = max(answers, key=likelihood) if len(answers) > 1 else answers[0]
+    best = max(answers, key=lambda one: mean_logprob(one.probabilities))
     whole = GenerateAnswer(generated_text=full_text(body, best))
     if wanted.tells_details:
         found = stream_details(wanted, best)
@@ -94,12 +94,6 @@ def stream_details(wanted: Parameters, answer: Answer) -> StreamDetails:
         skipped_tokens=0,
         seed=seed,
     )
-
-
-def likelihood(answer: Answer) -> float:
-    """The mean of the logarithms: what makes an answer the best."""
-    drawn = answer.probabilities
-    return sum(map(finite_logprob, drawn)) / len(drawn) if drawn else 0.0
 
 
 def measured(

@@ -35,7 +35,7 @@ async def chosen(request: web.Request, parameters: Parameters) -> AsyncIterator[
     """Give the model, loaded, and the adapters. Raises: Problem, 424 for adapters that are not here."""
     service = request.app[SERVICE]
     merged, wanted = parameters.merged_adapters, parameters.adapter_id
-    if wanted is not None and wanted in ("", *_models(service)):
+    if wanted == "" or any(wanted in entry.names for entry in service.fleet.entries):
         async with service.resolve(wanted) as base:
             yield Chosen(base, [])
         return
@@ -43,10 +43,6 @@ async def chosen(request: web.Request, parameters: Parameters) -> AsyncIterator[
     name = await _model_with(request, parameters, adapters) if adapters else None
     async with service.resolve(name) as base:
         yield Chosen(base, adapters)
-
-
-def _models(service: Service) -> set[str]:
-    return {name for entry in service.fleet.entries for name in (entry.name, *entry.aliases)}
 
 
 async def _model_with(request: web.Request, parameters: Parameters, adapters: Adapters) -> str:

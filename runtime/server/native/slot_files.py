@@ -33,9 +33,7 @@ def _fault(name: str) -> str | None:
         return f"is longer than {MAX_BYTES} bytes"
     if name[0] in ". " or name[-1] in ". ":
         return "begins or ends with a dot or a space"
-    if any(
-        letter in SEPARATORS_AND_SIGNS or unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in name
-    ):
+    if any(letter in SEPARATORS_AND_SIGNS or unicodedata.category(letter) in INVISIBLE for letter in name):
         return "has a sign that cannot be in one"
     if name.split(".")[0].rstrip(" ").upper() in DEVICES:
         return "is that of a device"

@@ -51,7 +51,7 @@ class Slot(msgspec.Struct, kw_only=True):
 class ActionQuery(msgspec.Struct, kw_only=True):
     """What to do with the slot."""
 
-    action: Literal["save", "restore", "erase"] | None = None
+    action: Action | None = None
     model: str | None = None
 
 

@@ -82,7 +82,7 @@ def find(service: Service, name: str | None, need: Need = "generate") -> Model:
 def known_name(service: Service, name: str | None, need: Need = "generate") -> str:
     """Return a name as it is known here, without the tag that Ollama's have. Raises: Problem for an unknown one."""
     name, entries = name or "", service.fleet.entries
-    known = {one for entry in entries for one in (entry.name, *entry.aliases, *entry.adapters)}
+    known = {one for entry in entries for one in (*entry.names, *entry.adapters)}
     plain = name if name in known else name.rpartition(":")[0] or name
     try:
         route(entries, plain, need)

@@ -105,7 +105,7 @@ async def _is_here(request: web.Request, name: str) -> bool:
     plain = {name, name.rpartition(":")[0] or name}
     for model in request.app[SERVICE].fleet.models:
         adapters = {one.wanted.name for one in await request.app[ADAPTERS].listed(model)}
-        if plain & ({model.entry.name, *model.entry.aliases} | adapters):
+        if plain & {*model.entry.names, *adapters}:
             return True
     return False
 

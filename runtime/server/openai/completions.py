@@ -14,7 +14,7 @@ from runtime.server.generation import Answer, Piece, collect, prompt_progress, r
 from runtime.server.openai.chunks import STYLE, finish_reason, frame
 from runtime.server.openai.completion_request import CompletionBody, asked_for, prompt_text
 from runtime.server.openai.text_logprobs import TextLogprobs, echoed
-from runtime.server.probabilities import finite_logprob
+from runtime.server.probabilities import mean_logprob
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
 from runtime.server.sse import Chunk, respond
@@ -56,11 +56,7 @@ def _best(pairs: list[tuple[Generate, Answer]], n_told: int) -> list[tuple[Gener
     """The answers whose tokens were likeliest on average, the best first; all of them in their order."""
     if len(pairs) == n_told:
         return pairs
-    return sorted(pairs, key=lambda pair: _likelihood(pair[1]), reverse=True)[:n_told]
-
-
-def _likelihood(answer: Answer) -> float:
-    return sum(map(finite_logprob, answer.probabilities)) / max(1, len(answer.probabilities))
+    return sorted(pairs, key=lambda pair: mean_logprob(pair[1].probabilities), reverse=True)[:n_told]
 
 
 async def _chunks(service: Service, body: CompletionBody, asked: Sequence[Generate]) -> AsyncGenerator[Chunk, None]:

@@ -33,7 +33,7 @@ async def _all(request: web.Request) -> AsyncIterator[tuple[tuple[str, ...], dic
     service, book = request.app[SERVICE], request.app[ADAPTERS]
     for model in service.fleet.models:
         listed = _listed(service, model)
-        yield (model.entry.name, *model.entry.aliases), listed
+        yield model.entry.names, listed
         for adapter in await book.listed(model):
             name = adapter.wanted.name
             yield (name,), {**listed, "id": name, "display_name": name, "aliases": [], "parent": model.entry.name}

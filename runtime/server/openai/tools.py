@@ -7,9 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from runtime import chat
-from runtime.server.constraints import MAX_BYTES, MAX_LEVELS, SchemaField, absent
+from runtime.server.constraints import SchemaField, absent, decode_schema
 from runtime.server.openai.messages import Name
-from runtime.server.places import is_deeper
 from runtime.server.problem import invalid, not_supported
 
 Mode = Literal["auto", "none", "required"]
@@ -111,7 +110,7 @@ def allowed(tools: list[chat.Tool], names: Sequence[str], mode: chat.Choice, pla
 
 def read_function(field: FunctionField, place: str) -> chat.Tool:
     """Return the tool. Raises: Problem."""
-    return chat.Tool(field.name, field.description or "", _schema(field.parameters, f"{place}.parameters"))
+    return chat.Tool(field.name, field.description or "", decode_schema(field.parameters, f"{place}.parameters") or {})
 
 
 def _tool(field: ToolField, place: str) -> chat.Tool:
@@ -126,20 +125,3 @@ def _name(function: NamedFunction | None, place: str) -> str:
     if function is None:
         raise invalid(f"`{place}`: expected the name of a function.")
     return function.name
-
-
-def _schema(given: msgspec.Raw, place: str) -> dict[str, object]:
-    text = bytes(given)
-    if text in (b"", b"null"):
-        return {}
-    if len(text) > MAX_BYTES:
-        raise invalid(f"`{place}`: expected at most {MAX_BYTES} bytes, got {len(text)}.")
-    if is_deeper(text, MAX_LEVELS):
-        raise invalid(f"`{place}`: expected at most {MAX_LEVELS} levels.")
-    try:
-        schema = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise invalid(f"`{place}`: {error}.") from None
-    if not isinstance(schema, dict):
-        raise invalid(f"`{place}`: expected `object`.")
-    return schema

@@ -45,7 +45,7 @@ class Scripted:
 
     def prepare(self, conversation: chat.Conversation, grammar: Grammar | None) -> Prepared:
         self.conversations.append(conversation)
-        return Prepared(chat=Chat(messages=conversation.messages), grammar=grammar, stop=["<end>"])
+        return Prepared(chat=Chat(messages=conversation.messages), grammar=grammar)
 
     def thought_marks(self, conversation: chat.Conversation) -> chat.ThoughtMarks:
         return chat.ThoughtMarks("T1", ["S2"])
@@ -136,7 +136,6 @@ def test_a_streamed_answer(server: Live) -> None:
     [
         ("length", "", ("max_tokens", None)),
         ("word", "END", ("stop_sequence", "END")),
-        ("word", "<end>", ("end_turn", None)),
     ],
 )
 def test_why_an_answer_ended(server: Live, reason: str, word: str, expected: tuple[str, str | None]) -> None:
@@ -220,7 +219,7 @@ def test_what_the_engine_is_asked(server: Live, form: Scripted) -> None:
     )  # fmt: skip
     (asked,) = server.engine.asked
     assert asked.max_tokens == 64
-    assert asked.stop == ["END", "<end>"]
+    assert asked.stop == ["END"]
     assert asked.grammar == Grammar(kind="json_schema", text='{"type": "object"}')
     sampling = asked.sampling
     assert (sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p) == (0.5, 7, 0.25, 0.125)
