@@ -8,9 +8,8 @@ import asyncio
 import contextlib
 import functools
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from aiohttp import web
 
 from runtime.server import limits
 from runtime.server.connections import Connection, Connections
@@ -29,9 +28,12 @@ BUSY = (
 
 
 async def accept(
-    listener: socket.socket, server: web.Server, connections: Connections, tls: "ssl.SSLContext | None"
+    listener: socket.socket,
+    protocol: Callable[[], asyncio.BaseProtocol],
+    connections: Connections,
+    tls: "ssl.SSLContext | None",
 ) -> None:
-    """Hand every connection to `server` until cancelled."""
+    """Let a new `protocol` speak on every connection until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         # sock_accept does not wait while somebody is in the queue, and a flood must not stop the loop.
@@ -47,17 +49,20 @@ async def accept(
         if connection is None:
             _refuse(sock, answer=tls is None)
         else:
-            connection.opening = asyncio.create_task(_open(connection, server, connections, tls))
+            connection.opening = asyncio.create_task(_open(connection, protocol, connections, tls))
             connection.opening.add_done_callback(functools.partial(_close_unopened, connection))
 
 
 async def _open(
-    connection: Connection, server: web.Server, connections: Connections, tls: "ssl.SSLContext | None"
+    connection: Connection,
+    protocol: Callable[[], asyncio.BaseProtocol],
+    connections: Connections,
+    tls: "ssl.SSLContext | None",
 ) -> None:
     """Make a transport of it, after the handshake if it has one; in a task, since clients may take long for that."""
 
-    def protocol() -> asyncio.BaseProtocol:
-        made = server()
+    def opened() -> asyncio.BaseProtocol:
+        made = protocol()
         connections.opened(made, connection)
         return made
 
@@ -66,7 +71,7 @@ async def _open(
     with contextlib.suppress(OSError):
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KEPT_BYTES)
         connection.transport, _ = await loop.connect_accepted_socket(
-            protocol, connection.sock, ssl=tls, ssl_handshake_timeout=handshake_s, ssl_shutdown_timeout=handshake_s
+            opened, connection.sock, ssl=tls, ssl_handshake_timeout=handshake_s, ssl_shutdown_timeout=handshake_s
         )
 
 

@@ -7,6 +7,7 @@ as its last event.
 
 import asyncio
 import logging
+import traceback
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -15,6 +16,7 @@ from runtime.server import sse
 from runtime.server.dialect import error_of
 from runtime.server.headers import request_id
 from runtime.server.inflight import INFLIGHT
+from runtime.server.observing import method_of, route_of
 from runtime.server.problem import Problem, not_found, unavailable
 from runtime.server.replies import json_response
 
@@ -42,10 +44,17 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise
     except Exception as failure:
-        log.error("request %s: %s %s failed: %r", request_id(request), request.method, request.path, failure)
-        log.debug("request %s", request_id(request), exc_info=failure)
+        # What it says may quote the request, which no log holds.
+        happened = f"{type(failure).__name__} at {_where(failure)}"
+        log.error("request %s: %s %s failed: %s", request_id(request), method_of(request), route_of(request), happened)
         message = f"Something unforeseen happened in the server; the log names this request {request_id(request)}."
         return await _tell(request, Problem(500, "server_error", message))
+
+
+def _where(failure: Exception) -> str:
+    """The last place in our own code that it came through."""
+    places = [(frame.f_globals.get("__name__", ""), line) for frame, line in traceback.walk_tb(failure.__traceback__)]
+    return next((f"{module}:{line}" for module, line in reversed(places) if module.startswith("runtime.")), "?")
 
 
 async def _tell(request: web.Request, problem: Problem) -> web.StreamResponse:

@@ -15,7 +15,7 @@ ALWAYS = {
 SERVER = web.AppKey("server_header", str)
 
 
-def request_id(request: web.Request) -> str:
+def request_id(request: web.BaseRequest) -> str:
     """The name under which a client and the log speak of this request."""
     if REQUEST_ID not in request:
         request[REQUEST_ID] = secrets.token_hex(8)
@@ -24,8 +24,11 @@ def request_id(request: web.Request) -> str:
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """An `on_response_prepare` signal: name the server and the request, and keep browsers strict."""
-    response.headers.update(ALWAYS)
-    response.headers["Server"] = request.app[SERVER]
-    response.headers["X-Request-Id"] = request_id(request)
-    response.headers["Request-Id"] = request_id(request)  # Anthropic's name for it
+    response.headers.update(standard(request, request.app[SERVER]))
     response.headers.setdefault("Cache-Control", "no-store")
+
+
+def standard(request: web.BaseRequest, build: str) -> dict[str, str]:
+    """The headers themselves; `build` names the server."""
+    name = request_id(request)
+    return {**ALWAYS, "Server": build, "X-Request-Id": name, "Request-Id": name}  # the last is Anthropic's

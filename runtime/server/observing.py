@@ -97,14 +97,13 @@ class Watched:
 
     @property
     def method(self) -> str:
-        """How it was asked."""
-        return self.request.method if self.request.method in METHODS else OTHER_METHOD
+        """How it was asked, as a word of `METHODS`."""
+        return method_of(self.request)
 
     @property
     def route(self) -> str:
         """The pattern of its address, as in `/slots/{id}`."""
-        resource = self.request.match_info.route.resource
-        return UNROUTED if resource is None else resource.canonical
+        return route_of(self.request)
 
     @property
     def took_s(self) -> float:
@@ -114,6 +113,17 @@ class Watched:
     def unix_ns(self, at_s: float) -> int:
         """A monotonic time as nanoseconds since the epoch."""
         return self.began_ns + round((at_s - self.began_s) * 1e9)
+
+
+def method_of(request: web.Request) -> str:
+    """How it was asked, as a word of `METHODS`."""
+    return request.method if request.method in METHODS else OTHER_METHOD
+
+
+def route_of(request: web.Request) -> str:
+    """The pattern of its address, as in `/slots/{id}`."""
+    resource = request.match_info.route.resource
+    return UNROUTED if resource is None else resource.canonical
 
 
 Observer = Callable[[Watched], None]

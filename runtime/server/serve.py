@@ -14,11 +14,11 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from aiohttp import web
 
 from runtime.engine.fleet import Fleet
-from runtime.server import limits
 from runtime.server.accept import accept
 from runtime.server.app import create_app
 from runtime.server.connections import CONNECTIONS, Connections
@@ -26,6 +26,7 @@ from runtime.server.cors import Origins
 from runtime.server.guard import Guard, own_hosts
 from runtime.server.inflight import INFLIGHT, Inflight
 from runtime.server.options import ServerOptions
+from runtime.server.protocol import Protocol
 from runtime.server.sockets import ports
 from runtime.server.stop import Stop
 
@@ -55,31 +56,21 @@ class Server:
     def __init__(self, sockets: Sequence[socket.socket], options: ServerOptions, fleet: Fleet) -> None:
         self._sockets = sockets
         self._grace_s = options.grace_s
+        self._build = options.build
         self._tls = options.tls
         app = create_app(options, fleet, _guard(sockets, options))
         self._connections: Connections = app[CONNECTIONS]
         self._inflight: Inflight = app[INFLIGHT]
         self._accepting: list[asyncio.Task[None]] = []
-        self._runner = web.AppRunner(
-            app,
-            handler_cancellation=True,
-            access_log=None,
-            logger=_quiet_logger(),
-            auto_decompress=False,
-            max_line_size=limits.MAX_LINE_BYTES,
-            max_field_size=limits.MAX_LINE_BYTES,
-            max_headers=limits.MAX_HEADER_LINES,
-            keepalive_timeout=limits.HEAD_S,
-            lingering_time=limits.LINGER_S,
-            shutdown_timeout=LAST_WORDS_S,
-        )
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=LAST_WORDS_S)
 
     async def start(self) -> None:
         """Accept connections."""
         await self._runner.setup()
         server = self._runner.server
         if server is not None:
-            accepting = [accept(sock, server, self._connections, self._tls) for sock in self._sockets]
+            protocol = partial(Protocol, server, self._build, _quiet_logger())
+            accepting = [accept(sock, protocol, self._connections, self._tls) for sock in self._sockets]
             self._accepting = [asyncio.create_task(work) for work in [*accepting, self._connections.watch()]]
 
     async def close(self, stop: Stop) -> None:
