@@ -33,16 +33,18 @@ NETWORK_BITS = 64
 class Connection:
     """One place. `group`: the address it shares places with; empty for programs on this computer.
 
-    `transport` is there once the connection is open: with TLS, after the handshake.
+    `transport` is there once the connection is open: with TLS, after the handshake. `n_body`: bytes of a body that is
+    still coming.
     """
 
-    __slots__ = ("_cut", "debt", "group", "opening", "since", "sock", "transport")
+    __slots__ = ("_cut", "debt", "group", "n_body", "opening", "since", "sock", "transport")
 
     def __init__(self, sock: socket.socket, group: str) -> None:
         self.sock = sock
         self.group = group
         self.opening: asyncio.Task[None] | None = None
         self.transport: asyncio.BaseTransport | None = None
+        self.n_body = 0
         self._cut = False
         self.owe("request")
 
@@ -106,6 +108,13 @@ class Connections:
         self._all.append(connection)
         self._any.set()
         return connection
+
+    def make_room_for_body(self, of: Connection) -> None:
+        """Cut others until all bodies that are still coming fit into memory, with this one."""
+        self._forget_gone()
+        while sum(one.n_body for one in self._all) > limits.MAX_BODIES_BYTES:
+            if not self._displace([one for one in self._all if one.n_body and one is not of]):
+                return
 
     def opened(self, protocol: asyncio.BaseProtocol, connection: Connection) -> None:
         """From now on `protocol` speaks for it."""

@@ -9,12 +9,16 @@ from typing import Literal
 Debt = Literal["request", "body", "reading"]
 """What a connection owes while the server waits for it (connections.py)."""
 
-# aiohttp's parser, set in serve.py: a 400 beyond.
+# protocol.py: a 400 beyond.
 MAX_LINE_BYTES = 8190
 MAX_HEADER_LINES = 128
+MAX_HEAD_BYTES = 64 << 10
 
 # transfer.py
 MAX_BODY_BYTES = 4 << 20
+SMALL_BODY_BYTES = 64 << 10
+MAX_BODIES_BYTES = 64 << 20
+"""Of all that are still coming and larger than small: beyond, the one that was waited for longest makes room."""
 BODY_S = 30.0
 BODY_SILENCE_S = 10.0
 LINGER_S = 1.0

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from runtime.server import limits
-from runtime.server.connections import CONNECTION
+from runtime.server.connections import CONNECTION, CONNECTIONS
 from runtime.server.problem import Problem
 
 
@@ -48,10 +48,14 @@ async def read_body(request: web.Request) -> bytes:
                 body += chunk
                 if len(body) > limits.MAX_BODY_BYTES:
                     raise _too_large()
+                if len(body) > limits.SMALL_BODY_BYTES:
+                    connection.n_body = len(body)
+                    request.app[CONNECTIONS].make_room_for_body(connection)
     except TimeoutError:
         raise Problem(408, "invalid_request_error", "The request's body did not arrive in time.") from None
     finally:
         connection.owe(None)
+        connection.n_body = 0
     return bytes(body)
 
 

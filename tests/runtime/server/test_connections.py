@@ -126,6 +126,23 @@ def test_what_lies_unread_behind_an_end_is_cut(start: Callable[..., Live], monke
                 pass
 
 
+def test_bodies_that_do_not_end_make_room_for_one_that_does(
+    start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_BODIES_BYTES", 8 << 20)
+    server = start()
+    head = f"POST /completion HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: {3 << 20}\r\n\r\n"
+    with ExitStack() as stack:
+        unfinished = []
+        for _ in range(4):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+            sock.sendall(head.encode() + b" " * (3 << 19))
+            unfinished.append(sock)
+            time.sleep(0.1)
+        assert server.post("/completion", b" " * (3 << 20) + b'{"prompt": "x"}').status == 200
+        assert eventually(lambda: [is_open(sock) for sock in unfinished] == [False, True, True, True])
+
+
 @pytest.mark.parametrize("group", ["192.0.2.1", "20010db800000001"])
 def test_another_computer_has_sixteen_places(
     start: Callable[..., Live], monkeypatch: pytest.MonkeyPatch, group: str

@@ -3,10 +3,11 @@
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from runtime.engine.protocol import Event, Generate
 from runtime.server import limits
 from tests.runtime.server.live import Live, ScriptedEngine, eventually, fail, say
 
@@ -160,14 +161,15 @@ def test_bytes_that_are_no_request(server: Live, data: bytes) -> None:
     assert server.get("/health").status == 200
 
 
+def endless(request: Generate) -> Iterator[Event | float]:
+    yield from list(say("one")(request))[:-1]
+    yield 60.0
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_client_that_leaves_ends_its_request(start: Callable[..., Live], stream: bool, how: str) -> None:
-    def endless(request: object) -> object:
-        yield from list(say("one")(request))[:-1]  # type: ignore[arg-type]
-        yield 60.0
-
-    server = start(ScriptedEngine(endless))  # type: ignore[arg-type]
+    server = start(ScriptedEngine(endless))
     body = b'{"prompt": "", "stream": %s}' % (b"true" if stream else b"false")
     sock = socket.create_connection(("127.0.0.1", server.port), timeout=5)
     sock.sendall(head(server, f"Content-Length: {len(body)}") + body)
@@ -190,6 +192,15 @@ ROWS: dict[str, tuple[bytes, bytes]] = {
     "a longer address": (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n%s\r\n", b"400"),
     "120 header lines": (b"GET /health HTTP/1.1\r\n%s" + b"X: x\r\n" * 119 + b"\r\n", b"200"),
     "200 header lines": (b"GET /health HTTP/1.1\r\n%s" + b"X: x\r\n" * 200 + b"\r\n", b"400"),
+    "60 KiB in all": (b"GET /health HTTP/1.1\r\n%s" + (b"X: " + b"x" * 6000 + b"\r\n") * 10 + b"\r\n", b"200"),
+    "70 KiB in all": (b"GET /health HTTP/1.1\r\n%s" + (b"X: " + b"x" * 7000 + b"\r\n") * 10 + b"\r\n", b"400"),
+    "70 KiB and no end": (b"GET /health HTTP/1.1\r\n%s" + (b"X: " + b"x" * 7000 + b"\r\n") * 10, b"400"),
+    "70 KiB after an answer": (
+        b"GET /health HTTP/1.1\r\n%s\r\nGET / HTTP/1.1\r\n" + (b"X: " + b"x" * 7000 + b"\r\n") * 10, b"200"
+    ),
+    "an expectation": (b"GET /health HTTP/1.1\r\n%sExpect: tea\r\n\r\n", b"417"),
+    "one that is no text": (b"GET /health HTTP/1.1\r\n%sExpect: \xff\r\n\r\n", b"417"),
+    "an address that is no text": (b"GET /\xff\xfe HTTP/1.1\r\n%s\r\n", b"400"),
     "a folded line": (b"GET /health HTTP/1.1\r\n%sX: a\r\n b\r\n\r\n", b"400"),
     "two lengths": (b"POST /completion HTTP/1.1\r\n%sContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", b"400"),
     "a length and chunks": (
@@ -214,7 +225,23 @@ def test_heads_within_and_beyond_the_limits(server: Live, name: str) -> None:
     data, status = ROWS[name]
     answer = server.raw(data.replace(b"%s", HOST % server.port, 1), timeout_s=1)
     assert answer.split(b" ", 2)[1:2] == [status], answer[:200]
+    assert answer.count(b"Server: ") == answer.count(b"Server: lmfile/test\r\n") > 0
+    assert (b'"error":{' in answer) == (answer.rsplit(b"HTTP/1.", 1)[1][2:5] != b"200")
     assert server.get("/health").status == 200
+
+
+def test_an_unfinished_head_grows_no_further(server: Live) -> None:
+    """Also behind a request that is being answered."""
+    server.engine.script = endless
+    line = b"X: " + b"x" * 7000 + b"\r\n"
+    body = b'{"prompt": "", "stream": true}'
+    one = head(server, f"Content-Length: {len(body)}") + body
+    for before in (b"", one):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as sock:
+            sock.sendall(before + b"GET / HTTP/1.1\r\n")
+            with pytest.raises((ConnectionError, TimeoutError)):  # closed, or read no further
+                for _ in range(2000):
+                    sock.sendall(line)
 
 
 def test_many_requests_at_once_on_one_connection(server: Live) -> None:
@@ -232,5 +259,6 @@ def test_a_queue_that_is_full(server: Live) -> None:
 
 def test_numbers_are_those_of_the_documentation() -> None:
     assert (limits.MAX_BODY_BYTES, limits.MAX_CONNECTIONS, limits.MAX_PER_ADDRESS) == (4 << 20, 256, 16)
+    assert (limits.MAX_HEAD_BYTES, limits.MAX_BODIES_BYTES) == (64 << 10, 64 << 20)
     assert (limits.MAX_LINE_BYTES, limits.MAX_HEADER_LINES, limits.WRONG_KEYS_PER_S) == (8190, 128, 10)
     assert (limits.HEAD_S, limits.BODY_S, limits.BODY_SILENCE_S, limits.WRITE_STALL_S) == (30, 30, 10, 30)

@@ -214,6 +214,9 @@ def test_an_unforeseen_failure_gives_an_id_and_nothing_else(
         assert reply.headers["X-Request-Id"] in error["message"]
         assert b"secret" not in reply.body
         assert b"Traceback" not in reply.body
+        said = caplog.records[-1].getMessage()
+        assert said.startswith(f"request {reply.headers['X-Request-Id']}: POST {CHAT} failed: ZeroDivisionError at ")
+        assert "secret" not in said
     assert capfd.readouterr().err == ""
 
 
