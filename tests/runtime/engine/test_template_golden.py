@@ -127,11 +127,11 @@ class Frozen(datetime):
 @cache
 def sources() -> dict[str, str]:
     """All templates of the pinned source archive, by their names."""
-    with tarfile.open(fetch.fetch(fetch.pins()["llama-cpp-python"])) as archive:
-        members = [member for member in archive if FOLDER in member.name and member.name.endswith(".jinja")]
-        texts = {member.name: archive.extractfile(member) for member in members}
+    with tarfile.open(fetch.fetch(fetch.pins()["llama-cpp-python"]), "r|*") as archive:
         return {
-            name.rsplit("/", 1)[1].removesuffix(".jinja"): file.read().decode() for name, file in texts.items() if file
+            member.name.rsplit("/", 1)[1].removesuffix(".jinja"): file.read().decode()
+            for member in archive
+            if FOLDER in member.name and member.name.endswith(".jinja") and (file := archive.extractfile(member))
         }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.engine import template_limits
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.protocol import Chat
 from runtime.engine.template import ChatTemplate
@@ -202,15 +203,23 @@ def test_hostile_names_are_data(template: str) -> None:
 
 
 @pytest.mark.parametrize("template", [*BOMBS, *BOMBS_WITH_DATA])
-def test_bombs_are_bounded(template: str) -> None:
+def test_bombs_are_bounded(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template_limits, "MAX_WORK_S", 0.1)
     tracemalloc.start()
     before = time.thread_time()
     with pytest.raises(InvalidRequest):
         ChatTemplate(template, "", "").render(chat_with_data())
     spent_s, peak = time.thread_time() - before, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert spent_s < 6, "a second, and what tracing the memory costs"
+    assert spent_s < 5, "a tenth of a second, what one operation costs, and tracing the memory"
     assert peak < 300 << 20
+
+
+def test_work_ends_after_a_second() -> None:
+    before = time.thread_time()
+    with pytest.raises(InvalidRequest, match="it runs for more than 1 s"):
+        ChatTemplate(BOMBS[0], "", "").render(Chat(messages=HI))
+    assert 1 <= time.thread_time() - before < 1.5
 
 
 def test_ordinary_work_is_not_bounded() -> None:

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from runtime.engine.protocol import Failed
+from runtime.server import problem
 from tests.runtime.server.live import Live, ScriptedEngine, say
 
 REFUSALS: list[tuple[str, type[openai.APIStatusError], bool]] = [
@@ -17,6 +18,12 @@ REFUSALS: list[tuple[str, type[openai.APIStatusError], bool]] = [
     ("busy", openai.RateLimitError, True),
     ("died", openai.InternalServerError, True),
 ]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client waits as long as `Retry-After` says."""
+    monkeypatch.setattr(problem, "RETRY_SOON_S", 0.05)
 
 
 def ask(server: Live, max_retries: int, **fields: Any) -> Any:
