@@ -1,12 +1,12 @@
 """A real model that was taught no tools: its calls are valid all the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jsonschema
 import pytest
 
-from runtime.chat import Conversation, Piece, Tool, find
-from runtime.engine.protocol import Delta, Finished, Generate, Started
+from runtime.chat import Conversation, Form, Piece, Tool, find
+from runtime.engine.protocol import Delta, Event, Finished, Generate, Started
 from tests.models import smollm2_gguf
 from tests.runtime.chat.asking import calls_of, said
 from tests.runtime.engine.llama_engine import GREEDY, Engine, load
@@ -68,29 +68,36 @@ What files does /etc hold?""".splitlines()
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = Engine(load(smollm2_gguf(), n_ctx=2048))
+    engine = Engine(load(smollm2_gguf(), n_ctx=20480, n_parallel=20))
     yield engine
     engine.close()
 
 
-def answer(engine: Engine, conversation: Conversation) -> list[Piece]:
+def answers(engine: Engine, conversations: Sequence[Conversation]) -> list[list[Piece]]:
+    """Ask all of them at the same time."""
     form = find("{% for message in messages %}{{ message.content }}{% endfor %}")
-    prepared = form.prepare(conversation, None)
-    engine.n_asked += 1
-    engine.order(
-        Generate(
-            id=engine.n_asked,
-            chat=prepared.chat,
-            grammar=prepared.grammar,
-            shown=prepared.shown,
-            max_tokens=200,
-            sampling=GREEDY,
+    for conversation in conversations:
+        prepared = form.prepare(conversation, None)
+        engine.n_asked += 1
+        engine.order(
+            Generate(
+                id=engine.n_asked,
+                chat=prepared.chat,
+                grammar=prepared.grammar,
+                shown=prepared.shown,
+                max_tokens=200,
+                sampling=GREEDY,
+            )
         )
-    )
     engine.run()
+    first = engine.n_asked - len(conversations) + 1
+    return [read(engine.of(number), form, one) for number, one in enumerate(conversations, first)]
+
+
+def read(events: Sequence[Event], form: Form, conversation: Conversation) -> list[Piece]:
     pieces: list[Piece] = []
     reader = form.reader(conversation, "")
-    for event in engine.of(engine.n_asked):
+    for event in events:
         if isinstance(event, Started):
             reader = form.reader(conversation, event.prompt)
         elif isinstance(event, Delta):
@@ -108,16 +115,19 @@ def check(pieces: list[Piece], names: list[str]) -> None:
 
 
 def test_twenty_prompts_give_twenty_valid_calls(engine: Engine) -> None:
-    for prompt in PROMPTS:
-        conversation = Conversation(messages=[{"role": "user", "content": prompt}], tools=TOOLS, choice="required")
-        check(answer(engine, conversation), [tool.name for tool in TOOLS])
+    asked = [
+        Conversation(messages=[{"role": "user", "content": prompt}], tools=TOOLS, choice="required")
+        for prompt in PROMPTS
+    ]
+    for pieces in answers(engine, asked):
+        check(pieces, [tool.name for tool in TOOLS])
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in TOOLS])
-def test_a_named_tool_is_called(engine: Engine, name: str) -> None:
-    check(
-        answer(engine, Conversation(messages=[{"role": "user", "content": "Go on"}], tools=TOOLS, named=name)), [name]
-    )
+def test_a_named_tool_is_called(engine: Engine) -> None:
+    go_on: list[dict[str, object]] = [{"role": "user", "content": "Go on"}]
+    asked = [Conversation(messages=go_on, tools=TOOLS, named=tool.name) for tool in TOOLS]
+    for pieces, one in zip(answers(engine, asked), asked, strict=True):
+        check(pieces, [one.named])
 
 
 def test_after_a_result_the_model_answers_in_words(engine: Engine) -> None:
@@ -127,6 +137,6 @@ def test_after_a_result_the_model_answers_in_words(engine: Engine) -> None:
         {"role": "assistant", "content": "", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "call_1", "content": "Sunny, 21 degrees"},
     ]
-    pieces = answer(engine, Conversation(messages=messages, tools=TOOLS[:1], choice="none"))
+    (pieces,) = answers(engine, [Conversation(messages=messages, tools=TOOLS[:1], choice="none")])
     assert calls_of(pieces) == []
     assert said(pieces)
