@@ -11,14 +11,12 @@ from msgspec import Meta
 
 from runtime.chat import CallBegan, CallGrew, Conversation, Piece, Said, Thought
 from runtime.server.body import read_json
-from runtime.server.constraints import absent
 from runtime.server.conversing import Call, Ended, Exchange, Reply, Spoken, converse, make_exchange, replies
-from runtime.server.fields import Probabilities
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
+from runtime.server.ollama.body import AnswerFields
 from runtime.server.ollama.dialect import STYLE
-from runtime.server.ollama.loaded import Loaded, ModelFields, is_unload, loaded, unload
-from runtime.server.ollama.options import FormatField, OptionFields, generation_fields
-from runtime.server.ollama.thinking import Think, thinking
+from runtime.server.ollama.loaded import Loaded, is_unload, loaded, unload
+from runtime.server.ollama.thinking import thinking
 from runtime.server.ollama.turns import CallField, MessageField, ToolField, tools, turns, unfinished
 from runtime.server.replies import json_response
 from runtime.server.sse import Chunk, respond
@@ -26,23 +24,11 @@ from runtime.server.sse import Chunk, respond
 Message = dict[str, object]
 
 
-class ChatBody(ModelFields, kw_only=True):
-    """The request; without messages it loads the model, or unloads it with a `keep_alive` of 0.
-
-    truncate, shift: taken, and change nothing: a conversation longer than the context is refused, and whether old
-    turns fall out of a full one is decided at the server's start.
-    """
+class ChatBody(AnswerFields, kw_only=True):
+    """The request; without messages it loads the model, or unloads it with a `keep_alive` of 0."""
 
     messages: list[MessageField] | None = None
     tools: Annotated[list[ToolField], Meta(max_length=256)] | None = None
-    format: FormatField = msgspec.field(default_factory=absent)
-    options: OptionFields | None = None
-    think: Think | None = None
-    stream: bool | None = None
-    logprobs: bool | None = None
-    top_logprobs: Probabilities | None = None
-    truncate: bool | None = None
-    shift: bool | None = None
 
 
 class AnswerMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -69,7 +55,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         if not body.messages:
             return _nothing(model.name, "load")
         exchange = _exchange(model, body)
-        if body.stream is None or body.stream:
+        if body.streams:
             return await respond(request, _lines(model, body, exchange), STYLE)
         return json_response(_whole(model, body, (await replies(model.service, exchange))[0]))
 
@@ -89,9 +75,9 @@ def _exchange(model: Loaded, body: ChatBody) -> Exchange:
         thinking=think.wanted,
         effort=think.effort,
     )
-    n_probs = max(1, body.top_logprobs or 0) if body.logprobs else 0
-    fields = generation_fields(body.options, body.format)
-    return make_exchange(model.service, fields, conversation, adapters=model.adapters, n_probs=n_probs)
+    return make_exchange(
+        model.service, body.generation(), conversation, adapters=model.adapters, n_probs=body.n_alternatives
+    )
 
 
 def _whole(model: Loaded, body: ChatBody, reply: Reply) -> Chunk:
@@ -99,7 +85,7 @@ def _whole(model: Loaded, body: ChatBody, reply: Reply) -> Chunk:
     whole: Message = {**frame(model.name), "message": _message(reply.text, reply.reasoning, calls)}
     if reply.finished:
         whole |= measured(model, reply.finished, reply.n_prompt)
-    return whole | likelihoods(reply.probabilities, body.top_logprobs or 0)
+    return whole | likelihoods(reply.probabilities, body.n_top)
 
 
 async def _lines(model: Loaded, body: ChatBody, exchange: Exchange) -> AsyncGenerator[Chunk, None]:
@@ -109,7 +95,7 @@ async def _lines(model: Loaded, body: ChatBody, exchange: Exchange) -> AsyncGene
         async for _, event in events:
             reply.take(event)
             if isinstance(event, Spoken):
-                likely = likelihoods(event.probabilities, body.top_logprobs or 0)
+                likely = likelihoods(event.probabilities, body.n_top)
                 for message in teller.take(event.pieces):
                     yield {**frame(model.name), "message": message, **likely}
                     likely = {}

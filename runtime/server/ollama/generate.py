@@ -16,15 +16,14 @@ from runtime.chat import Conversation, Said, Thought
 from runtime.engine.protocol import Generate, Prompt
 from runtime.server.asking import requests
 from runtime.server.body import read_json
-from runtime.server.constraints import absent
 from runtime.server.conversing import Ended, Exchange, Reply, Spoken, converse, make_exchange, render, replies
-from runtime.server.fields import GenerationFields, Probabilities, check_tokens
+from runtime.server.fields import GenerationFields, check_tokens
 from runtime.server.infilling import fills_gaps, infill_prompt
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
+from runtime.server.ollama.body import AnswerFields
 from runtime.server.ollama.dialect import STYLE
-from runtime.server.ollama.loaded import Loaded, ModelFields, is_unload, loaded, unload
-from runtime.server.ollama.options import FormatField, OptionFields, generation_fields
-from runtime.server.ollama.thinking import Think, thinking
+from runtime.server.ollama.loaded import Loaded, is_unload, loaded, unload
+from runtime.server.ollama.thinking import thinking
 from runtime.server.ollama.turns import Images, refuse_images
 from runtime.server.ollama.verbatim import NOTHING_SAID, Verbatim
 from runtime.server.problem import invalid
@@ -35,13 +34,11 @@ from runtime.server.sse import Chunk, respond
 MAX_CONTEXT = 1 << 20
 
 
-class GenerateBody(ModelFields, kw_only=True):
+class GenerateBody(AnswerFields, kw_only=True):
     """The request; without a prompt it loads the model, or unloads it with a `keep_alive` of 0.
 
     context: what an earlier answer ended with; this prompt goes on from there.
     template: refused: templates are programs, and none is taken from a request.
-    truncate, shift: taken, and change nothing: a prompt longer than the context is refused, and whether the beginning
-    falls out of a full one is decided at the server's start.
     """
 
     prompt: str | None = None
@@ -51,14 +48,6 @@ class GenerateBody(ModelFields, kw_only=True):
     context: Annotated[list[int], Meta(max_length=MAX_CONTEXT)] | None = None
     raw: bool | None = None
     images: Images | None = None
-    format: FormatField = msgspec.field(default_factory=absent)
-    options: OptionFields | None = None
-    think: Think | None = None
-    stream: bool | None = None
-    logprobs: bool | None = None
-    top_logprobs: Probabilities | None = None
-    truncate: bool | None = None
-    shift: bool | None = None
 
 
 class GenerateAnswer(GeneratedAnswer, kw_only=True, omit_defaults=True):
@@ -81,7 +70,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
         if not body.prompt and not body.suffix:
             return _nothing(model.name, "load")
         exchange = await _exchange(model, body)
-        if body.stream is None or body.stream:
+        if body.streams:
             return await respond(request, _lines(model, body, exchange), STYLE)
         return json_response(await _whole(model, body, (await replies(model.service, exchange))[0]))
 
@@ -91,7 +80,7 @@ def _nothing(name: str, reason: str) -> web.Response:
 
 
 async def _exchange(model: Loaded, body: GenerateBody) -> Exchange:
-    fields = generation_fields(body.options, body.format)
+    fields = body.generation()
     if body.raw:
         text = body.prompt or ""
         return _continued(model, body, fields, [*_context(model, body), text] if body.context else text)
@@ -104,14 +93,14 @@ async def _exchange(model: Loaded, body: GenerateBody) -> Exchange:
         thinking=think.wanted,
         effort=think.effort,
     )
-    exchange = make_exchange(model.service, fields, conversation, adapters=model.adapters, n_probs=_n_probs(body))
+    exchange = make_exchange(model.service, fields, conversation, adapters=model.adapters, n_probs=body.n_alternatives)
     return await _after(model, body, exchange, fields) if body.context else exchange
 
 
 def _continued(model: Loaded, body: GenerateBody, fields: GenerationFields, prompt: Prompt) -> Exchange:
     """What is asked where no template has a part."""
     content = Generate(id=0, prompt=prompt)
-    asked = requests(model.service, fields, [content], adapters=model.adapters, n_probs=_n_probs(body))
+    asked = requests(model.service, fields, [content], adapters=model.adapters, n_probs=body.n_alternatives)
     return Exchange(asked, NOTHING_SAID, Verbatim())
 
 
@@ -137,13 +126,9 @@ def _around_a_gap(model: Loaded, before: str, behind: str) -> Prompt:
     return infill_prompt(facts, before, behind, "suffix")
 
 
-def _n_probs(body: GenerateBody) -> int:
-    return max(1, body.top_logprobs or 0) if body.logprobs else 0
-
-
 async def _whole(model: Loaded, body: GenerateBody, reply: Reply) -> Chunk:
     whole = {**frame(model.name), "response": reply.text, **_thought(reply.reasoning)}
-    whole |= likelihoods(reply.probabilities, body.top_logprobs or 0)
+    whole |= likelihoods(reply.probabilities, body.n_top)
     return whole | await _end(model, body, reply)
 
 
@@ -155,7 +140,7 @@ async def _lines(model: Loaded, body: GenerateBody, exchange: Exchange) -> Async
             if isinstance(event, Spoken):
                 said = "".join(piece.text for piece in event.pieces if isinstance(piece, Said))
                 thought = "".join(piece.text for piece in event.pieces if isinstance(piece, Thought))
-                likely = likelihoods(event.probabilities, body.top_logprobs or 0)
+                likely = likelihoods(event.probabilities, body.n_top)
                 if said or thought or likely:
                     yield {**frame(model.name), "response": said, **_thought(thought), **likely}
             elif isinstance(event, Ended):
