@@ -88,6 +88,13 @@ class Options:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     seed: int = -1
+    chat_template: str | None = None
+    chat_template_file: str | None = None
+    chat_template_kwargs: str | None = None
+    reasoning: str = "auto"
+    reasoning_format: str = "auto"
+    reasoning_budget: int = -1
+    reasoning_budget_message: str | None = None
     cache_dir: str | None = None
     help: bool = False
     help_all: bool = False
@@ -240,6 +247,33 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--presence-penalty",), "presence_penalty", "float", "flat penalty for used tokens", "X", -100, 100),
         Flag(("--frequency-penalty",), "frequency_penalty", "float", "penalty per use of a token", "X", -100, 100),
         Flag(("-s", "--seed"), "seed", "int", "seed; -1: a new one each time", "N", -1, 2**32 - 1),
+        Flag(("--chat-template",), "chat_template", "text", "Jinja in place of the model's, or a name: chatml", "TEXT"),
+        Flag(("--chat-template-file",), "chat_template_file", "file", "the same, from a file", "FILE"),
+        Flag(("--chat-template-kwargs",), "chat_template_kwargs", "text", "further variables of the template", "JSON"),
+        Flag(
+            ("--reasoning", "-rea"),
+            "reasoning",
+            "text",
+            "whether models think before they answer: on, off or auto",
+            "NAME",
+            choices=("on", "off", "auto"),
+        ),
+        Flag(
+            ("--reasoning-format",),
+            "reasoning_format",
+            "text",
+            "none, deepseek, deepseek-legacy or auto: apart",
+            "NAME",
+            choices=("none", "deepseek", "deepseek-legacy", "auto"),
+        ),
+        Flag(("--reasoning-budget",), "reasoning_budget", "int", "tokens of thought; -1: any", "N", -1, 1 << 24),
+        Flag(
+            ("--reasoning-budget-message",),
+            "reasoning_budget_message",
+            "text",
+            "said before a thought is broken off",
+            "TEXT",
+        ),
     ),
     "This file": (
         Flag(("--cache-dir",), "cache_dir", "file", "where to keep the unpacked runtime", "DIR"),
@@ -270,7 +304,7 @@ LEGACY_WITH_VALUE = frozenset(
     --url-prefix --path --log-prefix --log-verbosity -lv --threads-http --cors-methods --cors-headers
     --sse-ping-interval --main-gpu -mg --split-mode -sm --tensor-split -ts --rope-scaling --rope-scale
     --rope-freq-base --rope-freq-scale --yarn-ext-factor --grp-attn-n -gan --grp-attn-w -gaw --load-mode -lm --numa
-    --prio --poll --cache-reuse --cache-ram --chat-template --reasoning-format --reasoning-budget --tfs --typical
+    --prio --poll --cache-reuse --cache-ram --tfs --typical
     --mirostat --mirostat-lr --mirostat-ent --samplers --dry-multiplier --dry-base --xtc-probability --xtc-threshold
     --fit --gpu-memory --defrag-thold -dt --draft-min --json-schema -j --grammar --grammar-file --control-vector -hf
     --hf-repo -mu --model-url""".split()

@@ -149,6 +149,10 @@ def _worker_config(options: Options, model: ModelSource, payload: Payload | None
         pooling="rank" if options.reranking else options.pooling,
         step_timeout_s=options.step_timeout,
     )
+    if options.chat_template or options.chat_template_file or options.chat_template_kwargs:
+        from runtime.cli.chats import with_template  # a start without these does not pay for it
+
+        config = with_template(config, options)
     if not (options.lora or options.lora_scaled or options.lora_dir or (payload and payload.manifest.adapters)):
         return config
     from runtime.cli.adapters import with_adapters  # a start without adapters does not pay for it

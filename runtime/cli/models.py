@@ -94,6 +94,8 @@ def _other(main: WorkerConfig, name: str, path: Path, offset: int, size: int) ->
         offset=offset,
         size=size,
         pooling="",
+        chat_template="",
+        chat_template_file="",
         adapters="",
         lora_dir="",
         draft_path="",

@@ -1,5 +1,6 @@
 """From flags to a request of the engine, and from its refusal to an error with a sentence."""
 
+from runtime.cli.chats import told
 from runtime.cli.flags import Options
 from runtime.engine.protocol import Chat, Failed, Generate, Sampling
 from runtime.errors import EngineDied, EngineFailed, LmfileError, UsageError
@@ -31,7 +32,7 @@ def generate_request(
     return Generate(
         id=request_id,
         prompt=prompt,
-        chat=Chat(messages=messages) if messages else None,
+        chat=Chat(messages=messages, values=told(options)) if messages else None,
         max_tokens=options.predict,
         sampling=sampling(options),
     )

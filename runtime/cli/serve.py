@@ -5,9 +5,10 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 from runtime import hardware
-from runtime.cli import logs, models
+from runtime.cli import chats, logs, models
 from runtime.cli.browser import open_browser
 from runtime.cli.flags import Options
 from runtime.cli.port import Port
@@ -21,7 +22,7 @@ from runtime.engine.launch import Worker
 from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError, UsageError
 from runtime.payload import Payload
-from runtime.server.options import ServerOptions
+from runtime.server.options import ChatDefaults, ReasoningFormat, ServerOptions
 from runtime.server.serve import serve as serve_http
 from runtime.server.stop import Stop
 from runtime.server.traces.settings import trace_settings
@@ -96,6 +97,17 @@ async def _tell(notifier: Notifier, engine: EngineClient, stop: Stop) -> None:
     notifier.stopping()
 
 
+def _chats(options: Options) -> ChatDefaults:
+    return ChatDefaults(
+        thinks=chats.thinks(options),
+        effort=chats.effort(options),
+        values=chats.values(options),
+        budget_tokens=options.reasoning_budget,
+        budget_message=options.reasoning_budget_message or "",
+        reasoning_format=cast(ReasoningFormat, options.reasoning_format.lower()),
+    )
+
+
 def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str, object]) -> ServerOptions:
     return ServerOptions(
         alias=main.name,
@@ -109,6 +121,7 @@ def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str,
         timeout_s=options.timeout or None,
         max_per_address=options.max_per_address,
         hardware=machine,
+        chats=_chats(options),
         sampling=sampling(options),
         max_tokens=options.predict,
         cache_prompt=not options.no_cache_prompt,

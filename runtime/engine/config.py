@@ -15,7 +15,7 @@ class WorkerConfig(NamedTuple):
     model_path, offset, size: the GGUF, `size` bytes from `offset` of the file; size 0: to its end.
     n_ctx: tokens; 0: what the model was trained for, or less if memory is short.
     n_threads, n_threads_batch, n_gpu_layers: -1: chosen from the machine.
-    chat_template: used in place of the model's own when not empty.
+    chat_template, chat_template_file: the text, or where it is, in place of the model's own when not empty.
     backend: fake is for tests; it answers every prompt with `model_path`.
     poll: how long ggml's threads spin before they sleep, 0 to 100.
     n_parallel: requests computed at once; -1: chosen from the context's size.
@@ -43,6 +43,7 @@ class WorkerConfig(NamedTuple):
     use_mmap: bool = True
     use_mlock: bool = False
     chat_template: str = ""
+    chat_template_file: str = ""
     poll: int = 50
     max_queue: int = 64
     n_parallel: int = -1

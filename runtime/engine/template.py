@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from runtime.engine.backend import InvalidRequest
 from runtime.engine.protocol import Chat
 from runtime.engine.template_calls import Message, described, single_calls
+from runtime.engine.template_given import NAMED
 from runtime.engine.template_program import RUNTIME_FAILURES, TemplateProgram
 from runtime.engine.template_turns import (
     adapted,
@@ -24,13 +25,6 @@ from runtime.engine.template_turns import (
     text_of,
     without_thoughts,
 )
-
-CHATML = """\
-{%- for message in messages -%}
-{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}
-"""
 
 Tools = list[Message] | None
 
@@ -58,7 +52,7 @@ class ChatTemplate:
         tool_template: str = "",
     ) -> None:
         special = {"bos_token": bos, "eos_token": eos}
-        self._program = TemplateProgram(source or CHATML, special)
+        self._program = TemplateProgram(source or NAMED["chatml"], special)
         self._tool_program = TemplateProgram(tool_template, special) if tool_template else self._program
         self._strip_bos = bos if strip_bos else ""
         self._strip_eos = eos if strip_eos else ""

@@ -51,6 +51,10 @@ class TemplateProgram:
         self._source = source
         self._special = special
 
+    def check(self) -> None:
+        """Compile it. Raises: InvalidRequest when it is no template."""
+        _ = self._compiled
+
     def run(
         self,
         turns: list[Message],

@@ -29,6 +29,7 @@ from runtime.server.asking import requests
 from runtime.server.fields import GenerationFields
 from runtime.server.forms import form_of
 from runtime.server.generation import Answer, Piece, run
+from runtime.server.options import ChatDefaults
 from runtime.server.problem import invalid
 from runtime.server.questions import ask
 from runtime.server.service import Service
@@ -167,14 +168,27 @@ async def render(service: Service, fields: GenerationFields, conversation: chat.
 def _prepare(
     service: Service, fields: GenerationFields, conversation: chat.Conversation
 ) -> tuple[chat.Form, chat.Conversation, chat.Prepared]:
-    facts = service.facts()
+    facts, defaults = service.facts(), service.options.chats
     form = form_of(facts)
+    fields.settle_thoughts(defaults.budget_tokens, defaults.budget_message)
+    conversation = _settled(conversation, defaults)
     if fields.thought_budget == 0:
         conversation = msgspec.structs.replace(conversation, thinking=False)
     try:
         return form, conversation, form.prepare(conversation, fields.constraint(facts.n_vocab))
     except chat.Unsuitable as fault:
         raise invalid(str(fault)) from fault
+
+
+def _settled(conversation: chat.Conversation, defaults: ChatDefaults) -> chat.Conversation:
+    """The conversation with what the server was started with, where it says nothing itself."""
+    thinking, effort = conversation.thinking, conversation.effort
+    if thinking is None and not effort:
+        thinking = defaults.thinks
+    if thinking is not False:
+        effort = effort or defaults.effort
+    values = {**defaults.values, **conversation.values}
+    return msgspec.structs.replace(conversation, thinking=thinking, effort=effort, values=values)
 
 
 async def converse(service: Service, exchange: Exchange) -> AsyncGenerator[tuple[int, Event], None]:

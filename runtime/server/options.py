@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -12,6 +12,26 @@ from runtime.server.traces.settings import TraceSettings
 
 if TYPE_CHECKING:
     import ssl
+
+
+ReasoningFormat = Literal["none", "deepseek", "deepseek-legacy", "auto"]
+"""Where thoughts stand in OpenAI's answers."""
+
+
+class ChatDefaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for chats whose request says nothing of it.
+
+    thinks: whether the model thinks, and effort, how much, in its template's words; None and empty: as the template
+    has it. values: what else the template is told. budget_tokens: of thoughts, -1: no limit; budget_message: what the
+    model says before they are broken off.
+    """
+
+    thinks: bool | None = None
+    effort: str = ""
+    values: Mapping[str, object] = msgspec.field(default_factory=dict)
+    budget_tokens: int = -1
+    budget_message: str = ""
+    reasoning_format: ReasoningFormat = "auto"
 
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +44,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     None: as long as it does. max_per_address: connections that one other computer may have.
     slot_dir: where requests may save and restore slots; None: nowhere.
     hardware: what was found and why it is or is not used, for `/props`.
-    sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
+    chats, sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
     grace_s: how long running answers may go on after the first request to stop. traces: where they go; None: nowhere.
     """
 
@@ -40,6 +60,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_per_address: int = MAX_PER_ADDRESS
     slot_dir: Path | None = None
     hardware: Mapping[str, object] = msgspec.field(default_factory=dict)
+    chats: ChatDefaults = ChatDefaults()
     sampling: Sampling = msgspec.field(default_factory=Sampling)
     max_tokens: int = -1
     cache_prompt: bool = True

@@ -30,6 +30,13 @@ class ThoughtFields(ConstraintFields, kw_only=True):
     reasoning_budget_end_tags: Mark | Marks | None = None
     reasoning_budget_end_tag: Mark | None = None
 
+    def settle_thoughts(self, budget_tokens: int, message: str) -> None:
+        """Let these be what was not given."""
+        if self.reasoning_budget_tokens is None and self.thinking_budget_tokens is None:
+            self.reasoning_budget_tokens = budget_tokens
+        if self.reasoning_budget_message is None:
+            self.reasoning_budget_message = message
+
     @property
     def thought_budget(self) -> int:
         """Tokens of thought; -1: no limit."""

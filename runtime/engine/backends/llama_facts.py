@@ -9,6 +9,7 @@ from runtime.engine.backends.llama_context import Computing
 from runtime.engine.backends.llama_model import LoadedModel
 from runtime.engine.backends.llama_native import NO_TOKEN
 from runtime.engine.protocol import ModelFacts
+from runtime.engine.template_given import from_file
 
 DESCRIPTION_BYTES = 256
 INFILL = ("pre", "suf", "mid", "pad", "rep", "sep")
@@ -21,6 +22,9 @@ def facts(
 ) -> ModelFacts:
     """Collect them, right after the context was made: two are read from what llama.cpp logged then."""
     native, handle, vocab = model.native, model.handle, model.vocab
+    given = model.config.chat_template
+    if model.config.chat_template_file:
+        given = from_file(model.config.chat_template_file)
     log = worker_log.tail(worker_log.STANDARD_ERROR)
     accelerators = llama_devices.accelerators(native)
     return ModelFacts(
@@ -36,7 +40,7 @@ def facts(
         n_embd=native.llama_model_n_embd(handle),
         vocab_type=native.llama_vocab_type(vocab),
         file_type=(native.llama_ftype_name(native.llama_model_ftype(handle)) or b"").decode(),
-        chat_template=model.config.chat_template or model.template(),
+        chat_template=given or model.template(),
         bos_token=special(native.llama_vocab_bos(vocab)),
         eos_token=special(native.llama_vocab_eos(vocab)),
         n_threads=computing.n_threads,
@@ -50,7 +54,7 @@ def facts(
         generates=model.generates,
         embeds=True,
         reranks=model.reranks,
-        tool_template="" if model.config.chat_template else model.template("tool_use"),
+        tool_template="" if given else model.template("tool_use"),
         bos=native.llama_vocab_bos(vocab),
         eos=native.llama_vocab_eos(vocab),
         adds_bos=native.llama_vocab_get_add_bos(vocab),

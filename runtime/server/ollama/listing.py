@@ -133,7 +133,10 @@ def capabilities(model: Model, file: ModelFile) -> list[Capability]:
 
 def template_of(model: Model, file: ModelFile) -> str:
     """The chat template that is used; empty where there is none."""
-    return model.entry.config.chat_template or file.facts.chat_template or ""
+    config, facts = model.entry.config, model.engine.facts
+    if config.chat_template_file and facts:
+        return facts.chat_template
+    return config.chat_template or file.facts.chat_template or ""
 
 
 def tagged(name: str) -> str:

@@ -22,6 +22,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     body = await read_json(request, ChatBody)
     body.check()
     async with request.app[SERVICE].resolve(body.model) as service:
+        body.reasoning_format = body.reasoning_format or service.options.chats.reasoning_format
         adapters = await request.app[ADAPTERS].chosen(service, body.model, body.lora)
         await spell_out(service, body)
         exchange = make_exchange(

@@ -16,9 +16,9 @@ from runtime.server.openai.tools import (
     offer_of,
     offer_of_functions,
 )
+from runtime.server.options import ReasoningFormat
 from runtime.server.problem import invalid, not_supported
 
-ReasoningFormat = Literal["none", "deepseek", "deepseek-legacy", "auto"]
 Effort = Annotated[str, Meta(max_length=32)]
 TemplateKey = Annotated[str, Meta(min_length=1, max_length=64)]
 TemplateValue = Annotated[str, Meta(max_length=4096)] | int | float | bool | None

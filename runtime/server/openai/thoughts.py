@@ -3,7 +3,7 @@
 These are the values of llama-server's `reasoning_format`.
 """
 
-from runtime.server.openai.chat_request import ReasoningFormat
+from runtime.server.options import ReasoningFormat
 
 BEGIN, END = "<think>", "</think>\n"
 

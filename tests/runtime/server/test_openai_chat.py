@@ -1,12 +1,14 @@
 """Chats with tools and thoughts in OpenAI's words; the model's own way to write them is scripted."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from runtime.chat import Prepared, Unsuitable
 from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Progress, Rendered, Started, Thought
+from runtime.server.options import ChatDefaults
 from tests.runtime.server.live import TIMINGS, Live, say
 from tests.runtime.server.marked import Marked
 
@@ -271,6 +273,26 @@ def test_how_long_the_model_thinks(
 ) -> None:
     assert server.post(CHAT, {**HI, **fields}).status == 200
     assert server.engine.asked[-1].thought == expected
+
+
+def test_what_holds_where_nobody_says_so(start: Callable[..., Live], form: Marked) -> None:
+    defaults = ChatDefaults(
+        thinks=False, effort="low", values={"date": "today"}, budget_tokens=5, budget_message="So:",
+        reasoning_format="none",
+    )  # fmt: skip
+    server = start(chats=defaults)
+    server.engine.script = say("T:Hm", "Yes.")
+    answer = server.post(CHAT, HI).json()["choices"][0]["message"]
+    assert answer["content"] == "<think>Hm</think>\nYes."
+    assert server.engine.asked[-1].thought == Thought(begin="<T>", ends=["</T>"], budget_tokens=5, message="So:")
+    assert (form.conversations[-1].thinking, form.conversations[-1].effort) == (False, "")
+    assert form.conversations[-1].values == {"date": "today"}
+    own = {"reasoning_effort": "high", "chat_template_kwargs": {"date": "1970"}, "reasoning_budget_tokens": -1}
+    answer = server.post(CHAT, {**HI, **own, "reasoning_format": "auto"}).json()["choices"][0]["message"]
+    assert answer["reasoning_content"] == "Hm"
+    assert server.engine.asked[-1].thought is None
+    assert (form.conversations[-1].thinking, form.conversations[-1].effort) == (None, "high")
+    assert form.conversations[-1].values == {"date": "1970"}
 
 
 FORMATS: list[tuple[object, dict[str, str], list[dict[str, str]]]] = [
