@@ -7,12 +7,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from runtime.engine.protocol import FinishReason, Generate, TokenProbability
+from runtime.server.counts import Measured, timings
 from runtime.server.fields import GenerationFields
-from runtime.server.generation import Answer, timings
-from runtime.server.probabilities import drawn_token
+from runtime.server.generation import Answer
+from runtime.server.probabilities import Drawn, drawn_token
 from runtime.server.service import Service
 from runtime.server.settings import AnswerSettings, answer_settings, speculation
-from runtime.server.told import Drawn, Measured
 
 StopType = Literal["none", "eos", "limit", "word"]
 STOP_TYPES: Mapping[FinishReason, StopType] = {"stop": "eos", "word": "word", "length": "limit", "cancelled": "none"}

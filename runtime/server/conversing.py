@@ -28,7 +28,7 @@ from runtime.engine.protocol import (
 from runtime.server.asking import requests
 from runtime.server.fields import GenerationFields
 from runtime.server.forms import form_of
-from runtime.server.generation import Answer, Piece, run
+from runtime.server.generation import Answer, AnswerEvent, run
 from runtime.server.options import ChatDefaults
 from runtime.server.problem import invalid
 from runtime.server.questions import ask
@@ -194,10 +194,10 @@ def _settled(conversation: chat.Conversation, defaults: ChatDefaults) -> chat.Co
 async def converse(service: Service, exchange: Exchange) -> AsyncGenerator[tuple[int, Event], None]:
     """Yield the events of the answers, each with its answer's index. Raises: Problem."""
     speakers = [_Speaker(exchange) for _ in exchange.asked]
-    async with aclosing(run(service, exchange.asked)) as pieces:
-        async for index, piece in pieces:
-            for event in speakers[index].take(piece):
-                yield index, event
+    async with aclosing(run(service, exchange.asked)) as events:
+        async for index, event in events:
+            for heard in speakers[index].take(event):
+                yield index, heard
 
 
 async def replies(service: Service, exchange: Exchange) -> list[Reply]:
@@ -219,21 +219,21 @@ class _Speaker:
         self._tokens: list[int] = []
         self._probabilities: list[TokenProbability] = []
 
-    def take(self, piece: Piece) -> list[Event]:
+    def take(self, event: AnswerEvent) -> list[Event]:
         """Return what the next event of the engine means."""
-        if isinstance(piece, Started):
-            self._reader = self._exchange.form.reader(self._exchange.conversation, piece.prompt)
-            return [piece]
-        if isinstance(piece, Progress):
-            return [piece]
-        if isinstance(piece, Finished):
+        if isinstance(event, Started):
+            self._reader = self._exchange.form.reader(self._exchange.conversation, event.prompt)
+            return [event]
+        if isinstance(event, Progress):
+            return [event]
+        if isinstance(event, Finished):
             spoken = self._spoken(self._reader.finish() if self._reader else [], is_last=True)
-            return [*spoken, Ended(piece, self._ending(piece))]
-        if not isinstance(piece, Delta):
+            return [*spoken, Ended(event, self._ending(event))]
+        if not isinstance(event, Delta):
             return []
-        self._tokens += piece.tokens
-        self._probabilities += piece.probabilities
-        return self._spoken(self._reader.push(piece.text) if self._reader else [])
+        self._tokens += event.tokens
+        self._probabilities += event.probabilities
+        return self._spoken(self._reader.push(event.text) if self._reader else [])
 
     def _spoken(self, pieces: list[chat.Piece], is_last: bool = False) -> list[Event]:
         for piece in pieces:

@@ -3,11 +3,11 @@
 import time
 
 from runtime.engine.protocol import Delta, Started, Timings
-from runtime.server.generation import Piece
+from runtime.server.generation import AnswerEvent
 
 
 class Stopwatch:
-    """The times of one answer so far, as its pieces arrive here; the engine's own come with the last of them."""
+    """The times of one answer so far, as its events arrive here; the engine's own come with the last of them."""
 
     def __init__(self) -> None:
         self._began_s = time.monotonic()
@@ -15,12 +15,12 @@ class Stopwatch:
         self._started: Started | None = None
         self._n_predicted = 0
 
-    def take(self, piece: Piece) -> None:
+    def take(self, event: AnswerEvent) -> None:
         """Take in the next event."""
-        if isinstance(piece, Started):
-            self._began_s, self._started = time.monotonic(), piece
-        elif isinstance(piece, Delta):
-            self.count(len(piece.tokens))
+        if isinstance(event, Started):
+            self._began_s, self._started = time.monotonic(), event
+        elif isinstance(event, Delta):
+            self.count(len(event.tokens))
 
     def count(self, n_tokens: int) -> None:
         """So many more tokens have come."""

@@ -9,7 +9,7 @@ from aiohttp import web
 from runtime.engine.protocol import Generate, Prompt
 from runtime.server.asking import requests
 from runtime.server.body import read_json
-from runtime.server.generation import Answer, Piece, run
+from runtime.server.generation import Answer, AnswerEvent, run
 from runtime.server.lorax.answers import GenerateAnswer, computed, measured, whole_answer
 from runtime.server.lorax.chosen import Chosen, chosen
 from runtime.server.lorax.dialect import STYLE, no_such_adapter
@@ -52,9 +52,9 @@ async def _whole(request: web.Request, body: GenerateBody) -> tuple[GenerateAnsw
         asked = await _asked(found, body, wanted, is_told=wanted.tells_details)
         asked_s = time.monotonic()
         answers = [Answer() for _ in asked]
-        async with aclosing(_pieces(found, asked)) as pieces:
-            async for index, piece in pieces:
-                answers[index].add(piece)
+        async with aclosing(_run(found, asked)) as answering:
+            async for index, event in answering:
+                answers[index].add(event)
         facts = found.service.facts()
         headers = measured(facts, body, answers, began_s, asked_s) | found.headers
         return whole_answer(facts, body, answers), headers
@@ -67,7 +67,7 @@ async def _stream(request: web.Request, body: GenerateBody) -> web.StreamRespons
         asked = await _asked(found, body, wanted, is_told=True)
         facts = found.service.facts()
         headers = computed(facts, body) | found.headers
-        return await respond(request, events(facts, body, asked[0], _pieces(found, asked)), STYLE, headers=headers)
+        return await respond(request, events(facts, body, asked[0], _run(found, asked)), STYLE, headers=headers)
 
 
 async def _asked(found: Chosen, body: GenerateBody, wanted: Parameters, *, is_told: bool) -> list[Generate]:
@@ -95,11 +95,11 @@ async def _prompt(found: Chosen, body: GenerateBody, wanted: Parameters) -> Prom
     return [*tokens[:n_first], *kept]
 
 
-async def _pieces(found: Chosen, asked: Sequence[Generate]) -> AsyncGenerator[tuple[int, Piece], None]:
+async def _run(found: Chosen, asked: Sequence[Generate]) -> AsyncGenerator[tuple[int, AnswerEvent], None]:
     try:
-        async with aclosing(run(found.service, asked)) as pieces:
-            async for index, piece in pieces:
-                yield index, piece
+        async with aclosing(run(found.service, asked)) as answering:
+            async for index, event in answering:
+                yield index, event
     except Problem as refusal:
         if not found.adapters or not refusal.message.startswith(ADAPTER_FIELD):
             raise

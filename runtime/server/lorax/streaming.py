@@ -10,7 +10,7 @@ from contextlib import aclosing
 import msgspec
 
 from runtime.engine.protocol import Delta, Finished, Generate, ModelFacts
-from runtime.server.generation import Answer, Piece
+from runtime.server.generation import Answer, AnswerEvent
 from runtime.server.lorax.answers import StreamDetails, full_text, stream_details
 from runtime.server.lorax.parameters import GenerateBody, Parameters
 from runtime.server.lorax.tokens import AnswerToken, Teller, is_end
@@ -26,24 +26,24 @@ class StreamEvent(msgspec.Struct, kw_only=True):
 
 
 async def events(
-    facts: ModelFacts, body: GenerateBody, asked: Generate, pieces: AsyncGenerator[tuple[int, Piece], None]
+    facts: ModelFacts, body: GenerateBody, asked: Generate, answering: AsyncGenerator[tuple[int, AnswerEvent], None]
 ) -> AsyncGenerator[Chunk, None]:
     """Yield the events of one answer."""
     wanted = body.parameters or Parameters()
     teller = Teller(facts, wanted.return_k_alternatives or 0)
     answer, held = Answer(), list[AnswerToken]()
-    async with aclosing(pieces):
-        async for _, piece in pieces:
-            answer.add(piece)
-            if isinstance(piece, Delta) and piece.probabilities:
-                tokens = [teller.tell(one) for one in piece.probabilities]
-                is_shown = piece.text != "" and piece.text == _text(tokens)
+    async with aclosing(answering):
+        async for _, event in answering:
+            answer.add(event)
+            if isinstance(event, Delta) and event.probabilities:
+                tokens = [teller.tell(one) for one in event.probabilities]
+                is_shown = event.text != "" and event.text == _text(tokens)
                 may_end = not is_shown or 0 < asked.max_tokens <= answer.n_predicted
                 held += tokens
                 for token in held[: -1 if may_end else None]:
                     yield _event(token)
                 held = held[-1:] if may_end else []
-            elif isinstance(piece, Finished):
+            elif isinstance(event, Finished):
                 last = held[0] if held else _nothing(facts, answer)
                 last.special |= is_end(last, answer)
                 details = stream_details(wanted, answer) if wanted.details else None

@@ -6,26 +6,27 @@ from msgspec import UNSET
 
 from runtime.engine.protocol import Delta, Generate, Progress
 from runtime.server.completed import told_probabilities
-from runtime.server.generation import Answer, prompt_progress, timings
+from runtime.server.counts import prompt_progress, timings
+from runtime.server.generation import Answer
 from runtime.server.sse import Chunk
 from runtime.server.stopwatch import Stopwatch
 
 
-def chunk(index: int, piece: Delta | Progress, asked: Generate, answer: Answer, watch: Stopwatch | None) -> Chunk:
-    """A piece of a streamed answer; with `watch` also how long it took so far."""
+def chunk(index: int, event: Delta | Progress, asked: Generate, answer: Answer, watch: Stopwatch | None) -> Chunk:
+    """A part of a streamed answer; with `watch` also how long it took so far."""
     found: dict[str, object] = {
         "index": index,
-        "content": piece.text if isinstance(piece, Delta) else "",
-        "tokens": piece.tokens if isinstance(piece, Delta) else [],
+        "content": event.text if isinstance(event, Delta) else "",
+        "tokens": event.tokens if isinstance(event, Delta) else [],
         "stop": False,
         "id_slot": answer.slot,
         "tokens_predicted": answer.n_predicted,
         "tokens_evaluated": answer.n_prompt,
     }
-    if isinstance(piece, Progress):
-        found["prompt_progress"] = prompt_progress(piece)
-    elif piece.probabilities:
-        found["completion_probabilities"] = told_probabilities(asked, piece.probabilities)
+    if isinstance(event, Progress):
+        found["prompt_progress"] = prompt_progress(event)
+    elif event.probabilities:
+        found["completion_probabilities"] = told_probabilities(asked, event.probabilities)
     if watch is not None:
         found["timings"] = timings(watch.read())
     return found

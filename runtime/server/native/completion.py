@@ -117,14 +117,14 @@ class _Run(msgspec.Struct, frozen=True):
         """The events of a stream."""
         answers = [Answer() for _ in self.asked]
         watches = [Stopwatch() for _ in self.asked]
-        async with aclosing(run(self.service, self.asked)) as pieces:
-            async for index, piece in pieces:
-                answers[index].add(piece)
-                watches[index].take(piece)
-                if isinstance(piece, Delta | Progress):
+        async with aclosing(run(self.service, self.asked)) as events:
+            async for index, event in events:
+                answers[index].add(event)
+                watches[index].take(event)
+                if isinstance(event, Delta | Progress):
                     watch = watches[index] if self.fields.timings_per_token else None
-                    yield chunk(index, piece, self.asked[index], answers[index], watch)
-                elif not isinstance(piece, Started | Prompted):
+                    yield chunk(index, event, self.asked[index], answers[index], watch)
+                elif not isinstance(event, Started | Prompted):
                     yield self._last(index, answers[index], content="")
 
     def _last(self, index: int, answer: Answer, content: str) -> Chunk:

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from runtime.server.completed import Completion
-from runtime.server.told import Drawn, Measured
+from runtime.server.counts import Measured
+from runtime.server.probabilities import Drawn
 
 FinishReason = Literal["stop", "length", "tool_calls", "function_call"]
 

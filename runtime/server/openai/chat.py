@@ -7,7 +7,7 @@ from runtime.server.biases import spell_out
 from runtime.server.body import read_json
 from runtime.server.completed import completed
 from runtime.server.conversing import Call, Exchange, Reply, make_exchange, render, replies
-from runtime.server.generation import timings, usage
+from runtime.server.counts import timings, usage
 from runtime.server.openai.chat_chunks import chunks
 from runtime.server.openai.chat_request import ChatBody, ChatFields
 from runtime.server.openai.chunks import JSON_ONLY, STYLE, finish_reason, frame, token_logprobs

@@ -10,7 +10,8 @@ from runtime.server.adapters import ADAPTERS
 from runtime.server.biases import spell_out
 from runtime.server.body import read_json
 from runtime.server.completed import completed
-from runtime.server.generation import Answer, Piece, collect, prompt_progress, run, timings, usage
+from runtime.server.counts import prompt_progress, timings, usage
+from runtime.server.generation import Answer, AnswerEvent, collect, run
 from runtime.server.openai.chunks import STYLE, finish_reason, frame
 from runtime.server.openai.completion_request import CompletionBody, asked_for, prompt_text
 from runtime.server.openai.text_logprobs import TextLogprobs, echoed
@@ -63,11 +64,11 @@ async def _chunks(service: Service, body: CompletionBody, asked: Sequence[Genera
     base = frame(service, "text_completion", "cmpl")
     choices = [_Choice(service, body, index, one, Answer()) for index, one in enumerate(asked)]
     measured: dict[str, object] = {}
-    async with aclosing(run(service, asked)) as pieces:
-        async for index, piece in pieces:
-            chunk = choices[index].take(piece)
-            if isinstance(piece, Finished):
-                measured = {"timings": timings(piece.timings)}
+    async with aclosing(run(service, asked)) as events:
+        async for index, event in events:
+            chunk = choices[index].take(event)
+            if isinstance(event, Finished):
+                measured = {"timings": timings(event.timings)}
                 if body.verbose:
                     measured["__verbose"] = completed(service, body, asked[index], choices[index].answer)
                 is_last = all(one.answer.finished for one in choices) and not body.wants_usage()
@@ -97,18 +98,18 @@ class _Choice:
         text, logprobs = self._echo() + self.answer.text, self._told(self.answer)
         return self._choice(text, logprobs, finish_reason(finished.reason) if finished else None)
 
-    def take(self, piece: Piece) -> dict[str, object]:
+    def take(self, event: AnswerEvent) -> dict[str, object]:
         """Take in the next event; return what its chunk holds: nothing where it has none."""
-        self.answer.add(piece)
+        self.answer.add(event)
         if self._watch is not None:
-            self._watch.take(piece)
-        if isinstance(piece, Progress):
-            return {"choices": [self._choice("", None)], "prompt_progress": prompt_progress(piece)}
-        if isinstance(piece, Delta):
-            choice = self._choice(self._echo() + piece.text, self._told(piece))
+            self._watch.take(event)
+        if isinstance(event, Progress):
+            return {"choices": [self._choice("", None)], "prompt_progress": prompt_progress(event)}
+        if isinstance(event, Delta):
+            choice = self._choice(self._echo() + event.text, self._told(event))
             return {"choices": [choice], **({"timings": timings(self._watch.read())} if self._watch else {})}
-        if isinstance(piece, Finished):
-            text, reason = self._echo(), finish_reason(piece.reason)
+        if isinstance(event, Finished):
+            text, reason = self._echo(), finish_reason(event.reason)
             return {"choices": [self._choice(text, self._told(Answer()) if text else None, reason)]}
         return {}
 
@@ -117,10 +118,10 @@ class _Choice:
         started = self.answer.started
         return prompt_text(self._asked, started.prompt) if self._echoes and started else ""
 
-    def _told(self, piece: Delta | Answer) -> dict[str, object] | None:
+    def _told(self, part: Delta | Answer) -> dict[str, object] | None:
         prompt = echoed(self._facts, self._asked.prompt, self.answer.prompt_probabilities) if self._echoes else []
         self._echoes = False
-        return self._logprobs.of(piece.probabilities, prompt=prompt)
+        return self._logprobs.of(part.probabilities, prompt=prompt)
 
     def _choice(self, text: str, logprobs: dict[str, object] | None, reason: str | None = None) -> dict[str, object]:
         return {"index": self._index, "text": text, "logprobs": logprobs, "finish_reason": reason}

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from runtime.server.told import Drawn
+from runtime.server.probabilities import Drawn
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
