@@ -8,7 +8,7 @@ import msgspec
 from runtime.engine.protocol import Finished, Started
 from runtime.server.anthropic.body import MessagesBody
 from runtime.server.anthropic.conversation import CALL_PREFIX
-from runtime.server.conversing import Ending, Reply
+from runtime.server.spoken import Ending, Reply
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use"]
 

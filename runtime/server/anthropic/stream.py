@@ -13,8 +13,9 @@ from runtime.engine.protocol import Progress, Started
 from runtime.server.anthropic.answer import SIGNATURE, ending, hides_thoughts, message_id, usage
 from runtime.server.anthropic.body import MessagesBody
 from runtime.server.anthropic.conversation import CALL_PREFIX
-from runtime.server.conversing import Ended, Exchange, Spoken, converse
+from runtime.server.conversing import Exchange, converse
 from runtime.server.service import Service
+from runtime.server.spoken import Ended, Spoken
 from runtime.server.sse import Chunk, Style, named_event
 
 STYLE = Style(write=named_event, ping=named_event({"type": "ping"}))

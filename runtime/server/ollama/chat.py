@@ -1,6 +1,5 @@
 """POST /api/chat: the next turn of a conversation, as lines of JSON unless the request says `"stream": false`."""
 
-import json
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Annotated
@@ -11,7 +10,7 @@ from msgspec import Meta
 
 from runtime.chat import CallBegan, CallGrew, Conversation, Piece, Said, Thought
 from runtime.server.body import read_json
-from runtime.server.conversing import Call, Ended, Exchange, Reply, Spoken, converse, make_exchange, replies
+from runtime.server.conversing import Exchange, converse, make_exchange, replies
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
 from runtime.server.ollama.body import AnswerFields
 from runtime.server.ollama.dialect import STYLE
@@ -19,6 +18,7 @@ from runtime.server.ollama.loaded import Loaded, is_unload, loaded, unload
 from runtime.server.ollama.thinking import thinking
 from runtime.server.ollama.turns import CallField, MessageField, ToolField, tools, turns, unfinished
 from runtime.server.replies import json_response
+from runtime.server.spoken import Call, Ended, Reply, Spoken
 from runtime.server.sse import Chunk, respond
 
 Message = dict[str, object]
@@ -145,10 +145,6 @@ def _message(content: str = "", thoughts: str = "", calls: list[Message] | None 
 
 def _call(place: int, call: Call) -> Message | None:
     """A call as Ollama writes it; None when it was cut off, as nobody could run it."""
-    try:
-        arguments = json.loads(call.arguments or "{}")
-    except ValueError:
+    if call.is_cut:
         return None
-    if not isinstance(arguments, dict):
-        return None
-    return {"id": call.id, "function": {"index": place, "name": call.name, "arguments": arguments}}
+    return {"id": call.id, "function": {"index": place, "name": call.name, "arguments": call.parsed}}

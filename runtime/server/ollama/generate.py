@@ -16,7 +16,7 @@ from runtime.chat import Conversation, Said, Thought
 from runtime.engine.protocol import Generate, Prompt
 from runtime.server.asking import requests
 from runtime.server.body import read_json
-from runtime.server.conversing import Ended, Exchange, Reply, Spoken, converse, make_exchange, render, replies
+from runtime.server.conversing import Exchange, converse, make_exchange, render, replies
 from runtime.server.fields import GenerationFields, check_tokens
 from runtime.server.infilling import fills_gaps, infill_prompt
 from runtime.server.ollama.answers import GeneratedAnswer, frame, likelihoods, measured
@@ -29,6 +29,7 @@ from runtime.server.ollama.verbatim import NOTHING_SAID, Verbatim
 from runtime.server.problem import invalid
 from runtime.server.questions import tokenize
 from runtime.server.replies import json_response
+from runtime.server.spoken import Ended, Reply, Spoken
 from runtime.server.sse import Chunk, respond
 
 MAX_CONTEXT = 1 << 20

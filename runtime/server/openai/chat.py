@@ -6,7 +6,7 @@ from runtime.server.adapters import ADAPTERS
 from runtime.server.biases import spell_out
 from runtime.server.body import read_json
 from runtime.server.completed import completed
-from runtime.server.conversing import Call, Exchange, Reply, make_exchange, render, replies
+from runtime.server.conversing import Exchange, make_exchange, render, replies
 from runtime.server.counts import timings, usage
 from runtime.server.openai.chat_chunks import chunks
 from runtime.server.openai.chat_request import ChatBody, ChatFields
@@ -14,6 +14,7 @@ from runtime.server.openai.chunks import JSON_ONLY, STYLE, finish_reason, frame,
 from runtime.server.openai.thoughts import Thoughts
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
+from runtime.server.spoken import Call, Reply
 from runtime.server.sse import respond
 
 

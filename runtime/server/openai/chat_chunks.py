@@ -12,13 +12,14 @@ from contextlib import aclosing
 from runtime import chat
 from runtime.engine.protocol import Progress, Started
 from runtime.server.completed import completed
-from runtime.server.conversing import Ended, Event, Exchange, Spoken, converse
+from runtime.server.conversing import Exchange, converse
 from runtime.server.counts import prompt_progress, timings, usage
 from runtime.server.generation import Answer
 from runtime.server.openai.chat_request import ChatBody
 from runtime.server.openai.chunks import finish_reason, frame, token_logprobs
 from runtime.server.openai.thoughts import Thoughts
 from runtime.server.service import Service
+from runtime.server.spoken import Ended, Event, Spoken
 from runtime.server.sse import Chunk
 from runtime.server.stopwatch import Stopwatch
 

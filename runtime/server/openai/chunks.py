@@ -5,10 +5,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from runtime.engine.protocol import FinishReason, TokenProbability
-from runtime.server.conversing import Ending
 from runtime.server.openai.chat_request import ChatBody
 from runtime.server.probabilities import drawn_token
 from runtime.server.service import Service
+from runtime.server.spoken import Ending
 from runtime.server.sse import PING, Style
 
 STYLE = Style(done=b"data: [DONE]\n\n", ping=PING)

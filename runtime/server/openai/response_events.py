@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runtime import chat
 from runtime.engine.protocol import Progress, Started, TokenProbability
-from runtime.server.conversing import Ended, Event, Reply, Spoken
 from runtime.server.counts import usage
 from runtime.server.openai.response_output import CallItem, MessageItem, OutputItem, ReasoningItem, Status, Told
 from runtime.server.probabilities import drawn_token
+from runtime.server.spoken import Ended, Event, Reply, Spoken
 
 
 class ResponseEvents:

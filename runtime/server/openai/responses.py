@@ -9,7 +9,7 @@ from aiohttp import web
 from runtime.server.adapters import ADAPTERS
 from runtime.server.biases import spell_out
 from runtime.server.body import read_json
-from runtime.server.conversing import Exchange, Reply, converse, make_exchange, render
+from runtime.server.conversing import Exchange, converse, make_exchange, render
 from runtime.server.openai.response_events import ResponseEvents
 from runtime.server.openai.response_input import Turn, turns_of
 from runtime.server.openai.response_output import Told, new_id
@@ -17,6 +17,7 @@ from runtime.server.openai.response_request import ResponseBody, ResponseFields
 from runtime.server.openai.response_store import RESPONSES, Stored
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE, Service
+from runtime.server.spoken import Reply
 from runtime.server.sse import PING, Chunk, Style, named_event, respond
 
 ENDS = ("response.completed", "response.incomplete")
