@@ -91,7 +91,7 @@ class Play:
                 assert memory.n_used() == lane.n_cells()
 
     def adapters_of(self, memory: object) -> tuple[tuple[str, float], ...]:
-        return next(key for key, one in self.loop.backend.memories.items() if one is memory)
+        return next(key for key, one in list(self.loop.backend.memories.items()) if one is memory)
 
     def check_answer(self, request: Generate) -> None:
         events = self.loop.of(request.id)
