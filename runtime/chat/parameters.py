@@ -5,7 +5,6 @@ says. Out of this comes one JSON object, in parts as it is written.
 """
 
 import json
-from collections.abc import Iterator
 
 import msgspec
 
@@ -122,24 +121,36 @@ def _definitions(tool: Tool) -> dict[str, object]:
 
 def _kinds(tool: Tool | None, key: str) -> set[str]:
     """Return the types that a parameter may have; all of them where the schema does not say."""
-    found = set(_types(tool.properties.get(key), tool, 0)) if tool else set()
+    found = _types(tool.properties.get(key), list(_definitions(tool).values())) if tool else set()
     return (found | {"integer"} if "number" in found else found) or set(TYPES.values())
 
 
-def _types(of: object, tool: Tool | None, depth: int) -> Iterator[str]:
-    if not isinstance(of, dict) or depth > 8:
-        return
-    kind = of.get("type")
-    yield from [kind] if isinstance(kind, str) else kind if isinstance(kind, list) else []
-    if kind is None:
-        yield from (TYPES[type(value)] for value in [*of.get("enum", ()), *([of["const"]] if "const" in of else [])])
-        for part in (*of.get("anyOf", ()), *of.get("oneOf", ()), *of.get("allOf", ())):
-            yield from _types(part, tool, depth + 1)
-    if of.get("nullable") is True:
-        yield "null"
-    name = str(of.get("$ref", "")).rpartition("/")[2]
-    for definitions in _definitions(tool).values() if tool and name else ():
-        yield from _types(definitions.get(name) if isinstance(definitions, dict) else None, tool, depth + 1)
+def _types(of: object, definitions: list[object]) -> set[str]:
+    """Return the types that a schema names, each definition looked up once."""
+    found: set[str] = set()
+    waiting, known = [of], {""}
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, dict):
+            continue
+        kind = node.get("type")
+        found.update(one for one in (kind if isinstance(kind, list) else [kind]) if isinstance(one, str))
+        if kind is None:
+            values = [*_listed(node, "enum"), *([node["const"]] if "const" in node else [])]
+            found.update(TYPES[type(value)] for value in values)
+            waiting += [*_listed(node, "anyOf"), *_listed(node, "oneOf"), *_listed(node, "allOf")]
+        if node.get("nullable") is True:
+            found.add("null")
+        name = str(node.get("$ref", "")).rpartition("/")[2]
+        if name not in known:
+            known.add(name)
+            waiting += [group.get(name) for group in definitions if isinstance(group, dict)]
+    return found
+
+
+def _listed(node: dict[str, object], keyword: str) -> list[object]:
+    found = node.get(keyword)
+    return found if isinstance(found, list) else []
 
 
 def _choices(of: object) -> list[str]:

@@ -7,7 +7,7 @@ from msgspec import Meta, Raw
 
 from runtime.engine.protocol import Seed
 from runtime.server.adapters import LoraFields
-from runtime.server.constraints import absent
+from runtime.server.constraints import SchemaField, absent
 from runtime.server.fields import CountOrAll, Penalty, Scale, Share, StopWord
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -116,7 +116,7 @@ class ToolField(msgspec.Struct, kw_only=True):
     name: Name
     type: str | None = None
     description: str | None = None
-    input_schema: dict[str, object] | None = None
+    input_schema: SchemaField = msgspec.field(default_factory=absent)
 
 
 class ToolChoice(msgspec.Struct, kw_only=True):

@@ -20,6 +20,7 @@ from runtime.server.anthropic.body import (
     Turn,
 )
 from runtime.server.anthropic.dialect import CodedProblem
+from runtime.server.constraints import decode_schema
 from runtime.server.problem import invalid, not_supported
 
 CALL_PREFIX = "toolu_"
@@ -170,9 +171,10 @@ def _document(block: DocumentBlock, place: str) -> str:
 def _tool(field: ToolField, place: int) -> Tool:
     if field.type not in (None, "custom"):
         raise not_supported(f"`tools[{place}]`: the tool `{field.type[:64]}` of Anthropic's")
-    if field.input_schema is None:
+    schema = decode_schema(field.input_schema, f"tools[{place}].input_schema")
+    if schema is None:
         raise invalid(f"`tools[{place}].input_schema`: expected an object.")
-    return Tool(name=field.name, description=field.description or "", parameters=field.input_schema)
+    return Tool(name=field.name, description=field.description or "", parameters=schema)
 
 
 def _check(choice: ToolChoice, tools: Sequence[Tool]) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from runtime.chat import Tool
+from runtime.server.constraints import SchemaField, absent, decode_schema
 from runtime.server.problem import invalid, not_supported
 
 Turn = dict[str, object]
@@ -46,7 +47,7 @@ class FunctionField(msgspec.Struct, kw_only=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=256)]
     description: str | None = None
-    parameters: dict[str, object] | None = None
+    parameters: SchemaField = msgspec.field(default_factory=absent)
 
 
 class ToolField(msgspec.Struct, kw_only=True):
@@ -57,9 +58,8 @@ class ToolField(msgspec.Struct, kw_only=True):
 
 
 def tools(given: Sequence[ToolField] | None) -> list[Tool]:
-    """Return the tools that the model may call."""
-    functions = [field.function for field in given or []]
-    return [Tool(one.name, one.description or "", one.parameters or {}) for one in functions]
+    """Return the tools that the model may call. Raises: Problem."""
+    return [_tool(field.function, f"tools[{place}].function") for place, field in enumerate(given or [])]
 
 
 def turns(messages: Sequence[MessageField]) -> list[Turn]:
@@ -94,6 +94,10 @@ def unfinished(conversation: list[Turn]) -> str:
         raise invalid("`messages`: expected a turn before that of the assistant, which is continued.")
     conversation.pop()
     return str(last["content"])
+
+
+def _tool(field: FunctionField, place: str) -> Tool:
+    return Tool(field.name, field.description or "", decode_schema(field.parameters, f"{place}.parameters") or {})
 
 
 def _calls(calls: Sequence[CallField], place: int, waiting: dict[str, str]) -> Iterator[Turn]:

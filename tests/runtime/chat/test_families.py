@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import product
 
 import pytest
 
@@ -194,6 +195,29 @@ def test_garbage_takes_time_that_grows_with_its_length(sample: Sample) -> None:
             reader.push(garbage[at : at + 16])
         reader.finish()
         assert time.process_time() - begun < 1.5, unit
+
+
+KEYWORDS = ("type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "nullable", "properties", "required", "$defs")
+NONSENSE = (None, 5, "x", [], {}, True, [{}], [{"type": "string"}], {"type": [{}]})
+
+
+@each
+def test_a_false_schema_breaks_nothing(sample: Sample) -> None:
+    form = find(sample.template)
+    for keyword, value in product(KEYWORDS, NONSENSE):
+        tool = Tool("add", "", {"properties": {"a": {keyword: value}}, keyword: value})
+        conversation = Conversation(messages=[], tools=[tool], choice="required")
+        assert form.prepare(conversation, None).grammar
+        assert calls_of(read(form, conversation, "", [sample.write([("add", {"a": "x"})])]))
+
+
+@each
+def test_a_schema_that_holds_itself_often_takes_no_time(sample: Sample) -> None:
+    endless = {"anyOf": [{"$ref": "#/$defs/a"}] * 1000}
+    tool = Tool("add", "", {"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": endless}})
+    begun = time.process_time()
+    find(sample.template).prepare(Conversation(messages=[], tools=[tool], choice="required"), None)
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize("answer", ['{"name": "Oslo", "arguments": {"n": 1}}', '{"name": "Oslo", "age": 5}'])

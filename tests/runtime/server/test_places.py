@@ -81,3 +81,27 @@ def test_30_000_levels(server: Live, field: str, opening: bytes, closing: bytes)
     assert reply.status == 400
     assert reply.json()["error"]["message"].startswith(f"`{field}`: ")
     assert server.engine.asked == []
+
+
+HI = '"messages": [{"role": "user", "content": "x"}]'
+FUNCTION = f'{{{HI}, "tools": [{{"function": {{"name": "f", "parameters": %s}}}}]}}'
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "body"),
+    [
+        ("/v1/chat/completions", "tools[0].function.parameters", FUNCTION),
+        ("/api/chat", "tools[0].function.parameters", FUNCTION),
+        (
+            "/v1/messages",
+            "tools[0].input_schema",
+            f'{{{HI}, "max_tokens": 1, "tools": [{{"name": "f", "input_schema": %s}}]}}',
+        ),
+    ],
+)
+def test_schemas_of_tools_have_128_levels(server: Live, path: str, field: str, body: str) -> None:
+    within, beyond = ('{"items":' * n_levels + "1" + "}" * n_levels for n_levels in (128, 129))
+    assert server.post(path, (body % within).encode()).status == 200
+    refused = server.post(path, (body % beyond).encode())
+    assert refused.status == 400
+    assert f"`{field}`: expected at most 128 levels." in refused.body.decode()
