@@ -20,6 +20,9 @@ MAX_LEVELS = 128
 LARK_MARK = re.compile(r"\s*%llguidance\b[ \t]*(.*)")
 """How llama.cpp's grammars begin that are in Lark's notation and not in GBNF; options may follow."""
 
+SCHEMA_FIELD = "`json_schema`"
+"""What the engine calls the schema of an answer; dialects with another word for it say theirs in its place."""
+
 ABSENT = Raw(b"")
 
 SchemaField = Annotated[Raw, Meta(extra_json_schema={"type": ["object", "null"], "description": "A JSON schema."})]

@@ -1,5 +1,6 @@
 """LoRAX's dialect: how its clients read a refusal, and the limits that it tells them."""
 
+from runtime.server.constraints import SCHEMA_FIELD
 from runtime.server.dialect import Dialect, ErrorBody
 from runtime.server.problem import Problem
 from runtime.server.sse import Style
@@ -21,10 +22,6 @@ ERROR_TYPES = {
     503: "healthcheck",
 }
 """By status; its Python client makes exceptions of these words. All others are faults of the request."""
-
-
-SCHEMA_FIELD = "`json_schema`"
-"""What all others call the schema of an answer."""
 
 
 def no_such_adapter(message: str) -> Problem:

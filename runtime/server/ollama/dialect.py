@@ -1,5 +1,6 @@
 """Ollama's dialect: how its clients read a refusal, and how its streams are written."""
 
+from runtime.server.constraints import SCHEMA_FIELD
 from runtime.server.dialect import Dialect, ErrorBody
 from runtime.server.problem import Problem
 from runtime.server.sse import Style, json_line
@@ -10,10 +11,6 @@ first release that has what they need; lmfile's own version would look older tha
 
 TAG = ":latest"
 """Stands behind the names that are listed: its clients look for `name` or `name:…`."""
-
-
-SCHEMA_FIELD = "`json_schema`"
-"""What all others call the `format` of an answer."""
 
 
 def _error(problem: Problem, request_id: str) -> ErrorBody:

@@ -1,9 +1,8 @@
 """Sends spans to a collector, in batches and beside the requests: OTLP over HTTP, as JSON.
 
 Not OpenTelemetry's own SDK (1.45.2 with its exporter for HTTP), not even as a part that a build may add: it is 6.1 MB
-(1.1 MB packed, where engine, runtime and page are 12.5), its 101 modules take 95 ms to import, and it wants a thread,
-requests and protobuf to send what is written here in four functions. What it offers beyond, sampling by share and gRPC,
-is for a collector to do.
+(1.1 MB packed), its 101 modules take 95 ms to import, and it wants a thread, requests and protobuf to send what is
+written here in four functions. What it offers beyond, sampling by share and gRPC, is for a collector to do.
 
 A collector that is away costs nothing but its spans: `MAX_SPANS` of them wait, then new ones are dropped.
 """
