@@ -32,6 +32,8 @@ class Family(ABC):
     around_answer: tuple[str, ...] = ()
     think: tuple[str, str] = ("<think>", "</think>")
     ids = ("call_", 24)
+    calls_at_once = False
+    """Whether an answer may begin with a call that has no mark: `read_calls` with an empty one reads it."""
     shows_tools = True
     """Whether the template is given the tools; else `messages` tell of them."""
 
@@ -91,10 +93,12 @@ class Family(ABC):
         """Read a whole answer."""
         if self.thinks and self.thinking.is_open(prompt, conversation.prefill):
             yield from self.thought(reading, conversation)
+        if self.thinks:
+            yield from self.thoughts(reading, conversation)
+        if self.calls_at_once and conversation.callable:
+            yield from self.attempt(reading, "")
         wanted = marks(*(self.call_marks if conversation.callable else ()), *self.around_answer)
         while True:
-            if self.thinks:
-                yield from self.thoughts(reading, conversation)
             mark = yield from reading.tape.until(wanted, reading.say)
             if not mark:
                 return
@@ -102,6 +106,8 @@ class Family(ABC):
                 reading.seam()
             else:
                 yield from self.attempt(reading, mark)
+            if self.thinks:
+                yield from self.thoughts(reading, conversation)
 
     def thoughts(self, reading: Reading, conversation: Conversation) -> Script[None]:
         """Read the thoughts that come next, if any do."""

@@ -224,3 +224,41 @@ def test_a_schema_that_holds_itself_often_takes_no_time(sample: Sample) -> None:
 def test_without_a_mark_other_json_is_text(answer: str) -> None:
     conversation = Conversation(messages=[], tools=[Tool("add")])
     assert said(read(find(""), conversation, "", list(answer))) == answer
+    assert said(read(find("tools <tool_call>"), conversation, "", list(answer))) == answer
+
+
+FENCED = """```json
+{
+  "name": "add",
+  "arguments": {
+    "a": 1
+  }
+}
+{"name": "add", "arguments": {"a": 2}}
+```"""
+    '```json\n{\n  "name": "add",\n  "arguments": {\n    "a": 1\n  }\n}\n{"name": "add", "arguments": {"a": 2}}\n```'
+)
+
+
+@pytest.mark.parametrize("answer", [FENCED, FENCED[8:-4]], ids=["fenced", "bare"])
+def test_hermes_reads_calls_without_marks_at_the_beginning(answer: str) -> None:
+    """As Qwen2.5-Coder writes them, word for word."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    conversation = Conversation(messages=[], tools=[Tool("add", "", schema), Tool("say")])
+    form = find("tools <tool_call>")
+    expected = [("add", {"a": 1}), ("add", {"a": 2})]
+    for parts in ([answer], list(answer)):
+        pieces = read(form, conversation, "", parts)
+        assert (calls_of(pieces), said(pieces)) == (expected, "")
+    prepared = form.prepare(conversation, None)
+    assert prepared.grammar
+    vocabulary = Bytes(prepared.shown)
+    matcher = Constraints(vocabulary).matcher(prepared.grammar)
+    for token in vocabulary.with_marks(answer):
+        matcher.accept(token)
+    assert matcher.is_constrained
+    assert matcher.may_end
+    free = Constraints(vocabulary).matcher(prepared.grammar)
+    for token in vocabulary.with_marks('```json\n{"name": "Ada", "age": 36}\n```'):
+        free.accept(token)
+    assert not free.is_constrained
