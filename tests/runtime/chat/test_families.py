@@ -236,8 +236,6 @@ FENCED = """```json
 }
 {"name": "add", "arguments": {"a": 2}}
 ```"""
-    '```json\n{\n  "name": "add",\n  "arguments": {\n    "a": 1\n  }\n}\n{"name": "add", "arguments": {"a": 2}}\n```'
-)
 
 
 @pytest.mark.parametrize("answer", [FENCED, FENCED[8:-4]], ids=["fenced", "bare"])
