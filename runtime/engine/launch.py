@@ -27,8 +27,10 @@ NO_MEMORY = "bad_alloc"
 """The name of C++'s exception, in the last words of a worker."""
 REAP_INTERVAL_S = 0.005
 
-FORGOTTEN_VARIABLES = ("GGML_BACKEND_PATH", "LLAMA_CPP_LIB_PATH", "LMFILE_API_KEY")
-"""The first two would choose which native code is loaded; the key is none of the worker's business."""
+FORGOTTEN_VARIABLES = frozenset(["GGML_BACKEND_PATH", "LLAMA_CPP_LIB_PATH", "LMFILE_API_KEY", "NOTIFY_SOCKET"])
+"""The first two would choose which native code is loaded; keys and systemd are none of the worker's business."""
+FORGOTTEN_PREFIX = "OTEL_"
+"""Of what says where traces go, often with a key."""
 
 
 class Worker:
@@ -110,6 +112,10 @@ def _failed(error: OSError) -> EngineFailed:
 
 
 def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key not in FORGOTTEN_VARIABLES}
+    kept = {key: value for key, value in os.environ.items() if not _is_forgotten(key)}
     # Without this, an abort in native code starts a debugger where one is installed: 0.9 s.
     return {**kept, "GGML_NO_BACKTRACE": "1"}
+
+
+def _is_forgotten(variable: str) -> bool:
+    return variable in FORGOTTEN_VARIABLES or variable.startswith(FORGOTTEN_PREFIX)

@@ -7,6 +7,7 @@ Does not know: requests.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -19,6 +20,8 @@ from runtime.engine.protocol import Command, Event, Loading, ModelFacts, Ready, 
 from runtime.engine.restarts import DEFAULT_MAX_DEATHS, WITHIN_S, Restarts
 from runtime.engine.vigil import ended, kill_when_suspended
 from runtime.errors import EngineDied, EngineFailed, EngineRefused, LmfileError
+
+log = logging.getLogger("lmfile.server")
 
 Phase = Literal["unloaded", "loading", "ready", "failed", "stopped"]
 """unloaded: no worker is wanted; loading: also while a dead worker is being replaced; failed: `failure` says why;
@@ -159,6 +162,7 @@ class Supervisor:
             times = f"{self.restarts.max_deaths} times within {WITHIN_S:.0f} seconds"
             self._give_up(EngineDied(f"Running the engine: it died {times}, {death.text}; start the program again."))
             return
+        log.warning("The engine of `%s` has died, %s; another one is started.", self._config.name, death.text)
         await asyncio.sleep(delay_s)
         await self._launch()
 
@@ -186,6 +190,7 @@ class Supervisor:
         self.phase, self.failure = "failed", failure
         self._retry_at = time.monotonic() + RETRY_LOAD_S if may_retry else None
         self._settled.set()
+        log.error("`%s` is not served any more. %s", self._config.name, failure)
         self._hooks.gave_up()
 
     def _disconnect(self) -> None:

@@ -15,8 +15,11 @@ MAX_FILE_BYTES = 64 << 10
 def gather_keys(given: str | None, file: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the keys of --api-key (several with commas), LMFILE_API_KEY and --api-key-file (one per line).
 
-    Raises: UsageError when the file cannot be read, holds no key, or others may read it.
+    Raises: UsageError when the flag holds no key, or the file cannot be read, holds none, or others may read it.
     """
+    if given is not None and not given.replace(",", "").strip():
+        # `--api-key "$KEY"` without a KEY would leave open what somebody wanted to lock.
+        raise UsageError("Reading the command line: --api-key is empty; leave it out to serve without a key.")
     keys = [*(given or "").split(","), environ.get(ENVIRONMENT, "")]
     if file is not None:
         keys += _read(Path(file))

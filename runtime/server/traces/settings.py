@@ -39,7 +39,7 @@ def trace_settings(flag: str | None, environ: Mapping[str, str]) -> tuple[TraceS
     if flag is not None:
         if not _is_url(flag):
             raise UsageError(
-                f"Reading the command line: --otlp-endpoint is `{flag[:100]}`; write it as http://host:4318."
+                f"Reading the command line: --otlp-endpoint is `{_shown(flag)}`; write it as http://host:4318."
             )
         return _settings(_with_path(flag), environ), ""
     own, common = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""), environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
@@ -86,9 +86,15 @@ def _with_path(url: str) -> str:
     return url.rstrip("/") + PATH
 
 
+def _shown(url: str) -> str:
+    """Without the name and password that may be in it."""
+    return url.rpartition("@")[2][:100]
+
+
 def _is_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+        return fits and "@" not in parts.netloc  # passwords are for OTEL_EXPORTER_OTLP_HEADERS, and not for the log
     except ValueError:
         return False

@@ -60,7 +60,8 @@ def test_its_output_goes_to_no_terminal() -> None:
 
 def test_the_environment_names_no_native_code_and_tells_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GGML_BACKEND_PATH", "/tmp/evil.so")
-    monkeypatch.setenv("LMFILE_API_KEY", "evil too")
+    for name in ("LMFILE_API_KEY", "NOTIFY_SOCKET", "OTEL_EXPORTER_OTLP_HEADERS"):
+        monkeypatch.setenv(name, "evil too")
     with started(fake()) as (worker, client):
         client.wait_ready()
         environment = Path(f"/proc/{worker.pid}/environ").read_bytes()

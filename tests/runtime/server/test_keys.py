@@ -179,7 +179,10 @@ def test_keys_from_all_sources(tmp_path: Path) -> None:
     file.chmod(0o600)
     assert gather_keys("three,four", str(file), {"LMFILE_API_KEY": "five"}) == ("three", "four", "five", "one", "two")
     assert gather_keys(None, None, {}) == ()
-    assert gather_keys("", None, {"LMFILE_API_KEY": " "}) == ()
+    assert gather_keys(None, None, {"LMFILE_API_KEY": " "}) == ()
+    for empty in ("", " ", ","):
+        with pytest.raises(UsageError, match="--api-key is empty"):
+            gather_keys(empty, None, {"LMFILE_API_KEY": "one"})
 
 
 if os.name == "posix":  # Windows has no such modes.

@@ -229,6 +229,7 @@ def test_the_environment_says_where_to(environ: dict[str, str], url: str | None)
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:99999"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@c"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c\r\nX: y"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": URL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
     ],
@@ -242,6 +243,9 @@ def test_a_wrong_environment_stops_nothing(environ: dict[str, str]) -> None:
 def test_a_wrong_flag_stops_the_start() -> None:
     with pytest.raises(UsageError, match="--otlp-endpoint"):
         trace_settings("localhost:4318", {})
+    with pytest.raises(UsageError, match="is `c`; write") as refused:
+        trace_settings("http://me:secret@c", {})
+    assert "secret" not in str(refused.value)
     settings, _ = trace_settings("http://c", {"OTEL_EXPORTER_OTLP_HEADERS": "a=b%0d%0aX: y,=,c=d"})
     assert settings == TraceSettings("http://c/v1/traces", headers=(("c", "d"),))
 
