@@ -24,9 +24,9 @@ from runtime.server.app import create_app
 from runtime.server.connections import CONNECTIONS, Connections
 from runtime.server.cors import Origins
 from runtime.server.guard import Guard, own_hosts
+from runtime.server.http1 import Http1
 from runtime.server.inflight import INFLIGHT, Inflight
 from runtime.server.options import ServerOptions
-from runtime.server.protocol import Protocol
 from runtime.server.sockets import ports
 from runtime.server.stop import Stop
 
@@ -69,7 +69,7 @@ class Server:
         await self._runner.setup()
         server = self._runner.server
         if server is not None:
-            protocol = partial(Protocol, server, self._build, _quiet_logger())
+            protocol = partial(Http1, server, self._build, _quiet_logger())
             accepting = [accept(sock, protocol, self._connections, self._tls) for sock in self._sockets]
             self._accepting = [asyncio.create_task(work) for work in [*accepting, self._connections.watch()]]
 

@@ -24,7 +24,7 @@ NO_REQUEST = invalid("This is no HTTP/1.1 request, or its head is malformed or t
 UNEXPECTED = Problem(417, "invalid_request_error", "Nothing but 100-continue can be expected here.")
 
 
-class Protocol(web.RequestHandler):
+class Http1(web.RequestHandler):
     """One connection to `server`; `build` names this program."""
 
     __slots__ = ("_body", "_build", "_handler", "_n_head")
