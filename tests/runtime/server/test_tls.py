@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def test_a_handshake_that_is_not_made_stands_in_nobodys_way(
     server = start(tls=server_context(*files))
     silent = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(20)]
     for sock in silent[::2]:
-        with suppress(ConnectionError):  # some have been displaced already
+        with contextlib.suppress(ConnectionError):  # some have been displaced already
             sock.sendall(b"\x16\x03\x01")
     assert asked(server, files).startswith(ANSWER)
     assert eventually(lambda: all(ended(sock) for sock in silent))
