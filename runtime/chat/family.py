@@ -174,7 +174,7 @@ class Family(ABC):
             said = self.said(conversation)
             if not grammar or not answer or (not before and said == "answer_"):
                 return grammar
-            return _lark(f"{before} {said}", f"{grammars.WS}\n{answer}")
+            return _lark(f"{before} {said}", f"{grammars.WS}\n{answer}", field=grammar.field)
         if conversation.must_call:
             return _lark(f"{before} calls_", self.call_rules(conversation))
         if answer is None:
@@ -182,7 +182,8 @@ class Family(ABC):
         if not answer:
             return _lark("calls_", self.call_rules(conversation), self.triggers(conversation))
         rules = self.mixed_rules(conversation)
-        return _lark(f"{before} (calls_ | {self.said(conversation)})", f"{rules}\n{answer}")
+        either = f"{before} (calls_ | {self.said(conversation)})"
+        return _lark(either, f"{rules}\n{answer}", field=grammar.field if grammar else "")
 
     def said(self, conversation: Conversation) -> str:
         """Return the rule for what is said, when that has to be `answer_`."""
@@ -203,5 +204,5 @@ class Family(ABC):
         return f"(ws_? {grammars.mark(self.thinking.open)} {rest})?"
 
 
-def _lark(start: str, rules: str, triggers: list[Trigger] | None = None) -> Grammar:
-    return Grammar(kind="lark", text=f"start: {start.strip()}\n{rules}\n", triggers=triggers or [])
+def _lark(start: str, rules: str, triggers: list[Trigger] | None = None, field: str = "") -> Grammar:
+    return Grammar(kind="lark", text=f"start: {start.strip()}\n{rules}\n", triggers=triggers or [], field=field)

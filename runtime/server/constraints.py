@@ -5,7 +5,7 @@ Sizes and depths are bounded here; whether it can be met is for the worker to fi
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Raw
@@ -71,6 +71,9 @@ class TriggerField(msgspec.Struct, kw_only=True):
 class ConstraintFields(msgspec.Struct, kw_only=True):
     """The fields of a request; at most one of the first four constrains."""
 
+    schema_name: ClassVar[str] = "response_format.json_schema.schema"
+    """What messages call the schema of `response_format`."""
+
     response_format: ResponseFormat | None = None
     json_schema: SchemaField = msgspec.field(default_factory=absent)
     grammar: str | None = None
@@ -97,9 +100,9 @@ class ConstraintFields(msgspec.Struct, kw_only=True):
             yield "response_format", read_schema(wanted.schema, "response_format.schema") or Grammar(kind="json")
             return
         schema = wanted.json_schema.schema if wanted.json_schema else ABSENT
-        found = read_schema(schema, "response_format.json_schema.schema")
+        found = read_schema(schema, self.schema_name)
         if found is None:
-            raise invalid("`response_format.json_schema.schema`: expected an object.")
+            raise invalid(f"`{self.schema_name}`: expected an object.")
         yield "response_format", found
 
     def _of_llama_server(self) -> Iterator[tuple[str, Grammar]]:
@@ -118,10 +121,10 @@ class ConstraintFields(msgspec.Struct, kw_only=True):
             yield "structured_outputs.json", schema
         if wanted.regex:
             name = "structured_outputs.regex"
-            yield name, Grammar(kind="regex", text=_bounded(wanted.regex, name))
+            yield name, Grammar(kind="regex", text=_bounded(wanted.regex, name), field=name)
         if wanted.choice:
             name = "structured_outputs.choice"
-            yield name, Grammar(kind="lark", text=_bounded(_choice(wanted.choice), name))
+            yield name, Grammar(kind="lark", text=_bounded(_choice(wanted.choice), name), field=name)
         if wanted.grammar:
             yield "structured_outputs.grammar", _grammar(wanted.grammar, "structured_outputs.grammar")
         if wanted.json_object:
@@ -142,7 +145,9 @@ def read_schema(given: Raw, name: str) -> Grammar | None:
     if schema is None:
         return None
     # As in llama-server: who says nothing about the object wants one.
-    return Grammar(kind="json_schema", text=bytes(given).decode()) if schema else Grammar(kind="json")
+    if not schema:
+        return Grammar(kind="json", field=name)
+    return Grammar(kind="json_schema", text=bytes(given).decode(), field=name)
 
 
 def decode_schema(given: Raw, name: str) -> dict[str, object] | None:
@@ -166,10 +171,10 @@ def decode_schema(given: Raw, name: str) -> dict[str, object] | None:
 def _grammar(text: str, name: str) -> Grammar:
     mark = LARK_MARK.match(_bounded(text, name))
     if mark is None:
-        return Grammar(kind="gbnf", text=text)
+        return Grammar(kind="gbnf", text=text, field=name)
     if mark[1].strip() not in ("", "{}"):
         raise not_supported(f"`{name}` with options of `%llguidance`")
-    return Grammar(kind="lark", text=text[mark.end() :])
+    return Grammar(kind="lark", text=text[mark.end() :], field=name)
 
 
 def _bounded(text: str, name: str) -> str:

@@ -5,6 +5,7 @@ interrupted, so what it may cost is bounded beforehand by `LIMITS`.
 """
 
 import json
+import re
 import threading
 from collections import OrderedDict
 
@@ -37,7 +38,9 @@ FIELDS = {
     "lark": "grammar",
     "gbnf": "grammar",
 }
-"""What a message calls a grammar, by kind."""
+"""What a message calls a grammar, by kind, where the request does not say what it calls it."""
+
+OWN_NAME = re.compile(f"^`(?:{'|'.join(sorted(set(FIELDS.values())))})`")
 
 
 class Constraints:
@@ -56,8 +59,13 @@ class Constraints:
     def matcher(self, grammar: Grammar) -> Matcher:
         """Return what follows an answer through `grammar`. Raises: InvalidRequest, which names the field."""
         table = self._ready()
-        key = grammar.kind, grammar.text, tuple((trigger.kind, trigger.value) for trigger in grammar.triggers)
-        compiled = self._compiled.pop(key, None) or self._compile(grammar, table)
+        triggers = tuple((trigger.kind, trigger.value) for trigger in grammar.triggers)
+        key = grammar.field, grammar.kind, grammar.text, triggers
+        try:
+            compiled = self._compiled.pop(key, None) or self._compile(grammar, table)
+        except InvalidRequest as refusal:
+            field = grammar.field or FIELDS[grammar.kind]
+            raise InvalidRequest(OWN_NAME.sub(lambda _: f"`{field}`", str(refusal))) from refusal
         self._compiled[key] = compiled
         while len(self._compiled) > CACHED:
             self._compiled.popitem(last=False)
@@ -70,7 +78,7 @@ class Constraints:
             return self._table
 
     def _compile(self, grammar: Grammar, table: Table) -> Compiled:
-        field = FIELDS[grammar.kind]
+        field = grammar.field or FIELDS[grammar.kind]
         triggers = [_as_token(trigger, table) for trigger in grammar.triggers]
         watch = Watch(triggers) if triggers else None
         native = _native(self._translated(grammar, table), table)

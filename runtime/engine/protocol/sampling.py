@@ -73,8 +73,10 @@ class Grammar(msgspec.Struct, kw_only=True, frozen=True):
     """What the answer has to be. json takes no text: any JSON object.
 
     triggers: the grammar begins at the first of them; none: at the beginning of the answer.
+    field: what the request calls it, for messages.
     """
 
     kind: Literal["json_schema", "json", "regex", "lark", "gbnf"]
     text: str = ""
     triggers: list[Trigger] = []
+    field: str = ""

@@ -5,8 +5,11 @@
 A model that is not there yet is a 503, not Anthropic's own 529: its SDKs repeat both, and every proxy knows the former.
 """
 
+from runtime.server.constraints import SCHEMA_FIELD
 from runtime.server.dialect import Dialect, ErrorBody
 from runtime.server.problem import Problem
+
+OWN_FIELD = "`output_config.format.schema`"
 
 TYPES = {
     401: "authentication_error",
@@ -29,7 +32,8 @@ class CodedProblem(Problem):
 
 def _error(problem: Problem, request_id: str) -> ErrorBody:
     other = "invalid_request_error" if problem.status < 500 else "api_error"
-    told: dict[str, object] = {"type": TYPES.get(problem.status, other), "message": problem.message, **problem.facts}
+    message = problem.message.replace(SCHEMA_FIELD, OWN_FIELD)
+    told: dict[str, object] = {"type": TYPES.get(problem.status, other), "message": message, **problem.facts}
     if isinstance(problem, CodedProblem):
         told["details"] = {"error_code": problem.code}
     return {"type": "error", "error": told, "request_id": request_id}

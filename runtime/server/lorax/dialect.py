@@ -1,6 +1,5 @@
 """LoRAX's dialect: how its clients read a refusal, and the limits that it tells them."""
 
-from runtime.server.constraints import SCHEMA_FIELD
 from runtime.server.dialect import Dialect, ErrorBody
 from runtime.server.problem import Problem
 from runtime.server.sse import Style
@@ -36,8 +35,7 @@ def _status(problem: Problem) -> int:
 def _error(problem: Problem, request_id: str) -> ErrorBody:
     kind = ERROR_TYPES.get(problem.status, VALIDATION)
     prefix = "Input validation error: " if kind == VALIDATION else ""
-    message = problem.message.replace(SCHEMA_FIELD, "`response_format.schema`")
-    return {"error": prefix + message, "error_type": kind}
+    return {"error": prefix + problem.message, "error_type": kind}
 
 
 LORAX = Dialect(name="LoRAX", error=_error, status=_status)

@@ -1,7 +1,7 @@
 """The request for a response, and the conversation that it means."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -73,6 +73,8 @@ class ReasoningField(msgspec.Struct, kw_only=True):
 class ResponseFields(GenerationFields, kw_only=True):
     """What says what the model reads; fields not named here are ignored."""
 
+    schema_name: ClassVar[str] = "text.format.schema"
+
     input: Input
     instructions: str | None = None
     previous_response_id: Annotated[str, Meta(max_length=256)] | None = None
@@ -108,8 +110,8 @@ class ResponseFields(GenerationFields, kw_only=True):
             return
         if self.response_format is not None:
             raise invalid("`text.format`: expected one constraint, got `text.format` and `response_format`.")
-        if wanted.type == "json_schema" and read_schema(wanted.schema, "text.format.schema") is None:
-            raise invalid("`text.format.schema`: expected an object.")
+        if wanted.type == "json_schema" and read_schema(wanted.schema, self.schema_name) is None:
+            raise invalid(f"`{self.schema_name}`: expected an object.")
         schema = SchemaFormat(schema=wanted.schema) if wanted.type == "json_schema" else None
         self.response_format = ResponseFormat(type=wanted.type, json_schema=schema)
 

@@ -6,6 +6,7 @@ import pytest
 
 from runtime.chat import Conversation, Tool, Unsuitable, find
 from runtime.chat.grammars import MOST_BYTES
+from runtime.engine.backend import InvalidRequest
 from runtime.engine.constraints import Constraints
 from runtime.engine.protocol import Grammar
 from tests.runtime.chat.vocabularies import Bytes
@@ -159,3 +160,12 @@ def test_very_many_tools_fit() -> None:
         assert prepared.grammar
         assert len(prepared.grammar.text) < MOST_BYTES + 8_000
         Constraints(Bytes()).matcher(prepared.grammar)
+
+
+@pytest.mark.parametrize("tools", [[], [WEATHER]])
+def test_a_refusal_names_the_field_that_the_request_has(tools: list[Tool]) -> None:
+    wanted = Grammar(kind="json_schema", text='{"type": "nonsense"}', field="response_format.schema")
+    for template in ("", UNSWITCHED):
+        asked = find(template).prepare(Conversation(messages=[USER], tools=tools), wanted)
+        with pytest.raises(InvalidRequest, match=r"^`response_format\.schema`: at `#/type`"):
+            accepts(asked.grammar, "{}")

@@ -220,7 +220,7 @@ def test_what_the_engine_is_asked(server: Live, form: Scripted) -> None:
     (asked,) = server.engine.asked
     assert asked.max_tokens == 64
     assert asked.stop == ["END"]
-    assert asked.grammar == Grammar(kind="json_schema", text='{"type": "object"}')
+    assert asked.grammar == Grammar(kind="json_schema", text='{"type": "object"}', field="json_schema")
     sampling = asked.sampling
     assert (sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p) == (0.5, 7, 0.25, 0.125)
     assert sampling.seed == 3
@@ -349,6 +349,8 @@ def test_failures_have_anthropics_types(server: Live, start: Callable[..., Live]
     for kind, status, expected in kinds:
         server.engine.script = fail(kind, "because")
         assert refused(server.post(PATH, HI), status, expected) == "because"
+    server.engine.script = fail("invalid", "`json_schema`: it is none.")
+    assert refused(server.post(PATH, HI), 400) == "`output_config.format.schema`: it is none."
     assert "Content-Type" in server.post(PATH, HI).headers
     refused(server.request("GET", PATH), 405)
     refused(server.post("/v1/messages/batches", {}), 404, "not_found_error")

@@ -23,21 +23,33 @@ ACCEPTED: list[tuple[dict[str, Any], Grammar | None]] = [
     ({"response_format": None, "json_schema": None, "grammar": None, "structured_outputs": None}, None),
     ({"grammar": "", "structured_outputs": {}}, None),
     ({"response_format": {"type": "json_object"}}, Grammar(kind="json")),
-    ({"response_format": {"type": "json_object", "schema": {}}}, Grammar(kind="json")),
-    ({"response_format": {"type": "json_object", "schema": SCHEMA}}, Grammar(kind="json_schema", text=TEXT_OF_SCHEMA)),
+    ({"response_format": {"type": "json_object", "schema": {}}}, Grammar(kind="json", field="response_format.schema")),
+    (
+        {"response_format": {"type": "json_object", "schema": SCHEMA}},
+        Grammar(kind="json_schema", text=TEXT_OF_SCHEMA, field="response_format.schema"),
+    ),
     (
         {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": SCHEMA}}},
-        Grammar(kind="json_schema", text=TEXT_OF_SCHEMA),
+        Grammar(kind="json_schema", text=TEXT_OF_SCHEMA, field="response_format.json_schema.schema"),
     ),
-    ({"json_schema": SCHEMA}, Grammar(kind="json_schema", text=TEXT_OF_SCHEMA)),
-    ({"json_schema": {}}, Grammar(kind="json")),
-    ({"grammar": GBNF}, Grammar(kind="gbnf", text=GBNF)),
-    ({"grammar": '%llguidance {}\nstart: "yes"'}, Grammar(kind="lark", text='\nstart: "yes"')),
-    ({"structured_outputs": {"json": SCHEMA}}, Grammar(kind="json_schema", text=TEXT_OF_SCHEMA)),
-    ({"structured_outputs": {"regex": "[0-9]+"}}, Grammar(kind="regex", text="[0-9]+")),
-    ({"structured_outputs": {"grammar": GBNF}}, Grammar(kind="gbnf", text=GBNF)),
+    ({"json_schema": SCHEMA}, Grammar(kind="json_schema", text=TEXT_OF_SCHEMA, field="json_schema")),
+    ({"json_schema": {}}, Grammar(kind="json", field="json_schema")),
+    ({"grammar": GBNF}, Grammar(kind="gbnf", text=GBNF, field="grammar")),
+    ({"grammar": '%llguidance {}\nstart: "yes"'}, Grammar(kind="lark", text='\nstart: "yes"', field="grammar")),
+    (
+        {"structured_outputs": {"json": SCHEMA}},
+        Grammar(kind="json_schema", text=TEXT_OF_SCHEMA, field="structured_outputs.json"),
+    ),
+    (
+        {"structured_outputs": {"regex": "[0-9]+"}},
+        Grammar(kind="regex", text="[0-9]+", field="structured_outputs.regex"),
+    ),
+    ({"structured_outputs": {"grammar": GBNF}}, Grammar(kind="gbnf", text=GBNF, field="structured_outputs.grammar")),
     ({"structured_outputs": {"json_object": True}}, Grammar(kind="json")),
-    ({"structured_outputs": {"choice": ["a", 'b"\n']}}, Grammar(kind="lark", text='start: "a" | "b\\"\\n"')),
+    (
+        {"structured_outputs": {"choice": ["a", 'b"\n']}},
+        Grammar(kind="lark", text='start: "a" | "b\\"\\n"', field="structured_outputs.choice"),
+    ),
 ]
 
 
@@ -51,7 +63,7 @@ def test_what_reaches_the_engine(server: Live, path: str, fields: dict[str, Any]
 def test_a_schema_is_passed_on_as_it_was_written(server: Live) -> None:
     schema = b'{ "properties": {"b": {},\n "a": {}, "b": {"type":"number", "minimum": 1.50}} }'
     server.post(NATIVE, b'{"prompt": "x", "json_schema":' + schema + b"}")
-    assert server.engine.asked[-1].grammar == Grammar(kind="json_schema", text=schema.decode())
+    assert server.engine.asked[-1].grammar == Grammar(kind="json_schema", text=schema.decode(), field="json_schema")
 
 
 LAZY = {"grammar": GBNF, "grammar_lazy": True}
@@ -75,9 +87,10 @@ def test_lazy_grammars(server: Live, path: str) -> None:
             Trigger(kind="pattern", value="a+(b)"),
             Trigger(kind="pattern", value="^(?:a+(b))$"),
         ],
+        field="grammar",
     )
     server.post(path, {**BASE, "grammar": GBNF, "grammar_triggers": TRIGGERS})
-    assert server.engine.asked[-1].grammar == Grammar(kind="gbnf", text=GBNF)
+    assert server.engine.asked[-1].grammar == Grammar(kind="gbnf", text=GBNF, field="grammar")
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [

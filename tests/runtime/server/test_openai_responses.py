@@ -252,7 +252,7 @@ FORMATS = [
     ({"type": "json_object"}, Grammar(kind="json")),
     (
         {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": True},
-        Grammar(kind="json_schema", text=json.dumps(SCHEMA)),
+        Grammar(kind="json_schema", text=json.dumps(SCHEMA), field="text.format.schema"),
     ),
 ]
 
