@@ -13,7 +13,7 @@ from runtime.engine.protocol import Adapters, ModelFacts
 from runtime.engine.routing import Need, UnknownModel, route
 from runtime.errors import LmfileError
 from runtime.server.options import ServerOptions
-from runtime.server.problem import RETRY_SOON_S, loading, no_such_model, unavailable
+from runtime.server.problem import RETRY_SOON_S, invalid, loading, no_such_model, unavailable
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -54,6 +54,8 @@ class Service(msgspec.Struct, frozen=True):
         async with AsyncExitStack() as stack:
             try:
                 place, adapter = route(self.fleet.entries, name or "", need)
+                if adapter and need in ("embed", "rerank"):
+                    raise invalid(f"`model`: the adapter `{adapter}` changes answers, not vectors; name its model.")
                 chosen = msgspec.structs.replace(self, model=self.fleet.models[place], options=self._options_of(place))
                 check_ready(chosen, waits=waits)
                 await stack.enter_async_context(self.fleet.use(chosen.model))

@@ -174,6 +174,13 @@ def test_a_models_name_may_be_an_adapters(server: Live, path: str) -> None:
     assert error["message"] == "`lora`: the model's name already stands for the adapter `pirate`."
 
 
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/embedding", "/api/embed", "/v1/rerank"])
+def test_an_adapter_changes_no_vectors(server: Live, path: str) -> None:
+    refusal = server.post(path, {"model": "pirate", "input": "x", "query": "x", "documents": ["x"]})
+    assert refusal.status == 400
+    assert "the adapter `pirate` changes answers, not vectors" in str(refusal.json()["error"])
+
+
 def test_adapters_are_listed_as_models(server: Live) -> None:
     models = server.get("/v1/models").json()["data"]
     assert [(one["id"], one.get("parent")) for one in models] == [("tiny", None), ("poet", "tiny"), ("pirate", "tiny")]
