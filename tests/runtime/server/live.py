@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from runtime.adapters.catalogue import Catalogue
 from runtime.engine.client import EngineClient
 from runtime.engine.config import WorkerConfig
 from runtime.engine.fleet import Fleet, Model
@@ -187,7 +188,9 @@ class Live:
         self.leaked = [task for task in leaked if not task.done()]
 
     def _fleet(self) -> Fleet:
-        entry = ModelEntry(self.options.alias, self.config)
+        fixed = Catalogue.of(self.config._replace(lora_dir=""))
+        named = tuple(one.wanted.name for one in fixed.all())
+        entry = ModelEntry(self.options.alias, self.config, adapters=named)
         return Fleet([Model(entry, cast(EngineClient, self.engine))])
 
     def ask_to_stop(self) -> None:
