@@ -164,8 +164,17 @@ EMPTY: list[tuple[str, str, object]] = [
     *[(path, "return_progress", True) for path in BASE],
     *[(path, "n_indent", 2) for path in BASE],
     *[(CHAT, field, -1) for field in ("reasoning_budget_tokens", "thinking_budget_tokens")],
-    *[(CHAT, field, value) for field, value in [("prediction", {"type": "content", "content": "x"}), ("metadata", {}),
-      ("service_tier", "auto"), ("parallel_tool_calls", False), ("reasoning_effort", "high"), ("verbosity", "low")]],
+    *[
+        (CHAT, field, value)
+        for field, value in [
+            ("prediction", {"type": "content", "content": "x"}),
+            ("metadata", {}),
+            ("service_tier", "auto"),
+            ("parallel_tool_calls", False),
+            ("reasoning_effort", "high"),
+            ("verbosity", "low"),
+        ]
+    ],
     (CHAT, "tool_choice", "auto"),
     (CHAT, "modalities", ["text"]),
     (TEXT, "echo", False),
