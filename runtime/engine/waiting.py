@@ -39,8 +39,9 @@ class Waiting:
         self._requests.append(request)
 
     def put_back(self, sequence: Sequence) -> None:
-        """Queue a running request again, before all others."""
-        self._requests.insert(0, sequence.request)
+        """Queue a running request again, by its age: an older one may wait for a slot of its own choice."""
+        younger = (n for n, other in enumerate(self._requests) if other.id > sequence.request.id)
+        self._requests.insert(next(younger, len(self._requests)), sequence.request)
         self._prepared[sequence.request.id] = sequence
         self._inbox.waits_again()
 

@@ -29,6 +29,21 @@ def test_many_that_together_need_more_than_there_is_all_finish() -> None:
     loop.check_nothing_is_held()
 
 
+def test_who_was_put_back_does_not_take_the_slot_that_an_older_one_waits_for() -> None:
+    loop = Loop(answer="x" * 30, n_cells=64, n_slots=3, n_sequences=8)
+    loop.submit(1, "a" * 20, slot=0)
+    loop.submit(2, "b" * 20, slot=1, max_tokens=8)
+    loop.submit(3, "c" * 2, slot=1)
+    loop.submit(4, "d" * 20, slot=-1)
+    while 4 not in loop.waiting[:2] or loop.is_open(loop.requests[1]):
+        loop.step()
+    assert loop.waiting == [3, 4], "the older one is next"
+    loop.step()
+    assert [one.slot for one in loop.running if one.request.id == 3] == [1]
+    loop.run()
+    loop.check_nothing_is_held()
+
+
 def test_who_was_put_back_is_announced_once_and_counts_its_prompt_once() -> None:
     loop = Loop(answer="x" * 20, n_cells=40)
     loop.submit(1, "a" * 15)
