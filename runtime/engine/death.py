@@ -38,8 +38,10 @@ def death(status: int | None, log_tail: str, stopped_by: str = "") -> Death:
         return Death(stopped_by, is_fault=False)
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
     said = "".join(c for c in lines[-1] if c.isprintable())[:LAST_WORDS_CHARACTERS] if lines else ""
-    text = f"{_how(status)}, saying `{said}`" if said else _how(status)
-    return Death(text, is_fault=_is_fault(status))
+    is_fault = _is_fault(status)
+    # What stood in the log when somebody else ended it is no reason: llama.cpp's notes of its last batch.
+    has_reason = said and (is_fault or status is None or status >= 0)
+    return Death(f"{_how(status)}, saying `{said}`" if has_reason else _how(status), is_fault)
 
 
 def _how(status: int | None) -> str:
