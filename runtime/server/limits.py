@@ -9,7 +9,7 @@ from typing import Literal
 Debt = Literal["request", "body", "reading"]
 """What a connection owes while the server waits for it (connections.py)."""
 
-# protocol.py: a 400 beyond.
+# http1.py: a 400 beyond.
 MAX_LINE_BYTES = 8190
 MAX_HEADER_LINES = 128
 MAX_HEAD_BYTES = 64 << 10
