@@ -5,6 +5,7 @@ kept, and it costs 6.4 ms of each start and 196 KB of the image. A request costs
 """
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
@@ -14,7 +15,7 @@ Labels = tuple[str, ...]
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-class Family:
+class Family(ABC):
     """All values of one name, by their labels' values."""
 
     kind: Literal["counter", "gauge", "histogram"]
@@ -24,9 +25,9 @@ class Family:
         self.text = text
         self.labels = labels
 
+    @abstractmethod
     def samples(self) -> Iterator[tuple[str, float]]:
         """Yield each value after its name with labels."""
-        raise NotImplementedError
 
     def _named(self, suffix: str, values: Labels, *further: str) -> str:
         pairs = [f'{label}="{value.translate(_ESCAPES)}"' for label, value in zip(self.labels, values, strict=True)]
