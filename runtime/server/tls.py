@@ -14,6 +14,14 @@ from runtime.errors import UsageError
 if TYPE_CHECKING:
     import ssl
 
+FAULTS = {
+    "MISMATCH": "the key is not that of the certificate",
+    "KEY_TOO_SMALL": "the key is too short (of RSA, 2,048 bits are the least)",
+    "MD_TOO_WEAK": "the certificate is signed with a hash that is no longer safe",
+}
+"""By words of OpenSSL's."""
+NO_PEM = "they are no PEM files, or the key has a password"
+
 
 def server_context(certificate: str | None, key: str | None) -> "ssl.SSLContext | None":
     """The settings of a server that speaks TLS 1.2 and later; None when neither file is named.
@@ -35,9 +43,9 @@ def server_context(certificate: str | None, key: str | None) -> "ssl.SSLContext 
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except (ssl.SSLError, ValueError, OSError) as error:
-        reason = "the key is not that of the certificate" if "MISMATCH" in str(error) else "they are no PEM files"
+        reason = next((told for word, told in FAULTS.items() if word in str(error)), NO_PEM)
         raise UsageError(
-            f"Reading the certificate `{certificate}` and its key `{key}`: {reason}, or the key has a password; "
+            f"Reading the certificate `{certificate}` and its key `{key}`: {reason}; "
             f"give a certificate chain and its plain key in PEM."
         ) from error
     return context

@@ -62,6 +62,14 @@ def test_a_request_over_tls(secure: Live, files: tuple[str, str]) -> None:
     assert asked(secure, files).find(b'{"status":"ok"') > 0
 
 
+def test_a_key_that_is_too_short_is_called_that(tmp_path: Path) -> None:
+    chain, key = str(tmp_path / "short.pem"), str(tmp_path / "short.key")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", chain], check=True, capture_output=True, timeout=60)
+    with pytest.raises(UsageError, match="the key is too short"):
+        server_context(chain, key)
+
+
 def test_only_pages_over_tls_are_its_own(secure: Live, files: tuple[str, str]) -> None:
     own = f"Origin: https://localhost:{secure.port}"
     foreign = f"Origin: http://localhost:{secure.port}"
