@@ -21,7 +21,7 @@ LLAMA_SERVER = Path(__file__).resolve().parent.parent.parent / "dist/peers/llama
 KILLS, LEAVERS, SCHEMAS = 100, 500, 300
 HOSTILE_OF_EACH, HOSTILE_READERS, HONEST_TURNS = 200, 50, 200
 MUTANTS = 10_000
-CASES, EXAMPLES = 10_000, 20
+CASES, EXAMPLES = 10_000, 3
 N_CTX = 1024
 SMALL = ("-c", "128", "-n", "4")
 """Whatever is asked, the answer is short."""
