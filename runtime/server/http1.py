@@ -51,8 +51,9 @@ class Http1(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Parse what has come; end a head that does not end."""
         n_before = self._request_count
+        in_body = self._body is not None and not self._body.is_eof()
         super().data_received(data)
-        if self._request_count == n_before and (self._body is None or self._body.is_eof()):
+        if self._request_count == n_before and not in_body:
             self._n_head += len(data)
             if self._n_head > limits.MAX_HEAD_BYTES:
                 super().data_received(NO_HEAD)
