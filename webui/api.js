@@ -1,9 +1,10 @@
-// Speaks with the server: health, facts, and a chat as a stream of chunks.
+// Speaks with the server: facts, and answers as streams of chunks. Its errors are sentences for a person.
+
+import { number, t } from "./i18n.js";
 
 const KEY = "lmfile.key";
-const LOST = "lmfile does not answer. Is it still running?";
 
-/** A refusal or a failure; `message` is a sentence for a person, `status` is HTTP's or 0. */
+/** A refusal or a failure; `status` is HTTP's, or 0. */
 export class ApiError extends Error {
   constructor(message, status = 0) {
     super(message);
@@ -15,21 +16,43 @@ export class ApiError extends Error {
 export const setKey = (key) => sessionStorage.setItem(KEY, key);
 
 /** The answer to a GET, as JSON. Throws ApiError. */
-export async function get(path) {
-  return (await ask(path)).json();
+export const get = async (path) => (await send(path)).json();
+
+/** The answer to a POST, as JSON. Throws ApiError, or an AbortError when `signal` says so. */
+export const post = async (path, body, signal) => (await send(path, body, signal)).json();
+
+/** Whether the model answers: `{ready, loading, progress, reason}`. Never throws. */
+export async function health() {
+  try {
+    const answer = await fetch("health");
+    if (answer.ok) return { ready: true };
+    const { error, models } = await answer.json();
+    return { loading: error.message === "Loading model", progress: models?.[0]?.progress ?? null, reason: error.message };
+  } catch {
+    return { reason: lost() };
+  }
 }
 
-/** Yield the chunks of an answer. Throws ApiError, or an AbortError when `signal` says so. */
-export async function* chat(body, signal) {
-  const sent = JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } });
-  const response = await ask("v1/chat/completions", { method: "POST", body: sent, signal });
+/** How many tokens a text has. */
+export const count = async (text) => (await post("tokenize", { content: text })).tokens.length;
+
+/** Yield the chunks of a chat's answer. Throws as `post` does. */
+export const chat = (body, signal) =>
+  chunks("v1/chat/completions", { ...body, stream_options: { include_usage: true }, return_progress: true }, signal);
+
+/** Yield the pieces of a text that goes on. Throws as `post` does. */
+export const completion = (body, signal) => chunks("completion", body, signal);
+
+async function* chunks(path, body, signal) {
+  const response = await send(path, { ...body, stream: true }, signal);
   for await (const data of events(response.body)) {
     if (data === "[DONE]") return;
     const chunk = JSON.parse(data);
     if (chunk.error) throw understandable(chunk.error);
     yield chunk;
+    if (chunk.stop === true) return;
   }
-  throw new ApiError("The answer was cut off: the connection to lmfile ended.");
+  throw new ApiError(t("The answer was cut off: the connection ended."));
 }
 
 /** Yield the data of each server-sent event of a byte stream, however it was cut. */
@@ -46,25 +69,26 @@ export async function* events(stream) {
   }
 }
 
-async function ask(path, options = {}) {
+async function send(path, body, signal) {
   const key = sessionStorage.getItem(KEY);
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), signal };
   const response = await fetch(path, { ...options, headers }).catch(fail);
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
-  throw understandable(error ?? { code: response.status, message: `The server answered ${response.status}.` });
+  throw understandable(error ?? { code: response.status, message: t("The server answered {0}.", response.status) });
 }
 
 function fail(error) {
-  throw error.name === "AbortError" ? error : new ApiError(LOST);
+  throw error.name === "AbortError" ? error : new ApiError(lost());
 }
+
+const lost = () => t("The program does not answer. Is it still running?");
 
 /** The server's error object as an error for somebody who chats. */
 export function understandable({ code, message, type, n_prompt_tokens: tokens, n_ctx: context }) {
-  if (type === "authentication_error") return new ApiError("The server asks for a key, and this is not the right one.", code);
+  if (type === "authentication_error") return new ApiError(t("The server asks for a key, and this is not the right one."), code);
+  if (message === "Loading model") return new ApiError(t("The model is being loaded. Try in a moment."), code);
   if (type !== "exceed_context_size_error") return new ApiError(message, code);
-  const counts = `it has ${count(tokens)} tokens, and ${count(context)} fit`;
-  return new ApiError(`This chat has grown too long for the model: ${counts}. Start a new chat, or ask for less.`, code);
+  return new ApiError(t("This chat is too long for the model: {0} tokens, and {1} fit.", number(tokens), number(context)), code);
 }
-
-export const count = (number) => Number(number).toLocaleString("en");

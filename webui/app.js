@@ -1,152 +1,183 @@
-// The page: wires form, settings and keyboard to one conversation.
+// The page: puts its parts together, and learns from the server who the assistant is and what it can.
 
 import * as api from "./api.js";
-import { Conversation } from "./chat.js";
-import * as settings from "./settings.js";
-import { button, copyButton, element, show, turn } from "./view.js";
+import { Attachments } from "./attach.js";
+import { Chat } from "./chat.js";
+import { Composer } from "./composer.js";
+import { t, translate } from "./i18n.js";
+import * as life from "./life.js";
+import { Meter } from "./meter.js";
+import { Notebook } from "./notebook.js";
+import { Panel } from "./panel.js";
+import { fields, settings } from "./settings.js";
+import { shortcuts } from "./shortcuts.js";
+import { Sidebar } from "./sidebar.js";
+import * as store from "./store.js";
+import { accent, nextTheme } from "./theme.js";
+import * as tree from "./tree.js";
+import { $, button, element, notice, on } from "./view.js";
 
 const POLL_MS = 300;
-const NEAR_PX = 80;
+const NARROW = matchMedia("(max-width: 60rem)");
 
-const $ = (id) => document.getElementById(id);
-let chosen = settings.load($("choices"), localStorage);
-let context = 0; // tokens that fit; 0: not known yet
-let answer = null; // the turn that is being written
-let frame = 0; // in which it is drawn next
+let assistant = {}; // who the publisher says this is
+let props = null; // what the server can; null until the model is loaded
 
-const conversation = new Conversation(api.chat, {
-  begun() {
-    answer = { ...turn("assistant", "Answer"), source: "" };
-    answer.root.classList.add("writing");
-    document.querySelectorAll(".again").forEach((old) => old.remove());
-    change(() => $("log").append(answer.root), true);
-  },
-  grown(text) {
-    answer.source = text;
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      draw();
-    });
-  },
-  ended({ error, figures }) {
-    draw();
-    answer.root.classList.remove("writing");
-    change(() => answer.root.append(...ending(answer.source, error, figures)));
-    if (figures && context) $("figures").textContent = `${api.count(figures.total_tokens)} of ${api.count(context)} tokens of context`;
-    if (error?.status === 401) $("ask-key").showModal();
-    else $("input").focus();
-  },
+const meter = new Meter();
+const chat = new Chat({
+  meter, changed, failed, kept,
+  fields: () => fields(settings.value, props),
+  schema: () => (settings.value.schema.on ? settings.value.schema.text : null),
+  system: () => props?.system_prompt ?? "",
 });
+const attachments = new Attachments({ sees: () => Boolean(props?.modalities.vision), count: api.count, room: () => meter.room });
+const composer = new Composer({ send, stop, busy: () => chat.busy });
+const notebook = new Notebook({ body: () => fields(settings.value, props), changed: () => chat.saveSoon() });
+const sidebar = new Sidebar({ open, fresh, current: () => chat.conversation.id });
+const panel = new Panel({ conversation: () => chat.conversation, changed: () => chat.saveSoon() });
 
-const draw = () => change(() => show(answer.text, answer.source));
-
-/** Change the conversation; the end stays in sight if it was, or if `follow`. */
-function change(action, follow = false) {
-  const { scrollHeight, scrollTop, clientHeight } = $("scroll");
-  const near = follow || scrollHeight - scrollTop - clientHeight < NEAR_PX;
-  action();
-  $("welcome").hidden = $("log").childElementCount > 0;
-  $("log").setAttribute("aria-busy", conversation.busy);
-  $("send").setAttribute("aria-label", conversation.busy ? "Stop" : "Send");
-  document.body.classList.toggle("busy", conversation.busy);
-  if (near) $("scroll").scrollTop = $("scroll").scrollHeight;
+function send(text) {
+  return chat.send(text, chat.busy ? [] : attachments.take());
 }
 
-/** What stands below an answer. */
-function* ending(text, error, figures) {
-  const told = error?.message.replace(/^Loading model$/, "The model is being loaded again. Try in a moment.");
-  if (error) yield element("p", { class: "problem" }, told);
-  const speed = figures?.predicted_per_second ? `${Math.round(figures.predicted_per_second)} tokens/s` : "";
-  const again = button(error ? "Try again" : "Regenerate", regenerate, "again");
-  yield element("div", { class: "actions" }, text && copyButton(() => text), again, element("span", {}, speed));
+function stop() {
+  chat.stop();
+  notebook.stop();
 }
 
-function send() {
-  const text = $("input").value.trim();
-  if (!text || conversation.busy || $("send").disabled) return;
-  $("input").value = "";
-  grow();
-  const asked = turn("user", "You");
-  asked.text.textContent = text;
-  $("log").append(asked.root);
-  conversation.send(text, chosen);
+function changed() {
+  const { mode, leaf } = chat.conversation;
+  $("welcome").hidden = mode !== "chat" || leaf !== null;
+  $("log").hidden = $("composer").hidden = mode !== "chat";
+  composer.update();
 }
 
-function regenerate() {
-  $("log").lastElementChild.remove();
-  conversation.regenerate(chosen);
+function kept() {
+  history.replaceState(null, "", `#chat=${chat.conversation.id}`);
+  sidebar.refresh();
 }
 
-function restart() {
-  conversation.clear();
-  $("figures").textContent = "";
-  change(() => $("log").replaceChildren());
-  $("input").focus();
+function failed({ status }) {
+  if (status === 401) $("ask-key").showModal();
 }
 
-/** Make the field as high as its text, for browsers without `field-sizing`. */
-function grow() {
-  $("input").style.height = "auto";
-  $("input").style.height = $("input").value && `${$("input").scrollHeight}px`;
+// ---- which conversation is open
+
+async function open(id) {
+  const found = await store.read(id);
+  if (found) show(found);
+  else notice(t("This conversation is not here any more."));
 }
 
-/** Wait for the model, then show what is known about it. */
-async function begin() {
-  for (let trouble; (trouble = await api.get("health").then(() => null, (error) => error)); ) {
-    const loading = trouble.message === "Loading model";
-    document.body.classList.toggle("loading", loading);
-    $("greeting").textContent = loading ? "Loading the model…" : "The model cannot be used";
-    $("notice").textContent = loading ? "" : trouble.message;
+const fresh = (mode = "chat") => show(tree.create(mode));
+
+function show(conversation) {
+  notebook.hide();
+  chat.show(conversation);
+  if (conversation.mode === "notebook") notebook.show(conversation);
+  history.replaceState(null, "", conversation.leaf || conversation.text ? `#chat=${conversation.id}` : location.pathname);
+  notice("");
+  panel.refresh();
+  sidebar.refresh();
+  if (NARROW.matches) toggle("sidebar", false);
+  if (conversation.mode === "chat") $("input").focus();
+}
+
+/** Show or hide a column; where there is room for one only, it covers the conversation. */
+function toggle(id, shown = $(id).hidden) {
+  const opener = $(id === "panel" ? "open-settings" : "show-sidebar");
+  const wasHere = $(id).contains(document.activeElement);
+  if (shown && NARROW.matches) toggle(id === "panel" ? "sidebar" : "panel", false);
+  $(id).hidden = !shown;
+  opener.setAttribute("aria-expanded", String(shown));
+  $("stage").inert = NARROW.matches && !($("panel").hidden && $("sidebar").hidden);
+  if (shown) $(id).querySelector("button, input, select, textarea, summary")?.focus();
+  else if (wasHere) opener.focus();
+}
+
+// ---- what the server says
+
+async function introduce() {
+  assistant = await api.get("assistant").catch(() => ({}));
+  name(assistant.name);
+  accent(assistant.color);
+  $("starters").replaceChildren(...(assistant.starters ?? []).map((text) => element("li", {}, button(text, () => start(text)))));
+  life.begin(assistant);
+}
+
+function name(text) {
+  $("model").textContent = document.title = text || "lmfile";
+}
+
+function start(text) {
+  if ($("send").disabled || !send(text)) composer.fill(text);
+}
+
+/** Wait for the model, and show how far it is. */
+async function wait() {
+  for (let state; !(state = await api.health()).ready; ) {
+    $("greeting").textContent = state.loading ? t("Loading the model…") : t("The model cannot be used");
+    notice(state.loading ? "" : state.reason);
+    $("loading").hidden = !state.loading;
+    if (state.progress) $("loading").value = state.progress;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  document.body.classList.remove("loading");
-  $("greeting").textContent = "What is on your mind?";
-  $("send").disabled = false;
-  describe();
+  $("loading").hidden = true;
+  $("greeting").textContent = assistant.greeting || t("What is on your mind?");
 }
 
+/** Learn what the server offers; a key may be asked for. */
 async function describe() {
-  $("notice").textContent = "";
+  notice("");
   try {
-    const { model_alias: name, default_generation_settings: defaults } = await api.get("props");
-    context = defaults.n_ctx;
-    $("model").textContent = document.title = name;
-    $("choices").elements.temperature.placeholder = defaults.params.temperature;
+    const [facts, models, adapters] = await Promise.all(["props", "v1/models", "lora-adapters"].map(api.get));
+    props = facts;
+    meter.context = props.default_generation_settings.n_ctx;
+    meter.show(chat.figures);
+    if (!assistant.name) name(props.model_alias);
+    panel.fill({ props, models: models.data, adapters });
+    $("send").disabled = false;
   } catch (error) {
     if (error.status === 401) $("ask-key").showModal();
-    else $("notice").textContent = error.message;
+    else notice(error.message);
   }
 }
 
-function useKey(key) {
-  api.setKey(key);
-  $("ask-key").close();
-  describe();
-}
-
-/** Call `action` at an event, in place of what the browser would do. */
-function on(id, type, action, when = () => true) {
-  $(id).addEventListener(type, (event) => {
-    if (!when(event)) return;
-    event.preventDefault();
-    action();
+function bind() {
+  on("key-form", "submit", () => {
+    api.setKey($("key").value);
+    $("ask-key").close();
+    describe();
+  });
+  on("new", "click", () => fresh());
+  on("show-sidebar", "click", () => toggle("sidebar"));
+  on("open-settings", "click", () => toggle("panel"));
+  NARROW.addEventListener("change", () => toggle("panel", false) ?? toggle("sidebar", false));
+  shortcuts({
+    newChat: () => fresh(), search: () => toggle("sidebar", true), list: () => toggle("sidebar"), settings: () => toggle("panel"),
+    message: () => $("input").focus(), stop, theme: nextTheme,
+    regenerate: () => $("log").querySelector(".turn:last-child .again")?.click(),
+    close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),
   });
 }
 
-on("composer", "submit", () => (conversation.busy ? conversation.stop() : send()));
-on("choices", "submit", () => $("settings").close());
-on("choices", "input", () => (chosen = settings.save($("choices"), localStorage)));
-on("key-form", "submit", () => useKey($("key").value));
-on("open-settings", "click", () => $("settings").showModal());
-on("new", "click", restart);
-on("input", "input", grow);
-on("input", "keydown", send, (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing);
-on("page", "keydown", () => conversation.stop(), (event) => event.key === "Escape" && !document.querySelector("dialog[open]"));
-
-// A link may bring a key; it stays in this tab and leaves the address.
-const brought = new URLSearchParams(location.hash.slice(1)).get("key");
-if (brought) {
-  api.setKey(brought);
+/** A link may bring a key, which stays in this tab and leaves the address; a reload, the conversation. */
+function readAddress() {
+  const brought = new URLSearchParams(location.hash.slice(1));
+  if (brought.get("key")) api.setKey(brought.get("key"));
   history.replaceState(null, "", location.pathname);
+  return brought.get("chat");
 }
+
+async function begin() {
+  translate();
+  bind();
+  const wanted = readAddress();
+  await introduce();
+  if (wanted) await open(wanted);
+  sidebar.refresh();
+  await wait();
+  await describe();
+}
+
 begin();

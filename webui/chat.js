@@ -1,59 +1,179 @@
-// One conversation: its messages and the answer that is being written. Knows no page.
+// The conversation that is open: asks, answers, branches, and keeps what was said.
 
-export class Conversation {
+import { Answer } from "./answer.js";
+import * as api from "./api.js";
+import { messages } from "./request.js";
+import * as store from "./store.js";
+import * as tree from "./tree.js";
+import { Turns } from "./turns.js";
+import { $, notice } from "./view.js";
+
+const SAVE_MS = 5000;
+const NEAR_PX = 80;
+
+export class Chat {
   /**
-   * chat: an async generator like api.js's. listener: told `begun()`, any number of
-   * `grown(text)`, then `ended({error, figures})`; nothing more after `clear`.
+   * page: {fields(), schema(): the text that answers must follow or null, system(): what stands before each chat,
+   * meter, changed(): the conversation or its state is another, kept(): it was stored, failed(error)}.
    */
-  constructor(chat, listener) {
-    this.chat = chat;
-    this.listener = listener;
-    this.messages = [];
-    this.running = null;
+  constructor(page) {
+    this.page = page;
+    this.turns = new Turns(this);
+    this.conversation = tree.create("chat");
+    this.running = null; // the answer that is being written
+    this.following = true; // the end stays in sight
+    this.frame = 0; // in which is drawn next
+    this.saving = 0;
+    $("scroll").addEventListener("scroll", () => (this.following = this.nearEnd()), { passive: true });
+    addEventListener("pagehide", () => this.saving && this.save());
   }
 
   get busy() { return this.running !== null; }
 
-  /** Ask something; resolves when the answer has ended. */
-  send(text, settings) {
-    this.messages.push({ role: "user", content: text });
-    return this.answer(settings);
-  }
+  get path() { return tree.path(this.conversation); }
 
-  /** Replace the last answer by a new one. */
-  regenerate(settings) {
-    if (this.messages.at(-1)?.role === "assistant") this.messages.pop();
-    return this.answer(settings);
+  /** What the last answer cost; undefined before one. */
+  get figures() { return this.path.findLast(({ figures }) => figures)?.figures; }
+
+  /** Ask; returns whether it was taken. */
+  send(content, files = []) {
+    if (this.busy || (!content && !files.length)) return false;
+    tree.add(this.conversation, this.conversation.leaf, { role: "user", content, ...(files.length && { files }) });
+    this.turns.append(this.conversation.nodes[this.conversation.leaf]);
+    this.answer();
+    return true;
   }
 
   /** End the answer here; what has been written stays. */
-  stop() { this.running?.abort(); }
+  stop() { this.running?.stop(); }
 
-  clear() {
-    this.stop();
-    this.running = null;
-    this.messages = [];
+  /** Open another conversation. */
+  show(conversation) {
+    this.running?.stop();
+    if (this.saving) this.save();
+    this.conversation = conversation;
+    this.following = true;
+    this.redraw();
   }
 
-  async answer({ system, ...chosen }) {
-    const running = (this.running = new AbortController());
-    const { messages } = this;
-    const body = { ...chosen, messages: system ? [{ role: "system", content: system }, ...messages] : [...messages] };
-    const ending = { error: null, figures: null };
-    let content = "";
-    this.listener.begun();
-    try {
-      for await (const chunk of this.chat(body, running.signal)) {
-        content += chunk.choices[0]?.delta.content ?? "";
-        if (chunk.usage) ending.figures = { ...chunk.usage, ...chunk.timings };
-        if (this.running === running) this.listener.grown(content);
-      }
-    } catch (error) {
-      if (!running.signal.aborted) ending.error = error;
-    }
-    if (content) messages.push({ role: "assistant", content });
-    if (this.running !== running) return;
+  redraw() {
+    this.turns.show(this.conversation, this.path);
+    this.page.meter.show(this.figures);
+    this.page.changed();
+    if (this.following) this.toEnd();
+  }
+
+  // ---- what can be done with a turn
+
+  /** Another wording of a turn, beside the old one. */
+  edit({ parent, role, files }, content) {
+    if (this.busy || !content) return;
+    tree.add(this.conversation, parent, { role, content, ...(files && { files }) });
+    this.redraw();
+    if (role === "user") this.answer();
+    else this.save();
+  }
+
+  /** Another answer, beside the old one. */
+  again(node) {
+    if (this.busy) return;
+    this.conversation.leaf = node.parent;
+    this.redraw();
+    this.answer();
+  }
+
+  /** Let the model go on with its answer. */
+  go(node) {
+    if (this.busy) return;
+    this.conversation.leaf = node.id;
+    this.redraw();
+    this.answer(node);
+  }
+
+  choose(node) {
+    if (this.busy) return;
+    tree.choose(this.conversation, node.id);
+    this.redraw();
+    this.save();
+  }
+
+  /** Keep what a tool gave; with the last one the model goes on. */
+  result(node, call, content) {
+    if (this.busy) return;
+    tree.add(this.conversation, this.conversation.leaf, { role: "tool", content, call: call.id });
+    const given = new Set(this.path.map((one) => one.call));
+    this.redraw();
+    if (node.calls.every(({ id }) => given.has(id))) this.answer();
+    else this.save();
+  }
+
+  // ---- an answer
+
+  /** Write an answer below the visible branch, or go on with `node`, its last turn. */
+  answer(node = null) {
+    const { page, turns } = this;
+    const asked = messages(this.path, this.conversation.system ?? page.system());
+    if (!node) turns.append((node = tree.add(this.conversation, this.conversation.leaf, { role: "assistant", content: "" })));
+    const schema = page.schema();
+    if (schema !== null) node.schema = schema;
+    turns.begin(node);
+    const running = (this.running = new Answer(api.chat, node, {
+      grown: (what) => this.running === running && this.grow(what),
+      reading: (progress) => this.running === running && page.meter.reading(progress),
+      ended: (error) => this.running === running && this.end(error),
+    }));
+    this.following = true;
+    $("log").setAttribute("aria-busy", "true");
+    notice("");
+    page.changed();
+    this.save();
+    running.run({ ...page.fields(), messages: asked });
+  }
+
+  grow(what) {
+    this.turns.grow(what);
+    this.frame ||= requestAnimationFrame(() => this.draw());
+    this.saveSoon();
+  }
+
+  draw() {
+    this.frame = 0;
+    this.turns.draw();
+    this.page.meter.writing(this.running.speed);
+    if (this.following) this.toEnd();
+  }
+
+  end(error) {
+    cancelAnimationFrame(this.frame);
+    this.draw();
     this.running = null;
-    this.listener.ended(ending);
+    this.turns.end();
+    $("log").setAttribute("aria-busy", "false");
+    this.page.meter.show(this.figures);
+    if (this.following) this.toEnd();
+    this.save();
+    this.page.changed();
+    if (error) this.page.failed(error);
+  }
+
+  // ---- storing
+
+  saveSoon() {
+    this.saving ||= setTimeout(() => this.save(), SAVE_MS);
+  }
+
+  async save() {
+    clearTimeout(this.saving);
+    this.saving = 0;
+    if (!this.conversation.leaf && !this.conversation.text) return;
+    await store.write(this.conversation);
+    this.page.kept();
+  }
+
+  toEnd() { $("scroll").scrollTop = $("scroll").scrollHeight; }
+
+  nearEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = $("scroll");
+    return scrollHeight - scrollTop - clientHeight < NEAR_PX;
   }
 }

@@ -1,14 +1,16 @@
-// Makes what is seen of a conversation. Text only ever becomes text nodes.
+// What every part of the page makes its elements with. Text only ever becomes text nodes.
 
-import { parse } from "./markdown.js";
+import { t } from "./i18n.js";
 
-const shown = new WeakMap(); // element -> the sources of the blocks it shows
+const TOLD_MS = 1500;
 
-/** An element with attributes and children. */
+export const $ = (id) => document.getElementById(id);
+
+/** An element with attributes and children; children that are null, false or "" are left out. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
+  made.append(...children.filter(Boolean));
   return made;
 }
 
@@ -20,40 +22,40 @@ export function button(label, action, name = "") {
 
 /** A button that copies what `text` returns, and says so. */
 export function copyButton(text) {
-  return button("Copy", async ({ target }) => {
-    const copied = await navigator.clipboard.writeText(text()).then(() => true, () => false);
-    target.textContent = copied ? "Copied" : "Not allowed here";
-    setTimeout(() => (target.textContent = "Copy"), 1500);
+  return button(t("Copy"), async ({ target }) => {
+    const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
+    target.textContent = copied ? t("Copied") : t("Not allowed here");
+    setTimeout(() => (target.textContent = t("Copy")), TOLD_MS);
   });
 }
 
-/** One turn of the conversation: `{root, text}`. */
-export function turn(role, name) {
-  const text = element("div", { class: "text" });
-  return { text, root: element("article", { class: `turn ${role}`, "aria-label": name }, text) };
+/** Call `action` at an event, in place of what the browser would do. */
+export function on(id, type, action, when = () => true) {
+  $(id).addEventListener(type, (event) => {
+    if (!when(event)) return;
+    event.preventDefault();
+    action(event);
+  });
 }
 
-/** Show Markdown in `target`; blocks that are the same as before stay untouched, also their selection. */
-export function show(target, markdown) {
-  const before = shown.get(target) ?? [];
-  const blocks = parse(markdown);
-  const same = blocks.findIndex(({ source }, at) => source !== before[at]);
-  const kept = same < 0 ? blocks.length : same;
-  while (target.childNodes.length > kept) target.lastChild.remove();
-  target.append(...blocks.slice(kept).map(({ node }) => fromTree(node)));
-  shown.set(target, blocks.map(({ source }) => source));
+/** One line above the message field; an empty one removes it. */
+export function notice(text) {
+  $("notice").textContent = text;
 }
 
-function fromTree(node) {
-  if (typeof node === "string") return node;
-  const [tag, attributes, ...children] = node;
-  if (tag === "code-block") return codeBlock(attributes.language, children[0]);
-  if (tag === "a") return element(tag, { ...attributes, rel: "noopener noreferrer", target: "_blank" }, ...children.map(fromTree));
-  const made = element(tag, attributes, ...children.map(fromTree));
-  return tag === "table" ? element("div", { class: "wide" }, made) : made;
+/** Ask before something that cannot be undone; resolves to whether it shall be done. */
+export function ask(sentence, verb) {
+  const dialog = $("question");
+  $("asked").textContent = sentence;
+  $("yes").textContent = verb;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
-function codeBlock(language, text) {
-  const bar = element("div", { class: "bar" }, element("span", {}, language || "text"), copyButton(() => text));
-  return element("div", { class: "code" }, bar, element("pre", { tabindex: "0" }, element("code", {}, text)));
+/** Give the browser a file to keep. */
+export function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  element("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), TOLD_MS);
 }

@@ -20,16 +20,13 @@ SCRIPT = "text/javascript; charset=utf-8"
 SVG = "image/svg+xml"
 
 HOME = "/"
+SCRIPTS = """adapters answer api app attach chat composer highlight i18n inline life markdown meter notebook panel pdf request
+    schema settings shortcuts sidebar store theme tools transfer tree turns view words""".split()
 FILES = {
     HOME: ("index.html", HTML),
     "/style.css": ("style.css", CSS),
-    "/app.js": ("app.js", SCRIPT),
-    "/api.js": ("api.js", SCRIPT),
-    "/chat.js": ("chat.js", SCRIPT),
-    "/markdown.js": ("markdown.js", SCRIPT),
-    "/settings.js": ("settings.js", SCRIPT),
-    "/view.js": ("view.js", SCRIPT),
     "/icon.svg": ("icon.svg", SVG),
+    **{f"/{name}.js": (f"{name}.js", SCRIPT) for name in SCRIPTS},
 }
 
 # The page's own scripts and nothing else: no inline code, no other server, no frames, no forms,
@@ -41,6 +38,7 @@ POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self' data:",
         "connect-src 'self'",
+        "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -80,8 +78,12 @@ async def _home(to_browsers: Handler, to_programs: Handler, request: web.Request
 
 
 async def _send(name: str, content_type: str, request: web.Request) -> web.Response:
-    asset = load(name)
-    headers = {"ETag": f'"{asset.tag}"', "Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
+    return send(request, load(name), content_type)
+
+
+def send(request: web.Request, asset: Asset, content_type: str, policy: str = POLICY) -> web.Response:
+    """The asset, or a 304 for who has it already."""
+    headers = {"ETag": f'"{asset.tag}"', "Cache-Control": "no-cache", "Content-Security-Policy": policy}
     known = request.if_none_match or ()
     if any(tag.value in (asset.tag, "*") for tag in known):
         return web.Response(status=304, headers=headers)
