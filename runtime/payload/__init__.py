@@ -5,6 +5,7 @@
 The packer (bundler/container.py) writes with the same records.
 """
 
+from runtime.payload.assistant import Assistant
 from runtime.payload.footer import FOOTER_BYTES, Footer
 from runtime.payload.manifest import APP_PREFIX, MANIFEST_NAME, RUNTIME_NAME, Adapter, Manifest, Member, Model, Span
 from runtime.payload.reader import Finding, Payload
@@ -15,6 +16,7 @@ __all__ = [
     "MANIFEST_NAME",
     "RUNTIME_NAME",
     "Adapter",
+    "Assistant",
     "Finding",
     "Footer",
     "Manifest",

@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from runtime.payload.assistant import Assistant
+
 FORMAT = 1
 MANIFEST_NAME = "manifest.json"
 RUNTIME_NAME = "runtime.tar.zst"
@@ -28,7 +30,7 @@ class Span(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member's data. `role`: runtime, app, model, adapter, license."""
+    """One member's data. `role`: runtime, app, icon, model, adapter, license."""
 
     path: str
     role: str
@@ -79,10 +81,15 @@ class Manifest(NamedTuple):
     models: tuple[Model, ...]
     adapters: tuple[Adapter, ...]
     defaults: dict[str, Any]
+    assistant: Assistant = Assistant()
 
     def encode(self) -> bytes:
         """The manifest's JSON: sorted keys, one line per record's field, UTF-8."""
-        return json.dumps(_plain(self), sort_keys=True, ensure_ascii=False, indent=1).encode() + b"\n"
+        table = self._asdict()
+        if self.assistant == Assistant():
+            del table["assistant"]
+        plain = {key: _plain(value) for key, value in table.items()}
+        return json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1).encode() + b"\n"
 
     @classmethod
     def decode(cls, data: bytes, end: int) -> "Manifest":
@@ -107,6 +114,7 @@ class Manifest(NamedTuple):
             models=_records(table, "models", _model),
             adapters=_records({"adapters": [], **table}, "adapters", _adapter),
             defaults=_get(table, "defaults", dict),
+            assistant=_assistant(_get({"assistant": {}, **table}, "assistant", dict)),
         )
         _check(manifest, end)
         return manifest
@@ -173,6 +181,13 @@ def _adapter(table: dict[str, Any]) -> Adapter:
     return Adapter(name, path, architecture, _size(table, "rank"), _size(table, "parameters"), float(scale))
 
 
+def _assistant(table: dict[str, Any]) -> Assistant:
+    try:
+        return Assistant.read(table)
+    except ValueError as error:
+        raise ValueError(f"its manifest's `assistant` cannot be read: {error}") from error
+
+
 def _records(table: dict[str, Any], key: str, read: Callable[[dict[str, Any]], Kind]) -> tuple[Kind, ...]:
     rows = _get(table, key, list)
     if len(rows) > MAX_MEMBERS or not all(isinstance(row, dict) for row in rows):
@@ -190,9 +205,10 @@ def _check(manifest: Manifest, end: int) -> None:
     app_end = manifest.app.offset + manifest.app.size
     if app_end > end or not all(manifest.app.offset <= member.offset <= app_end - member.size for member in app):
         raise ValueError("its manifest has an app span that is not that of the app members")
-    for path in [*(model.path for model in manifest.models), *(adapter.path for adapter in manifest.adapters)]:
+    named = [*(model.path for model in manifest.models), *(adapter.path for adapter in manifest.adapters)]
+    for path in [*named, *filter(None, [manifest.assistant.icon])]:
         if path not in paths:
-            raise ValueError(f"its manifest has a model or adapter `{path}` without a member")
+            raise ValueError(f"its manifest names `{path}`, which is no member")
 
 
 def _check_order(members: Sequence[Member], start: int, end: int) -> None:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from runtime.engine.fleet import Fleet
-from runtime.server import anthropic, lorax, metrics, native, ollama, openai, openapi, page, shared_routes
+from runtime.server import anthropic, assistant, lorax, metrics, native, ollama, openai, openapi, page, shared_routes
 from runtime.server.access_log import write_access
 from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.connections import CONNECTIONS, Connections, placed
@@ -31,6 +31,7 @@ ROUTES = [
     *ollama.ROUTES,
     *lorax.ROUTES,
     *shared_routes.ROUTES,
+    *assistant.ROUTES,
     *metrics.ROUTES,
     *openapi.ROUTES,
 ]
@@ -63,7 +64,7 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[ORIGINS] = guard.origins
     app[KEYS] = Keys(options.keys)
     app[BUDGET] = Budget()
-    app[OPEN_PATHS] = frozenset(prefix + path for path in [*page.FILES, *native.HEALTH_PATHS])
+    app[OPEN_PATHS] = frozenset(prefix + path for path in [*page.FILES, *assistant.OPEN, *native.HEALTH_PATHS])
     app[CONNECTIONS] = Connections(options.max_per_address)
     scraped = app[metrics.SCRAPED] = metrics.Scraped()
     app[OBSERVATION] = Observation([scraped.metrics.finished, write_access, *_traced(app, options)])

@@ -1,12 +1,14 @@
 """What the command line decides about the server. Imports nothing slow."""
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from runtime.engine.protocol import Sampling
+from runtime.payload import Assistant
 from runtime.server.limits import MAX_PER_ADDRESS
 from runtime.server.traces.settings import TraceSettings
 
@@ -46,6 +48,9 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     hardware: what was found and why it is or is not used, for `/props`.
     chats, sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
     grace_s: how long running answers may go on after the first request to stop. traces: where they go; None: nowhere.
+    assistant: what the publisher says of it; read_icon: gives its icon; None: ours is shown. system_prompt: what the
+    page begins conversations with. quit_after_s: how long after the last page was closed the program ends, 0: never;
+    None: it is no double click, and no page may end it. instance: this run of the program.
     """
 
     alias: str
@@ -68,3 +73,8 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     embd_normalize: int = 2
     grace_s: float = 10.0
     traces: TraceSettings | None = None
+    assistant: Assistant = Assistant()
+    read_icon: Callable[[], bytes] | None = None
+    system_prompt: str = ""
+    quit_after_s: float | None = None
+    instance: str = msgspec.field(default_factory=lambda: secrets.token_hex(16))

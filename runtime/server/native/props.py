@@ -31,8 +31,9 @@ class Modalities(msgspec.Struct, kw_only=True):
 
 
 class Props(msgspec.Struct, kw_only=True):
-    """What is served and how; `hardware` is lmfile's own addition.
+    """What is served and how; `hardware` and `system_prompt` are lmfile's own additions.
 
+    system_prompt: what the page begins conversations with, and API clients may.
     chat_template_caps: not of a model that has been asleep since nobody asked for it.
     """
 
@@ -47,6 +48,7 @@ class Props(msgspec.Struct, kw_only=True):
     build_info: str
     is_sleeping: bool
     hardware: dict[str, object]
+    system_prompt: str
     chat_template_tool_use: str | UnsetType = UNSET
     chat_template_caps: Caps | UnsetType = UNSET
     modalities: Modalities = msgspec.field(default_factory=Modalities)
@@ -95,6 +97,7 @@ async def _props(service: Service, caps: CapsBook) -> Props:
         build_info=options.build,
         is_sleeping=service.model.status == "unloaded",
         hardware=dict(options.hardware),
+        system_prompt=options.system_prompt,
     )
 
 

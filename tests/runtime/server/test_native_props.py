@@ -44,7 +44,7 @@ def test_props(start: Callable[..., Live]) -> None:
         "modalities": {"vision": False, "video": False, "audio": False}, "media_marker": "<__media__>",
         "chat_template": "{{ messages }}", "chat_template_caps": NOTHING, "bos_token": "<s>", "eos_token": "</s>",
         "build_info": "lmfile/test", "is_sleeping": False, "endpoint_slots": True, "endpoint_props": False,
-        "ui": True, "ui_settings": {}, "cors_proxy_enabled": False, "hardware": {"cpu": "zen4"},
+        "ui": True, "ui_settings": {}, "cors_proxy_enabled": False, "hardware": {"cpu": "zen4"}, "system_prompt": "",
     }  # fmt: skip
 
 

@@ -1,0 +1,65 @@
+"""The publisher's assistant: the name, looks and words that an executable shows in place of ours.
+
+Each value is bounded and checked here, for the packer that writes it and for the start that reads it.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+ICON_ROLE = "icon"
+ICON_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+MAX_ICON_BYTES = 256 << 10
+MAX_NAME = 80
+MAX_GREETING = 500
+MAX_SYSTEM_PROMPT = 20_000
+MAX_STARTER = 300
+MAX_STARTERS = 8
+
+_COLOR = re.compile(r"#[0-9a-f]{6}")
+
+
+class Assistant(NamedTuple):
+    """What is empty was not said. `color` is `#rrggbb`; `starters` are first questions; `icon` is its member's path."""
+
+    name: str = ""
+    color: str = ""
+    greeting: str = ""
+    system_prompt: str = ""
+    starters: tuple[str, ...] = ()
+    icon: str = ""
+
+    def check(self) -> None:
+        """Raise a ValueError that names the first field that cannot be so."""
+        for field, limit in (("name", MAX_NAME), ("greeting", MAX_GREETING), ("system_prompt", MAX_SYSTEM_PROMPT)):
+            _check_text(field, getattr(self, field), limit)
+        if len(self.starters) > MAX_STARTERS:
+            raise ValueError(f"`starters` has {len(self.starters)} texts, more than {MAX_STARTERS}")
+        for starter in self.starters:
+            _check_text("starters", starter, MAX_STARTER)
+        if not self.name.isprintable():
+            raise ValueError("`name` is not one line of plain text")
+        if self.color and not _COLOR.fullmatch(self.color):
+            raise ValueError("`color` is not written as #rrggbb")
+        if self.icon and self.icon[-4:] not in ICON_TYPES:
+            raise ValueError("`icon` is neither a PNG nor an SVG")
+
+    @classmethod
+    def read(cls, table: dict[str, Any]) -> "Assistant":
+        """From a manifest's JSON, where each key may be absent. Raises: ValueError."""
+        starters = table.get("starters", [])
+        if not isinstance(starters, list):
+            raise ValueError("`starters` is not a list")
+        texts = {key: table.get(key, "") for key in cls._fields if key != "starters"}
+        assistant = cls(**texts, starters=tuple(starters))
+        assistant.check()
+        return assistant
+
+
+def _check_text(field: str, text: object, limit: int) -> None:
+    """Text that can be shown: bounded, without control characters but line breaks and tabs, and valid Unicode."""
+    if not isinstance(text, str):
+        raise ValueError(f"`{field}` is no text")
+    if len(text) > limit:
+        raise ValueError(f"`{field}` has {len(text)} characters, more than {limit}")
+    if any((character < " " and character not in "\n\t") or "\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"`{field}` has characters that cannot be shown")
