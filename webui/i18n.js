@@ -30,6 +30,8 @@ export function translate(root = document.body) {
     if (node.nodeType !== Node.TEXT_NODE) for (const name of ATTRIBUTES) swap(node, name, say);
     else if (node.data.trim()) change(node, say(node.data));
   }
+  if (root !== document.body) return;
+  document.documentElement.lang = shown = spoken;
 }
 
 /** What was chosen: a code of LANGUAGES, or "auto". */
@@ -42,14 +44,7 @@ export const language = () => spoken;
 export function setLanguage(code) {
   chosen = remember(KEPT, code);
   spoken = speakable(code);
-  speak();
-}
-
-/** Put the whole page into the language that was chosen; for its start. */
-export function speak() {
-  document.documentElement.lang = spoken;
   translate();
-  shown = spoken;
   document.dispatchEvent(new Event("language"));
 }
 
