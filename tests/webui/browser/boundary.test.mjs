@@ -6,20 +6,17 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { launch } from "./harness.mjs";
 
 const TARGET = process.env.LMFILE_TARGET;
 const SHARED = process.env.LMFILE_SHARED;
-const BROWSER = process.env.LMFILE_BROWSER ?? "/usr/bin/chromium";
 const PORT = new URL(TARGET).port;
 const PATHS = ["/", "/health", "/v1/models", "/completion", "/v1/chat/completions", "/app.js", "/icon.svg"];
 let browser, elsewhere;
 
 before(async () => {
-  const names = ["evil.example", "rebound.example"].map((name) => `MAP ${name} 127.0.0.1`).join(",");
   // Without the browser's own checks of who may reach this computer: other browsers have none.
-  const args = ["--no-sandbox", `--host-resolver-rules=${names}`, "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"];
-  browser = await chromium.launch({ executablePath: BROWSER, args });
+  browser = await launch("--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests");
   elsewhere = createServer((_, response) => response.setHeader("Content-Type", "text/html").end("<!doctype html><title>a page</title>"));
   await new Promise((resolve) => elsewhere.listen(0, "0.0.0.0", resolve));
 });

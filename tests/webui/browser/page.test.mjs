@@ -1,65 +1,10 @@
 // The page in a real browser, against real servers with a scripted engine (tests/webui/serve.py).
-//
-// Addresses come from the environment: LMFILE_READY, LMFILE_LOADING (ready after a while), LMFILE_LOCKED (key "sesame").
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { LOADING, LOCKED, PHONE, READY, REFUSED, ask, check, ended, lastAnswer, open, ready } from "./harness.mjs";
 
-const READY = process.env.LMFILE_READY;
-const BROWSER = process.env.LMFILE_BROWSER ?? "/usr/bin/chromium";
-const PORT = new URL(READY).port;
-let browser;
-
-before(async () => {
-  const args = ["--no-sandbox", `--host-resolver-rules=MAP evil.example 127.0.0.1`];
-  browser = await chromium.launch({ executablePath: BROWSER, args });
-});
-after(() => browser?.close());
-
-/** A fresh page; what the console says and what leaves for other servers is kept in `page.said` and `page.left`. */
-async function open(address = READY, options = {}) {
-  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  Object.assign(page, { said: [], left: [] });
-  page.on("console", (message) => page.said.push(message.text()));
-  page.on("pageerror", (error) => page.said.push(String(error)));
-  page.on("request", (request) => new URL(request.url()).origin === new URL(address).origin || page.left.push(request.url()));
-  await page.goto(address);
-  return page;
-}
-
-async function ready(address, options) {
-  const page = await open(address, options);
-  await page.waitForSelector("#send:enabled");
-  return page;
-}
-
-const ended = (page, n = 1) => page.waitForFunction((count) => document.querySelectorAll(".assistant:not(.writing) .actions").length === count, n);
-
-async function ask(page, text, n = 1) {
-  await page.fill("#input", text);
-  await page.keyboard.press("Enter");
-  await ended(page, n);
-}
-
-const lastAnswer = (page) => page.textContent(".assistant:last-child .text");
-
-function check(name, action) {
-  test(name, { timeout: 60_000 }, async () => {
-    const pages = [];
-    const tracked = (opener) => async (...args) => pages[pages.push(await opener(...args)) - 1];
-    try {
-      await action(tracked(ready), tracked(open));
-    } finally {
-      await Promise.all(pages.map((page) => page.context().close()));
-    }
-  });
-}
-
-check("a question is answered, and the page says how fast and how much", async (ready) => {
+check("a question is answered, and the page says how fast and how much", async () => {
   const page = await ready();
   assert.equal(await page.title(), "SmolLM2-135M-Instruct");
   assert.equal(await page.textContent("#model"), "SmolLM2-135M-Instruct");
@@ -72,10 +17,9 @@ check("a question is answered, and the page says how fast and how much", async (
   assert.match(await page.textContent("#figures"), /^\d+ of 4,096 tokens of context$/);
   assert.equal(await page.inputValue("#input"), "");
   assert.equal(await page.evaluate(() => document.activeElement.id), "input");
-  assert.deepEqual([page.said, page.left], [[], []]);
 });
 
-check("the whole conversation is sent, and a new chat begins without it", async (ready) => {
+check("the whole conversation is sent, and a new chat begins without it", async () => {
   const page = await ready();
   await ask(page, "one");
   await ask(page, "two", 2);
@@ -87,7 +31,7 @@ check("the whole conversation is sent, and a new chat begins without it", async 
   assert.match(await lastAnswer(page), /1 messages\)/);
 });
 
-check("regenerate replaces the last answer", async (ready) => {
+check("regenerate replaces the last answer", async () => {
   const page = await ready();
   await ask(page, "one");
   await page.click("text=Regenerate");
@@ -96,7 +40,7 @@ check("regenerate replaces the last answer", async (ready) => {
   assert.match(await lastAnswer(page), /1 messages\)/);
 });
 
-check("Enter sends, Shift+Enter breaks the line, nothing sends nothing", async (ready) => {
+check("Enter sends, Shift+Enter breaks the line, nothing sends nothing", async () => {
   const page = await ready();
   await page.focus("#input");
   await page.keyboard.press("Enter");
@@ -110,7 +54,7 @@ check("Enter sends, Shift+Enter breaks the line, nothing sends nothing", async (
 });
 
 for (const how of ["Escape", "button"]) {
-  check(`an answer is stopped by ${how}`, async (ready) => {
+  check(`an answer is stopped by ${how}`, async () => {
     const page = await ready();
     await page.fill("#input", "slow");
     await page.keyboard.press("Enter");
@@ -129,7 +73,7 @@ for (const how of ["Escape", "button"]) {
   });
 }
 
-check("Markdown is shown as elements, and code can be copied", async (ready) => {
+check("Markdown is shown as elements, and code can be copied", async () => {
   const page = await ready();
   await ask(page, "sample");
   const count = (selector) => page.locator(`.assistant ${selector}`).count();
@@ -141,10 +85,9 @@ check("Markdown is shown as elements, and code can be copied", async (ready) => 
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^def greet\(name: str\) -> str:\n {4}"""Say hello/);
   await page.click(".actions button:has-text('Copy')");
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^## A short tour\n/);
-  assert.deepEqual([page.said, page.left], [[], []]);
 });
 
-check("settings are kept and used; an invalid one is left out", async (ready) => {
+check("settings are kept and used; an invalid one is left out", async () => {
   const page = await ready();
   await page.click("#open-settings");
   assert.equal(await page.getAttribute("[name=temperature]", "placeholder"), "0.8");
@@ -166,7 +109,7 @@ check("settings are kept and used; an invalid one is left out", async (ready) =>
   assert.match(await lastAnswer(page), /temperature 0.8, at most 77 tokens, 1 messages/);
 });
 
-check("foreign things in the store do no harm", async (ready, open) => {
+check("foreign things in the store do no harm", async () => {
   const page = await open();
   for (const stored of ["nonsense", "null", "[1]", '{"temperature":"x","max_tokens":-1,"system":{"a":1}}']) {
     await page.evaluate((value) => localStorage.setItem("lmfile.settings", value), stored);
@@ -177,7 +120,7 @@ check("foreign things in the store do no harm", async (ready, open) => {
   }
 });
 
-check("failures are told in words, and the chat goes on", async (ready) => {
+check("failures are told in words, and the chat goes on", async () => {
   const page = await ready();
   await ask(page, "overflow");
   assert.match(await page.textContent(".problem"), /grown too long for the model: it has 5,012 tokens, and 4,096 fit/);
@@ -194,9 +137,9 @@ check("failures are told in words, and the chat goes on", async (ready) => {
   await page.context().setOffline(false);
   await page.click("text=Try again");
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
-});
+}, { expects: REFUSED });
 
-check("a question that meets a model being loaded again is told so", async (ready) => {
+check("a question that meets a model being loaded again is told so", async () => {
   const page = await ready();
   const error = { code: 503, message: "Loading model", type: "unavailable_error" };
   await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 503, json: { error } }), { times: 1 });
@@ -204,10 +147,10 @@ check("a question that meets a model being loaded again is told so", async (read
   assert.equal(await page.textContent(".problem"), "The model is being loaded again. Try in a moment.");
   await page.click("text=Try again");
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
-});
+}, { expects: REFUSED });
 
-check("while the model loads, the page says so and a message can be written", async (_, open) => {
-  const page = await open(process.env.LMFILE_LOADING);
+check("while the model loads, the page says so and a message can be written", async () => {
+  const page = await open(LOADING);
   assert.equal(await page.textContent("#greeting"), "Loading the model…");
   assert.ok(await page.isDisabled("#send"));
   await page.fill("#input", "early");
@@ -219,8 +162,8 @@ check("while the model loads, the page says so and a message can be written", as
   assert.match(await lastAnswer(page), /early/);
 });
 
-check("a key is asked for, or comes with the link and leaves the address", async (ready, open) => {
-  const page = await open(process.env.LMFILE_LOCKED);
+check("a key is asked for, or comes with the link and leaves the address", async () => {
+  const page = await open(LOCKED);
   for (const key of ["wrong", "sesame"]) {
     await page.waitForSelector("#ask-key[open]");
     await page.fill("#key", key);
@@ -229,18 +172,18 @@ check("a key is asked for, or comes with the link and leaves the address", async
   await page.waitForSelector("#ask-key:not([open])", { state: "attached" });
   await ask(page, "Hi");
   assert.match(await lastAnswer(page), /You said: Hi/);
-  const linked = await ready(`${process.env.LMFILE_LOCKED}/#key=sesame`);
-  assert.equal(await linked.evaluate(() => location.href), `${process.env.LMFILE_LOCKED}/`);
+  const linked = await ready(`${LOCKED}/#key=sesame`);
+  assert.equal(await linked.evaluate(() => location.href), `${LOCKED}/`);
   await ask(linked, "Hi");
   assert.match(await lastAnswer(linked), /You said: Hi/);
-});
+}, { expects: REFUSED });
 
 for (const [name, options] of Object.entries({
-  phone: { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true },
+  phone: PHONE,
   desktop: { viewport: { width: 1200, height: 800 } },
   dark: { viewport: { width: 1200, height: 800 }, colorScheme: "dark" },
 })) {
-  check(`on a ${name} screen nothing is cut off, and text stands out`, async (ready) => {
+  check(`on a ${name} screen nothing is cut off, and text stands out`, async () => {
     const page = await ready(READY, options);
     await ask(page, "sample");
     const wide = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
@@ -275,7 +218,7 @@ function lowContrast() {
   }).map((element) => element.outerHTML.slice(0, 80));
 }
 
-check("reading further up is not disturbed by new words", async (ready) => {
+check("reading further up is not disturbed by new words", async () => {
   const page = await ready(READY, { viewport: { width: 800, height: 400 } });
   await ask(page, "sample");
   await page.fill("#input", "slow");
@@ -287,7 +230,7 @@ check("reading further up is not disturbed by new words", async (ready) => {
   await page.keyboard.press("Escape");
 });
 
-check("the keyboard reaches everything, and focus is seen", async (ready) => {
+check("the keyboard reaches everything, and focus is seen", async () => {
   const page = await ready();
   await ask(page, "Hi");
   const reached = new Set();
@@ -314,7 +257,7 @@ const HOSTILE = [
   "[a](https://example.org/\"onmouseover=window.hit=1 x=\")", "<object data=javascript:window.hit=1>", "<meta http-equiv=refresh content='0;url=//evil.example'>", "{{constructor.constructor('window.hit=1')()}}",
 ];
 
-check("what a model writes stays text", async (ready) => {
+check("what a model writes stays text", async () => {
   const page = await ready();
   for (const [n, text] of HOSTILE.entries()) await ask(page, `hostile ${text}`, n + 1);
   await page.waitForTimeout(200);
@@ -326,10 +269,9 @@ check("what a model writes stays text", async (ready) => {
       || [...one.attributes].some(({ name }) => !attributes.includes(name))).map((one) => one.outerHTML);
   });
   assert.deepEqual(foreign, []);
-  assert.deepEqual([page.said, page.left], [[], []]);
 });
 
-check("the policy forbids what the code never does", async (ready) => {
+check("the policy forbids what the code never does", async () => {
   const page = await ready();
   const blocked = await page.evaluate(async () => {
     const violations = [];
@@ -349,9 +291,9 @@ check("the policy forbids what the code never does", async (ready) => {
   for (const directive of ["require-trusted-types-for", "trusted-types", "style-src-elem", "img-src", "connect-src"]) {
     assert.ok(blocked.includes(directive), `${directive} in ${blocked}`);
   }
-});
+}, { expects: /./ });
 
-check("another site's page can neither read nor start anything", async (_, open) => {
+check("another site's page can neither read nor start anything", async () => {
   const attack = createServer((request, response) => {
     response.setHeader("Content-Type", "text/html");
     response.end(`<form id=f method=post enctype=text/plain action="${READY}/completion"><input name='{"prompt":"attack","x":"' value='"}'></form>`);
@@ -379,9 +321,9 @@ check("another site's page can neither read nor start anything", async (_, open)
   await link.evaluate((target) => (location.href = target), READY);
   await link.waitForSelector("#send:enabled");
   attack.close();
-});
+}, { expects: /./ });
 
-check("a name that somebody made resolve to this computer is not served", async (_, open) => {
-  const page = await open(`http://evil.example:${PORT}/`);
+check("a name that somebody made resolve to this computer is not served", async () => {
+  const page = await open(`http://evil.example:${new URL(READY).port}/`);
   assert.match(await page.textContent("body"), /does not answer to the name/);
-});
+}, { expects: REFUSED });
