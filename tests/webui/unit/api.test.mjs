@@ -5,7 +5,7 @@ import test from "node:test";
 
 const kept = new Map();
 globalThis.sessionStorage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value) };
-const { ApiError, chat, events, get, setKey, understandable } = await import("../../../webui/api.js");
+const { ApiError, chat, completion, count, events, get, health, post, setKey, understandable } = await import("../../../webui/api.js");
 
 const bytes = (text) => new TextEncoder().encode(text);
 
@@ -57,7 +57,7 @@ test("a chat yields its chunks and asks for the counts", async () => {
   assert.equal(asked[0].path, "v1/chat/completions");
   assert.equal(asked[0].headers["Content-Type"], "application/json");
   assert.equal(asked[0].headers.Authorization, undefined);
-  assert.deepEqual(JSON.parse(asked[0].body), { messages: [], temperature: 0, stream: true, stream_options: { include_usage: true } });
+  assert.deepEqual(JSON.parse(asked[0].body), { messages: [], temperature: 0, stream: true, stream_options: { include_usage: true }, return_progress: true });
 });
 
 test("a key is sent with every request", async () => {
@@ -70,12 +70,12 @@ test("a key is sent with every request", async () => {
 
 test("a stream that breaks off is told", async () => {
   serve(sse('data: {"choices":[1]}\n\n'));
-  await assert.rejects(all(chat({})), { message: "The answer was cut off: the connection to lmfile ended." });
+  await assert.rejects(all(chat({})), { message: "The answer was cut off: the connection ended." });
 });
 
 test("a stream that fails is told", async () => {
   serve(() => new Response(stream([bytes("data: {}\n\n")], (controller) => controller.error(new TypeError("network")))));
-  await assert.rejects(all(chat({})), { message: "lmfile does not answer. Is it still running?" });
+  await assert.rejects(all(chat({})), { message: "The program does not answer. Is it still running?" });
 });
 
 test("an error event is told", async () => {
@@ -85,7 +85,7 @@ test("an error event is told", async () => {
 
 test("no server is told", async () => {
   serve(new TypeError("Failed to fetch"));
-  await assert.rejects(get("health"), { name: "Error", message: "lmfile does not answer. Is it still running?", status: 0 });
+  await assert.rejects(get("props"), { name: "Error", message: "The program does not answer. Is it still running?", status: 0 });
 });
 
 test("a stop is not an error of the server", async () => {
@@ -95,11 +95,36 @@ test("a stop is not an error of the server", async () => {
 
 test("a refusal is told in its own words, or in ours", async () => {
   serve(refusal(503, { message: "Loading model", type: "unavailable_error" }));
-  await assert.rejects(get("health"), { message: "Loading model", status: 503 });
+  await assert.rejects(get("props"), { message: "The model is being loaded. Try in a moment.", status: 503 });
   serve(() => new Response("<html>bad gateway</html>", { status: 502 }));
-  await assert.rejects(get("health"), { message: "The server answered 502.", status: 502 });
+  await assert.rejects(get("props"), { message: "The server answered 502.", status: 502 });
   const long = understandable({ code: 400, type: "exceed_context_size_error", message: "x", n_prompt_tokens: 5012, n_ctx: 4096 });
   assert.ok(long instanceof ApiError);
-  assert.equal(long.message, "This chat has grown too long for the model: it has 5,012 tokens, and 4,096 fit. Start a new chat, or ask for less.");
+  assert.equal(long.message, "This chat is too long for the model: 5,012 tokens, and 4,096 fit.");
   assert.match(understandable({ code: 401, type: "authentication_error", message: "Invalid API Key" }).message, /key/);
+});
+
+test("a text goes on until its last piece says so", async () => {
+  const asked = serve(sse('data: {"content":"a","stop":false}\n\ndata: {"content":"","stop":true}\n\n'));
+  assert.deepEqual((await all(completion({ prompt: "x" }))).map(({ content }) => content), ["a", ""]);
+  assert.deepEqual([asked[0].path, asked[0].method, JSON.parse(asked[0].body)], ["completion", "POST", { prompt: "x", stream: true }]);
+});
+
+test("a text's tokens are counted by the server", async () => {
+  const asked = serve(() => new Response('{"tokens":[1,2,3]}'));
+  assert.equal(await count("one two three"), 3);
+  assert.deepEqual(JSON.parse(asked[0].body), { content: "one two three" });
+  assert.deepEqual(await post("tokenize", {}), { tokens: [1, 2, 3] });
+});
+
+test("health says how far the model is, and never throws", async () => {
+  serve(() => new Response('{"status":"ok"}'));
+  assert.deepEqual(await health(), { ready: true });
+  const models = [{ name: "x", state: "loading", progress: 0.25 }];
+  serve(() => new Response(JSON.stringify({ error: { message: "Loading model" }, models }), { status: 503 }));
+  assert.deepEqual(await health(), { loading: true, progress: 0.25, reason: "Loading model" });
+  serve(() => new Response(JSON.stringify({ error: { message: "The file is gone." }, models: [] }), { status: 503 }));
+  assert.deepEqual(await health(), { loading: false, progress: null, reason: "The file is gone." });
+  serve(new TypeError("Failed to fetch"));
+  assert.deepEqual(await health(), { reason: "The program does not answer. Is it still running?" });
 });
