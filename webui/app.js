@@ -4,16 +4,16 @@ import * as api from "./api.js";
 import { Attachments } from "./attach.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
-import { t, translate } from "./i18n.js";
+import { speak, t } from "./i18n.js";
 import * as life from "./life.js";
 import { Meter } from "./meter.js";
 import { Notebook } from "./notebook.js";
 import { Panel } from "./panel.js";
-import { fields, settings } from "./settings.js";
+import { fields, sampling, settings } from "./settings.js";
 import { shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import * as store from "./store.js";
-import { accent, nextTheme } from "./theme.js";
+import { THEMES, setAccent, setTheme, theme } from "./theme.js";
 import * as tree from "./tree.js";
 import { $, button, element, notice, on } from "./view.js";
 
@@ -26,13 +26,13 @@ let props = null; // what the server can; null until the model is loaded
 const meter = new Meter();
 const chat = new Chat({
   meter, changed, failed, kept,
-  fields: () => fields(settings.value, props),
+  fields: () => fields(),
   schema: () => (settings.value.schema.on ? settings.value.schema.text : null),
   system: () => props?.system_prompt ?? "",
 });
 const attachments = new Attachments({ sees: () => Boolean(props?.modalities.vision), count: api.count, room: () => meter.room });
 const composer = new Composer({ send, stop, busy: () => chat.busy });
-const notebook = new Notebook({ body: () => fields(settings.value, props), changed: () => chat.saveSoon() });
+const notebook = new Notebook({ body: () => sampling(), changed: () => chat.saveSoon() });
 const sidebar = new Sidebar({ open, fresh, current: () => chat.conversation.id });
 const panel = new Panel({ conversation: () => chat.conversation, changed: () => chat.saveSoon() });
 
@@ -100,7 +100,7 @@ function toggle(id, shown = $(id).hidden) {
 async function introduce() {
   assistant = await api.get("assistant").catch(() => ({}));
   name(assistant.name);
-  accent(assistant.color);
+  setAccent(assistant.color);
   $("starters").replaceChildren(...(assistant.starters ?? []).map((text) => element("li", {}, button(text, () => start(text)))));
   life.begin(assistant);
 }
@@ -135,7 +135,8 @@ async function describe() {
     meter.context = props.default_generation_settings.n_ctx;
     meter.show(chat.figures);
     if (!assistant.name) name(props.model_alias);
-    panel.fill({ props, models: models.data, adapters });
+    settings.server = { props, models: models.data, adapters };
+    panel.refresh();
     $("send").disabled = false;
   } catch (error) {
     if (error.status === 401) $("ask-key").showModal();
@@ -155,7 +156,8 @@ function bind() {
   NARROW.addEventListener("change", () => toggle("panel", false) ?? toggle("sidebar", false));
   shortcuts({
     newChat: () => fresh(), search: () => toggle("sidebar", true), list: () => toggle("sidebar"), settings: () => toggle("panel"),
-    message: () => $("input").focus(), stop, theme: nextTheme,
+    message: () => $("input").focus(), stop,
+    theme: () => setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]),
     regenerate: () => $("log").querySelector(".turn:last-child .again")?.click(),
     close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),
   });
@@ -170,7 +172,8 @@ function readAddress() {
 }
 
 async function begin() {
-  translate();
+  speak();
+  document.addEventListener("language", () => chat.redraw());
   bind();
   const wanted = readAddress();
   await introduce();
