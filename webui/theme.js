@@ -21,8 +21,14 @@ export function setTheme(name) {
   paint();
 }
 
+/** Show the page in another theme than it has now. */
+export function nextTheme() {
+  const looks = chosen === "auto" ? (matchMedia(SYSTEM[0]).matches ? "dark" : "light") : chosen;
+  setTheme(THEMES[(THEMES.indexOf(looks) % (THEMES.length - 1)) + 1]);
+}
+
 /** Use the assistant's colour, #rrggbb, for what stands out, made darker or lighter where it could not be read. */
-export function setAccent(colour) {
+export function accent(colour) {
   if (/^#[0-9a-f]{6}$/i.test(colour ?? "")) publisher = colour;
   paint();
 }
