@@ -1,6 +1,6 @@
 // Shows the visible branch of a conversation, and the answer that is being written at its end.
 
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 import { Writer, render } from "./markdown.js";
 import { verdict } from "./schema.js";
 import { callView } from "./tools.js";
@@ -13,14 +13,26 @@ export class Turns {
   /** actions: {edit(node, text), again(node), go(node), choose(node), result(node, call, text)}. */
   constructor(actions) {
     this.actions = actions;
-    this.live = null; // what is being written: {node, root, writer, text, thought}
+    this.live = null; // what is being written: {node, root, writer, pending, thinking}
+    this.marks = new WeakMap(); // of each turn that is shown
   }
 
-  /** Show the turns `path` of a conversation. */
+  /** Show the turns `path` of a conversation; those that stand there already, and are as they were, stay. */
   show(conversation, path) {
     this.conversation = conversation;
     this.live = null;
-    $("log").replaceChildren(...path.filter(({ role }) => role !== "tool").map((node) => this.turn(node)));
+    const turns = path.filter(({ role }) => role !== "tool");
+    const shown = [...$("log").children];
+    const kept = turns.findIndex((node, at) => !shown[at] || this.marks.get(shown[at]) !== this.mark(node));
+    shown.slice(kept < 0 ? turns.length : kept).forEach((old) => old.remove());
+    if (kept >= 0) $("log").append(...turns.slice(kept).map((node) => this.turn(node)));
+  }
+
+  /** What decides whether a turn looks as it did. */
+  mark({ id, content, calls }) {
+    const { nodes } = this.conversation;
+    const results = calls ? Object.values(nodes).filter(({ role }) => role === "tool").length : 0;
+    return [id, language(), siblings(this.conversation, id).length, content.length, results].join();
   }
 
   /** Show the turn `node` at the end. */
@@ -33,6 +45,7 @@ export class Turns {
     const root = $("log").lastElementChild;
     const text = root.querySelector(".text");
     root.classList.add("writing");
+    this.marks.delete(root);
     root.querySelector(".actions")?.remove();
     root.querySelectorAll(".problem, .verdict").forEach((old) => old.remove());
     text.replaceChildren();
@@ -81,6 +94,7 @@ export class Turns {
     if (node.problem) root.append(element("p", { class: "problem" }, node.problem));
     if (node.schema && !node.problem && node.content) root.append(judged(node));
     root.append(this.bar(node, root, drawn));
+    this.marks.set(root, this.mark(node));
     return root;
   }
 
