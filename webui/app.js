@@ -13,7 +13,7 @@ import { fields, sampling, settings } from "./settings.js";
 import { shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import * as store from "./store.js";
-import { THEMES, setAccent, setTheme, theme } from "./theme.js";
+import { nextTheme, setAccent } from "./theme.js";
 import * as tree from "./tree.js";
 import { $, button, element, notice, on } from "./view.js";
 
@@ -40,9 +40,12 @@ function send(text) {
   return chat.send(text, chat.busy ? [] : attachments.take());
 }
 
+/** End what is being written; returns whether there was something. */
 function stop() {
+  const running = document.body.classList.contains("busy");
   chat.stop();
   notebook.stop();
+  return running;
 }
 
 function changed() {
@@ -157,7 +160,7 @@ function bind() {
   shortcuts({
     newChat: () => fresh(), search: () => toggle("sidebar", true), list: () => toggle("sidebar"), settings: () => toggle("panel"),
     message: () => $("input").focus(), stop,
-    theme: () => setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]),
+    theme: nextTheme,
     regenerate: () => $("log").querySelector(".turn:last-child .again")?.click(),
     close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),
   });

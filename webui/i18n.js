@@ -98,3 +98,6 @@ function wanted() {
 function base(tag) {
   return tag.split("-")[0].toLowerCase();
 }
+
+// On the page it begins by itself, before anything is seen.
+if (globalThis.document) translate();

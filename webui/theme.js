@@ -28,7 +28,7 @@ export function nextTheme() {
 }
 
 /** Use the assistant's colour, #rrggbb, for what stands out, made darker or lighter where it could not be read. */
-export function accent(colour) {
+export function setAccent(colour) {
   if (/^#[0-9a-f]{6}$/i.test(colour ?? "")) publisher = colour;
   paint();
 }
