@@ -49,8 +49,12 @@ export class Chat {
 
   /** Open another conversation. */
   show(conversation) {
-    this.running?.stop();
-    if (this.saving) this.save();
+    if (this.busy || this.saving) this.save();
+    this.stop();
+    this.running = null;
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    $("log").setAttribute("aria-busy", "false");
     this.conversation = conversation;
     this.following = true;
     this.redraw();
@@ -165,9 +169,10 @@ export class Chat {
   async save() {
     clearTimeout(this.saving);
     this.saving = 0;
-    if (!this.conversation.leaf && !this.conversation.text) return;
-    await store.write(this.conversation);
-    this.page.kept();
+    const { conversation } = this;
+    if (!conversation.leaf && !conversation.text) return;
+    await store.write(conversation);
+    if (conversation === this.conversation) this.page.kept();
   }
 
   toEnd() { $("scroll").scrollTop = $("scroll").scrollHeight; }
