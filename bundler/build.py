@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bundler import adapters, app, container, model_members
+from bundler import adapters, app, container, identity, model_members
 from bundler.console import Console
 from bundler.container import Contents, Part
 from bundler.launcher import launcher
@@ -17,12 +17,12 @@ from runtime.version import VERSION
 
 @dataclass(frozen=True)
 class Request:
-    """What to build: models and adapters as they were written, and the output; `name` None: the main model's."""
+    """What to build: models, adapters and assistant as they were written, and the output."""
 
     models: tuple[str, ...]
     output: Path
     target: str
-    name: str | None = None
+    assistant: identity.Wanted
     force: bool = False
     adapters: tuple[str, ...] = ()
 
@@ -30,18 +30,20 @@ class Request:
 def build(request: Request, console: Console) -> None:
     """Build the executable and print its size. Raises: LmfileError; nothing is left of a failed build."""
     _check_output(request)
+    assistant = identity.packed(request.assistant)
     models = model_members.packed(request.models, console.progress)
     packed = adapters.packed(request.adapters, models[0].file)
     stub = launcher(request.target, console.progress)
     image = runtime_image(request.target, console.progress)
     contents = Contents(
-        name=request.name or models[0].title,
+        name=assistant.record.name or models[0].title,
         target=request.target,
         version=VERSION,
         launcher=stub,
         parts=[
             *app.parts(console.progress),
             *_licenses(image, [model.record for model in models]),
+            *assistant.parts,
             *(model.part for model in models),
             *packed.parts,
             Part(RUNTIME_NAME, "runtime", image.archive),
@@ -50,6 +52,7 @@ def build(request: Request, console: Console) -> None:
         runtime_unpacked=image.unpacked_bytes,
         models=[model.record for model in models],
         adapters=packed.records,
+        assistant=assistant.record,
         created=container.created(),
     )
     size = container.write(request.output, contents, console.progress)

@@ -24,7 +24,8 @@ make an executable
   build MODEL… -o FILE    pack MODEL: the path of a .gguf file, or a known model:
                           smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB);
                           --adapter PATH packs a LoRA adapter with it; further
-                          MODELs embed, rerank, or are other ones to chat with
+                          MODELs embed, rerank, or are other ones to chat with;
+                          --name, --icon, --greeting and others make it yours
 look into one
   inspect FILE            model, engine, members with offsets and hashes
   verify FILE             hold every byte against its hash
@@ -172,20 +173,43 @@ def _build_parser() -> _Parser:
         help="pack a LoRA adapter, a .gguf file or a PEFT folder; requests choose it by NAME (default: its file's),"
         " and with SCALE every answer has it; may be given again",
     )
-    parser.add_argument("--name", metavar="NAME", help="what the executable calls itself (default: the model's name)")
+    _add_assistant(parser)
     parser.add_argument("--target", metavar="TARGET", help="where it will run (default: a computer like this one)")
     parser.add_argument("--force", action="store_true", help="replace FILE even if it is not an lmfile")
     parser.set_defaults(run=_build)
     return parser
 
 
+def _add_assistant(parser: _Parser) -> None:
+    """What people see in place of our own name and words."""
+    group = parser.add_argument_group("your assistant")
+    group.add_argument("--name", metavar="NAME", help="what the executable calls itself (default: the model's name)")
+    group.add_argument("--icon", metavar="FILE", type=Path, help="its icon: a PNG, best 512 x 512, or a plain SVG")
+    group.add_argument("--color", metavar="#RRGGBB", help="the page's colour")
+    group.add_argument("--greeting", metavar="TEXT", help="what an empty conversation shows")
+    group.add_argument("--system-prompt", metavar="TEXT|@FILE", help="what every new conversation begins with")
+    group.add_argument(
+        "--starter", metavar="TEXT", action="append", default=[], help="a first question to click on; at most 8"
+    )
+
+
 def _build(options: argparse.Namespace, console: Console) -> int:
     from bundler.analysis import builder_target  # each command loads what it needs: --help answers in 50 ms
     from bundler.build import Request, build
+    from bundler.identity import Wanted
 
-    target = options.target or builder_target()
-    adapters = tuple(options.adapter)
-    build(Request(tuple(options.models), options.output, target, options.name, options.force, adapters), console)
+    assistant = Wanted(
+        options.name, options.icon, options.color, options.greeting, options.system_prompt, options.starter
+    )
+    request = Request(
+        models=tuple(options.models),
+        output=options.output,
+        target=options.target or builder_target(),
+        assistant=assistant,
+        force=options.force,
+        adapters=tuple(options.adapter),
+    )
+    build(request, console)
     return 0
 
 

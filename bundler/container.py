@@ -1,6 +1,6 @@
 """Writes the container: launcher, members, manifest, central directory, footer.
 
-    [launcher | zip: licences, app, models, adapters, runtime, manifest | central directory | end record + footer]
+    [launcher | zip: licences, icon, app, models, adapters, runtime, manifest | central directory | end record + footer]
 
 Sizes are known before the first byte is written, so every offset is computed first and each
 byte is written once, in order. Models and adapters lie at multiples of 64 KiB, zeros in front
@@ -31,6 +31,7 @@ from runtime.payload import (
     MANIFEST_NAME,
     RUNTIME_NAME,
     Adapter,
+    Assistant,
     Footer,
     Manifest,
     Member,
@@ -42,7 +43,7 @@ from runtime.payload.records import END_MAGIC, Entry, end_records
 
 ALIGNED_ROLES = frozenset({"model", "adapter"})
 ALIGNMENT = 1 << 16
-ROLE_ORDER = {"license": 0, "app": 1, "model": 2, "adapter": 3, "runtime": 4}
+ROLE_ORDER = {"license": 0, "icon": 1, "app": 2, "model": 3, "adapter": 4, "runtime": 5}
 FILE_MODE, EXECUTABLE_MODE = 0o644, 0o755
 SPARE_BYTES = 1 << 20  # manifest and directory, whose sizes are not known beforehand
 
@@ -76,6 +77,7 @@ class Contents:
     runtime_unpacked: int
     models: Sequence[Model]
     adapters: Sequence[Adapter] = ()
+    assistant: Assistant = field(default_factory=Assistant)
     defaults: dict[str, Any] = field(default_factory=dict)
     created: int = 0
 
@@ -192,6 +194,7 @@ def _write(file: BinaryIO, path: Path, contents: Contents, places: list[_Place],
         models=tuple(contents.models),
         adapters=tuple(contents.adapters),
         defaults=contents.defaults,
+        assistant=contents.assistant,
     )
     _put(file, _tail(manifest, entries, file.tell(), contents))
     return file.tell()

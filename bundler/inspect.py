@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bundler.console import Console
 from bundler.executable import open_executable
-from runtime.payload import Adapter, Model, Payload, Span
+from runtime.payload import Adapter, Assistant, Model, Payload, Span
 
 
 def inspect(path: Path, as_json: bool, console: Console) -> None:
@@ -27,6 +27,7 @@ def _page(payload: Payload) -> list[str]:
         f"python    {manifest.runtime.get('python', '?')}",
         f"engine    llama-cpp-python {engine.get('llama_cpp_python', '?')}",
     ]
+    lines += _assistant(manifest.assistant)
     lines += [_model(model) for model in manifest.models]
     lines += [
         f"adapter   {adapter.name}, rank {adapter.rank}, {adapter.parameters / 1e6:,.1f}M parameters, {_when(adapter)}"
@@ -37,6 +38,21 @@ def _page(payload: Payload) -> list[str]:
     spans |= {member.path: Span(member.offset, member.size, member.sha256) for member in manifest.members}
     lines += [f"{span.size:>14,}  {span.offset:>14,}  {span.sha256[:16]}  {name}" for name, span in spans.items()]
     return lines
+
+
+def _assistant(assistant: Assistant) -> list[str]:
+    """A line for each thing that the publisher says; long texts as JSON strings, so that they stay on it."""
+    texts = [("color", assistant.color), ("icon", assistant.icon)]
+    texts += [(key, _quoted(text)) for key, text in (("greeting", assistant.greeting), *_questions(assistant))]
+    return [f"{key:<10}{text}" for key, text in texts if text]
+
+
+def _questions(assistant: Assistant) -> list[tuple[str, str]]:
+    return [("system", assistant.system_prompt), *(("starter", text) for text in assistant.starters)]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if text else ""
 
 
 def _model(model: Model) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bundler import container, fetch
 from bundler.container import Contents, Part
-from runtime.payload import Adapter, Model
+from runtime.payload import Adapter, Assistant, Model
 from tests.gguf_writer import gguf
 
 APP = {
@@ -13,6 +13,7 @@ APP = {
     "app/runtime/ünï côdé.pyc": b"named with a space and letters",
     "app/webui/index.html": b"<!doctype html>",
 }
+NOBODY = Assistant()
 
 
 def contents(
@@ -21,6 +22,7 @@ def contents(
     app: dict[str, bytes] | None = None,
     extra: Sequence[Part] = (),
     adapters: Sequence[Adapter] = (),
+    assistant: Assistant = NOBODY,
 ) -> Contents:
     """Contents whose launcher and runtime are 70,000 and 50,000 bytes that mean nothing."""
     launcher = folder / "launcher"
@@ -44,6 +46,7 @@ def contents(
         runtime_unpacked=1,
         models=[Model("chat", "models/tiny model.gguf", "llama", "Tiny", 64, 64, "F32", "mit")],
         adapters=adapters,
+        assistant=assistant,
     )
 
 

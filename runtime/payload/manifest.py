@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from runtime.payload.assistant import Assistant
+from runtime.payload.assistant import MAX_ICON_BYTES, Assistant
 
 FORMAT = 1
 MANIFEST_NAME = "manifest.json"
@@ -205,6 +205,9 @@ def _check(manifest: Manifest, end: int) -> None:
     app_end = manifest.app.offset + manifest.app.size
     if app_end > end or not all(manifest.app.offset <= member.offset <= app_end - member.size for member in app):
         raise ValueError("its manifest has an app span that is not that of the app members")
+    icon = next((member for member in manifest.members if member.path == manifest.assistant.icon), None)
+    if icon and icon.size > MAX_ICON_BYTES:
+        raise ValueError(f"its manifest has an icon of {icon.size} bytes, more than {MAX_ICON_BYTES}")
     named = [*(model.path for model in manifest.models), *(adapter.path for adapter in manifest.adapters)]
     for path in [*named, *filter(None, [manifest.assistant.icon])]:
         if path not in paths:
