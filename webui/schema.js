@@ -4,51 +4,43 @@ import { t } from "./i18n.js";
 
 const MOST = { depth: 500, steps: 100_000, found: 20, text: 2_000, quoted: 60 };
 
-const isDate = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00Z`).toJSON()?.slice(0, 10) === text;
-const isTime = (text) => /^([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i.test(text);
-const isIpv4 = (text) => /^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}$/.test(text);
-
+const isDate = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00Z`).toJSON()?.startsWith(text);
+const isTime = (text) => /^([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/.test(text);
 const FORMATS = {
   date: isDate,
   time: isTime,
-  "date-time": (text) => isDate(text.slice(0, 10)) && /^t$/i.test(text[10]) && isTime(text.slice(11)),
-  duration: (text) => /^P(?=.)(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?)$/.test(text),
+  "date-time": (text) => isDate(text.slice(0, 10)) && text[10] === "T" && isTime(text.slice(11)),
   email: (text) => /^[^\s@]+@[^\s@]+$/.test(text),
-  hostname: (text) => text.length < 254 && /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?(\.[a-z\d]([a-z\d-]{0,61}[a-z\d])?)*$/i.test(text),
-  ipv4: isIpv4,
-  ipv6: (text) => /^[\da-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`),
+  hostname: (text) => /^(?=.{1,253}$)([a-z\d]([a-z\d-]{0,61}[a-z\d])?(\.(?!$)|$))+$/i.test(text),
+  ipv4: (text) => /^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}$/.test(text),
+  ipv6: (text) => URL.canParse(`http://[${text}]`),
   uuid: (text) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text),
-  uri: (text) => /^[a-z][a-z\d+.-]*:[^\s<>"{}|\\^`]*$/i.test(text),
+  uri: (text) => /^[a-z][a-z\d+.-]*:\S*$/i.test(text),
 };
+
+const least = (value, wanted) => size(value) >= wanted;
+const most = (value, wanted) => size(value) <= wanted;
 
 /** By kind of value: whether it keeps to what a keyword says. */
 const KEEPS = {
   any: {
     type: (value, wanted) => [wanted].flat().some((one) => one === kind(value) || (one === "integer" && Number.isInteger(value))),
-    const: same,
-    enum: (value, wanted) => wanted.some((one) => same(one, value)),
+    const: (value, wanted) => canonical(value) === canonical(wanted),
+    enum: (value, wanted) => wanted.map(canonical).includes(canonical(value)),
   },
   number: {
-    minimum: (value, least) => value >= least,
-    maximum: (value, most) => value <= most,
+    minimum: least, maximum: most,
     exclusiveMinimum: (value, border) => value > border,
     exclusiveMaximum: (value, border) => value < border,
     multipleOf: (value, unit) => Math.abs(value / unit - Math.round(value / unit)) < 1e-9,
   },
-  string: {
-    minLength: (value, least) => [...value].length >= least,
-    maxLength: (value, most) => [...value].length <= most,
-    pattern: matches,
-    format: (value, name) => !Object.hasOwn(FORMATS, name) || FORMATS[name](value),
-  },
+  string: { minLength: least, maxLength: most, pattern: matches, format: (value, name) => FORMATS[name]?.(value) ?? true },
   array: {
-    minItems: (value, least) => value.length >= least,
-    maxItems: (value, most) => value.length <= most,
-    uniqueItems: (value, wanted) => !wanted || new Set(value.map((one) => canonical(one))).size === value.length,
+    minItems: least, maxItems: most,
+    uniqueItems: (value, wanted) => !wanted || new Set(value.map(canonical)).size === value.length,
   },
   object: {
-    minProperties: (value, least) => Object.keys(value).length >= least,
-    maxProperties: (value, most) => Object.keys(value).length <= most,
+    minProperties: least, maxProperties: most,
     required: (value, names) => names.every((name) => Object.hasOwn(value, name)),
   },
 };
@@ -65,98 +57,80 @@ export function verdict(schemaText, answerText) {
   try {
     const found = violations(schemaText.trim() ? check(schemaText) : { type: "object" }, parsed(answerText));
     return { ok: !found.length, problems: found.map(({ path, message }) => `${path}: ${message}`) };
-  } catch (error) {
-    return { ok: false, problems: [error.message] };
+  } catch ({ message }) {
+    return { ok: false, problems: [message] };
   }
 }
 
-/** Where `value` breaks `schema`: the first few as {path, message}; the value itself is at $. */
-export function violations(schema, value) {
+/** Where a value breaks the schema `root`: the first few as {path, message}; the value itself is at $. */
+export function violations(root, value) {
   const found = [];
-  const walk = new Walk(schema);
-  walk.visit(schema, value, (path, message) => found.length < MOST.found && found.push({ path, message }));
-  if (walk.left <= 0) found.push({ path: "$", message: t("too much to check") });
-  return found;
-}
+  let left = MOST.steps;
+  visit(root, value, "$", 0, (path, message) => found.length < MOST.found && found.push({ path, message }));
+  return left < 0 ? [...found, { path: "$", message: t("too much to check") }] : found;
 
-/** One walk over a value; `left` are the steps it may still take, below 0 nothing more is looked at. */
-class Walk {
-  constructor(root) {
-    this.root = root;
-    this.left = MOST.steps;
-  }
-
-  /** Call `tell(path, message)` for everything in which `value` breaks `schema`. */
-  visit(schema, value, tell, path = "$", depth = 0) {
-    if (depth > MOST.depth) this.left = 0;
-    if (this.left-- <= 0) return;
+  function visit(schema, value, path, depth, tell) {
+    if (depth > MOST.depth) left = 0;
+    if (left < 0 || left-- === 0) return;
     if (schema === false) tell(path, t("not allowed"));
     if (kind(schema) !== "object") return;
-    const breaks = (keyword) => tell(path, t("breaks {0}", `${keyword}: ${quoted(schema[keyword])}`));
+    for (const keyword of broken(schema, value, depth)) tell(path, t("breaks {0}", `${keyword}: ${quoted(schema[keyword])}`));
+    for (const part of schema.allOf ?? []) visit(part, value, path, depth + 1, tell);
+    if (schema.$ref) visit(target(root, schema.$ref), value, path, depth + 1, tell);
+    for (const [name, part] of parts(schema, value)) visit(part, value[name], `${path}/${name}`, depth + 1, tell);
+  }
+
+  function* broken(schema, value, depth) {
+    const holds = (part) => {
+      let isKept = true;
+      visit(part, value, "", depth + 1, () => (isKept = false));
+      return isKept;
+    };
     for (const [keyword, keeps] of Object.entries({ ...KEEPS.any, ...KEEPS[kind(value)] })) {
-      if (Object.hasOwn(schema, keyword) && !keeps(value, schema[keyword])) breaks(keyword);
+      if (Object.hasOwn(schema, keyword) && !keeps(value, schema[keyword])) yield keyword;
     }
-    const holds = (part) => this.holds(part, value, depth + 1);
-    if (schema.anyOf && !schema.anyOf.some(holds)) breaks("anyOf");
-    if (schema.oneOf && schema.oneOf.filter(holds).length !== 1) breaks("oneOf");
-    if (schema.not !== undefined && holds(schema.not)) breaks("not");
-    for (const part of [...(schema.allOf ?? []), ...("$ref" in schema ? [this.find(schema.$ref)] : [])]) {
-      this.visit(part, value, tell, path, depth + 1);
-    }
-    for (const [name, part] of inside(schema, value)) {
-      const at = typeof name === "number" ? `[${name}]` : /^\w+$/.test(name) ? `.${name}` : `[${quoted(name)}]`;
-      this.visit(part, value[name], tell, path + at, depth + 1);
-    }
-  }
-
-  holds(schema, value, depth) {
-    let isBroken = false;
-    this.visit(schema, value, () => (isBroken = true), "$", depth);
-    return !isBroken;
-  }
-
-  /** What "#/…" leads to in the whole schema; where it leads nowhere, anything is right. */
-  find(reference) {
-    const names = decodeURIComponent(reference).split("/").slice(1).map((name) => name.replace(/~1/g, "/").replace(/~0/g, "~"));
-    return names.reduce((part, name) => (part && Object.hasOwn(part, name) ? part[name] : true), this.root);
+    if (schema.anyOf && !schema.anyOf.some(holds)) yield "anyOf";
+    if (schema.oneOf && schema.oneOf.filter(holds).length !== 1) yield "oneOf";
+    if (schema.not !== undefined && holds(schema.not)) yield "not";
   }
 }
 
-/** Yield [name or number, schema] for every part of `value` that `schema` says something about. */
-function* inside({ properties = {}, patternProperties = {}, additionalProperties, prefixItems, items, additionalItems }, value) {
-  if (kind(value) === "array") {
-    const tuple = prefixItems ?? (Array.isArray(items) ? items : []);
-    const rest = Array.isArray(items) ? additionalItems : items;
-    for (const index of value.keys()) yield [index, index < tuple.length ? tuple[index] : rest];
-  } else if (kind(value) === "object") {
-    for (const name of Object.keys(value)) {
-      const named = Object.hasOwn(properties, name) ? [properties[name]] : [];
-      const fitting = Object.entries(patternProperties).filter(([pattern]) => matches(name, pattern)).map(([, part]) => part);
-      for (const part of named.length + fitting.length ? [...named, ...fitting] : [additionalProperties]) yield [name, part];
-    }
-  }
+/** What "#/…" leads to; where that is nothing, everything is right. */
+function target(root, reference) {
+  const names = decodeURIComponent(reference).split("/").slice(1).map((name) => name.replace(/~1/g, "/").replace(/~0/g, "~"));
+  return names.reduce((part, name) => (part && Object.hasOwn(part, name) ? part[name] : true), root);
 }
 
+/** [name or number, schema] of all parts of `value` that `schema` says something about. */
+function parts({ properties = {}, patternProperties = {}, additionalProperties, prefixItems = [], items }, value) {
+  if (kind(value) === "array") return value.map((_, index) => [index, prefixItems[index] ?? items]);
+  if (kind(value) !== "object") return [];
+  return Object.keys(value).flatMap((name) => {
+    const fitting = Object.entries(patternProperties).filter(([pattern]) => matches(name, pattern)).map(([, part]) => part);
+    if (Object.hasOwn(properties, name)) fitting.push(properties[name]);
+    return (fitting.length ? fitting : [additionalProperties]).map((part) => [name, part]);
+  });
+}
+
+/** A text that is too long, or a pattern that only the server knows, is as good as right. */
 function matches(text, pattern) {
   try {
     return text.length > MOST.text || new RegExp(pattern, "u").test(text);
   } catch {
-    return true; // The server knows another kind of pattern, or will refuse it.
+    return true;
   }
 }
 
-function kind(value) {
-  return value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+function size(value) {
+  if (typeof value === "number") return value;
+  return typeof value === "string" ? [...value].length : Object.keys(value).length;
 }
 
-function same(one, other) {
-  return canonical(one) === canonical(other);
-}
+const kind = (value) => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value);
 
-function canonical(value, depth = 0) {
-  if (value === null || typeof value !== "object" || depth > MOST.depth) return JSON.stringify(value) ?? "";
-  const parts = Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name], depth + 1)}`);
-  return `${kind(value)}{${parts}}`;
+/** The same text for what JSON schema calls equal. */
+function canonical(value) {
+  return JSON.stringify(value, (_, part) => (kind(part) === "object" ? Object.fromEntries(Object.entries(part).sort()) : part));
 }
 
 function quoted(value) {

@@ -4,17 +4,11 @@ import { check } from "./schema.js";
 import { isTool } from "./tools.js";
 
 const STORE = "lmfile.settings";
-const MOST = { text: 65_536, stops: 16, stop: 256, tools: 128, scale: 100 };
-const WAYS = ["off", "on", "low", "medium", "high"];
 
-const object = (given) => (given && typeof given === "object" && !Array.isArray(given) ? given : {});
-const list = (given) => (Array.isArray(given) ? given : []);
-const text = (given) => (typeof given === "string" ? given.slice(0, MOST.text) : "");
-const pick = (given, keep) => Object.fromEntries(Object.entries(given).filter(([name, value]) => keep(value, name)));
-
-/** The numbers of a request: the least, the most (both the server's) and the step of their fields; a step of 1 means whole. */
+/** The numbers of a request: the least and the most that the server takes, and the step of their fields; 1 means whole. */
 export const NUMBERS = {
   temperature: [0, 100, 0.1],
+  max_tokens: [1, 1 << 24, 1],
   top_k: [0, 1 << 24, 1],
   top_p: [0, 1, 0.05],
   min_p: [0, 1, 0.01],
@@ -22,44 +16,44 @@ export const NUMBERS = {
   presence_penalty: [-100, 100, 0.1],
   frequency_penalty: [-100, 100, 0.1],
   seed: [-1, 2 ** 32 - 1, 1],
-  max_tokens: [1, 1 << 24, 1],
 };
 
-/** Sampling by name; what a preset does not name is as the server has it. */
-export const PRESETS = {
-  Precise: { temperature: 0.2, top_p: 0.9 },
-  Balanced: {},
-  Creative: { temperature: 1.1, top_k: 0, top_p: 1, min_p: 0.05 },
-  Exact: { temperature: 0 },
-};
+const object = (given) => (given && typeof given === "object" && !Array.isArray(given) ? given : {});
+const list = (given) => (Array.isArray(given) ? given : []);
+const text = (given) => (typeof given === "string" ? given : "");
+const pick = (given, keep) => Object.fromEntries(Object.entries(object(given)).filter(([name, value]) => keep(value, name)));
+
+/** What of `given`, from storage or a field, is a setting; the rest is as if nothing had been chosen. */
+function clean({ sampling, stop, schema, tools, adapters, model, reasoning }) {
+  return {
+    sampling: pick(sampling, (number, name) => isValid(name, number)),
+    stop: list(stop).filter((word) => text(word) && word.length <= 256).slice(0, 16),
+    schema: { on: object(schema).on === true, text: text(object(schema).text) },
+    tools: { on: object(tools).on === true, list: list(object(tools).list).filter(isTool).slice(0, 128) },
+    adapters: pick(adapters, (scale) => Math.abs(scale) <= 100),
+    model: text(model),
+    reasoning: text(reasoning),
+  };
+}
 
 /** Whether the server takes `number` for the field `name`. */
 export function isValid(name, number) {
-  const [least, most, step] = NUMBERS[name];
-  return Number.isFinite(number) && number >= least && number <= most && (step < 1 || Number.isInteger(number));
+  const [least, most, step] = Object.hasOwn(NUMBERS, name) ? NUMBERS[name] : [1, 0];
+  return number >= least && number <= most && (step === 1 ? Number.isInteger(number) : Number.isFinite(number));
 }
 
-/** How the model's template can be told to think, from /props; empty where it does not think. */
-export function ways({ chat_template: template = "", chat_template_caps: caps = {} } = {}) {
-  return [...(/think/i.test(template) ? WAYS.slice(0, 2) : []), ...(caps.supports_reasoning_effort ? WAYS.slice(2) : [])];
-}
-
-export class Settings {
-  /** storage: a Storage, or null where the browser has none for us: then all of it holds until the page is closed. */
-  constructor(storage) {
-    this.storage = storage;
-    this.listeners = [];
-    /** What there is to choose from: {props, models: rows of /v1/models, adapters: rows of /lora-adapters}. */
-    this.server = {};
-    this.value = clean(stored(storage));
-  }
+class Settings {
+  listeners = [];
+  /** Whose rows can be chosen: {models, adapters}, as /v1/models and /lora-adapters list them. */
+  server = {};
+  value = clean(object(stored()));
 
   /** Set "model", or a part such as "sampling.top_k"; undefined removes it, and what is not valid is left out. */
   set(path, value) {
     const [, name, part] = /^(\w+)(?:\.([^]+))?$/.exec(path);
     this.value = clean({ ...this.value, [name]: part ? { ...this.value[name], [part]: value } : value });
     try {
-      this.storage?.setItem(STORE, JSON.stringify(this.value));
+      localStorage.setItem(STORE, JSON.stringify(this.value));
     } catch {
       // Storage is full or switched off: it holds until the page is closed.
     }
@@ -72,86 +66,59 @@ export class Settings {
   }
 }
 
-/** The settings of this page. */
-export const settings = new Settings(local());
-
-/** The fields of a chat request that say something else than the server's defaults. */
-export function fields(value = settings.value, server = settings.server) {
-  const { schema, tools } = value;
-  const format = schema.on && responseFormat(schema.text);
-  return {
-    ...sampling(value, server),
-    ...thinking(value.reasoning, server.props),
-    ...(format && { response_format: format }),
-    ...(tools.on && tools.list.length && { tools: tools.list.map((tool) => ({ type: "function", function: tool })) }),
-  };
-}
-
-/** Those of them that a raw completion takes as well: how to sample, with which model and adapters. */
-export function sampling(value = settings.value, server = settings.server) {
-  const defaults = server.props?.default_generation_settings?.params ?? {};
-  const model = chats(server.models).findIndex(({ id }) => id === value.model);
-  return {
-    ...pick(value.sampling, (number, name) => number !== defaults[name]),
-    ...(value.stop.length && { stop: value.stop }),
-    ...(model > 0 ? { model: value.model } : lora(value.adapters, server.adapters)),
-  };
-}
-
-/** The rows of /v1/models that can chat, the main model first; an adapter has a row there too. */
-export function chats(models = []) {
-  return models.filter(({ role, parent, status }) => role === "chat" && !parent && status?.value !== "failed");
-}
-
-/** All adapters with their weights, if one has another than the server's; those that are gone are not named. */
-function lora(chosen, adapters = []) {
-  const weighted = adapters.map(({ name, scale }) => ({ name, scale: chosen[name] ?? scale }));
-  const differs = weighted.some(({ scale }, at) => scale !== adapters[at].scale);
-  return differs && { lora: weighted.filter(({ scale }) => scale) };
-}
-
-function thinking(way, props) {
-  if (!ways(props).includes(way)) return {};
-  if (way === "on") return { chat_template_kwargs: { enable_thinking: true } };
-  return { reasoning_effort: way === "off" ? "none" : way };
-}
-
-function responseFormat(text) {
-  if (!text.trim()) return { type: "json_object" };
+function stored() {
   try {
-    return { type: "json_schema", json_schema: { name: "answer", schema: check(text), strict: true } };
-  } catch {
-    return null; // The panel says what is wrong with it.
-  }
-}
-
-/** What of `given`, from storage or a field, is a setting; the rest is as if nothing had been chosen. */
-function clean(given) {
-  const { system, sampling, stop, schema, tools, adapters, model, reasoning } = object(given);
-  return {
-    system: typeof system === "string" ? text(system) : null,
-    sampling: pick(object(sampling), (number, name) => Object.hasOwn(NUMBERS, name) && isValid(name, number)),
-    stop: list(stop).filter((word) => text(word) && word.length <= MOST.stop).slice(0, MOST.stops),
-    schema: { on: object(schema).on === true, text: text(object(schema).text) },
-    tools: { on: object(tools).on === true, list: list(object(tools).list).filter(isTool).slice(0, MOST.tools) },
-    adapters: pick(object(adapters), (scale) => Number.isFinite(scale) && Math.abs(scale) <= MOST.scale),
-    model: text(model),
-    reasoning: WAYS.includes(reasoning) ? reasoning : "",
-  };
-}
-
-function stored(storage) {
-  try {
-    return JSON.parse(storage.getItem(STORE));
+    return JSON.parse(localStorage.getItem(STORE));
   } catch {
     return null; // Not ours, or none.
   }
 }
 
-function local() {
+export const settings = new Settings();
+
+/** The fields of a request that say something else than the server's defaults. */
+export function fields(value = settings.value, props = {}, server = settings.server) {
+  const { sampling, stop, schema, tools, adapters, model } = value;
+  const defaults = props?.default_generation_settings?.params ?? {};
+  const isOther = chats(server.models).findIndex(({ id }) => id === model) > 0;
+  return {
+    ...pick(sampling, (number, name) => number !== defaults[name]),
+    ...(stop.length && { stop }),
+    ...(isOther ? { model } : lora(adapters, server.adapters)),
+    ...thinking(value.reasoning, props),
+    ...(schema.on && responseFormat(schema.text)),
+    ...(tools.on && tools.list.length && { tools: tools.list.map((tool) => ({ type: "function", function: tool })) }),
+  };
+}
+
+/** The rows of models that can chat, the main one first; the adapters among the rows are not models. */
+export function chats(rows = []) {
+  return rows.filter(({ role, parent, status }) => role === "chat" && !parent && status?.value !== "failed");
+}
+
+/** How the model can be told to think; its template says whether it does. */
+export function ways(props) {
+  const efforts = props?.chat_template_caps?.supports_reasoning_effort ? ["low", "medium", "high"] : [];
+  return /think/i.test(props?.chat_template) ? ["off", "on", ...efforts] : efforts;
+}
+
+function thinking(way, props) {
+  if (!ways(props).includes(way)) return {};
+  return way === "on" ? { chat_template_kwargs: { enable_thinking: true } } : { reasoning_effort: way === "off" ? "none" : way };
+}
+
+/** All adapters with their weights, if one has another than the server's; those that are gone are not named. */
+function lora(chosen, rows = []) {
+  if (!rows.some(({ name, scale }) => (chosen[name] ?? scale) !== scale)) return {};
+  return { lora: rows.map(({ name, scale }) => ({ name, scale: chosen[name] ?? scale })).filter(({ scale }) => scale) };
+}
+
+/** What is no schema is left out; the panel says why. */
+function responseFormat(source) {
+  if (!source.trim()) return { response_format: { type: "json_object" } };
   try {
-    return globalThis.localStorage ?? null;
+    return { response_format: { type: "json_schema", json_schema: { name: "answer", schema: check(source), strict: true } } };
   } catch {
-    return null; // The browser keeps nothing for this page.
+    return {};
   }
 }
