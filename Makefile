@@ -27,14 +27,16 @@ $(VENV)/clients/%/.done: tests/clients/foreign/%.txt
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# Clients from npm, by the npm of one of these environments; what they need to be built is left out.
-$(VENV)/clients/.npm: tests/clients/npm/package-lock.json $(VENV)/clients/node/.done
-	PATH="$(CURDIR)/$(VENV)/clients/node/bin:$$PATH" npm ci --prefix tests/clients/npm --ignore-scripts --silent --no-audit --no-fund
+# What comes from npm, by the npm of one of these environments; scripts that packages would run when they are installed are left out.
+$(VENV)/npm/%/.done: tests/%/package-lock.json $(VENV)/clients/node/.done
+	PATH="$(CURDIR)/$(VENV)/clients/node/bin:$$PATH" npm ci --prefix tests/$* --ignore-scripts --silent --no-audit --no-fund
+	@mkdir -p $(@D)
 	@touch $@
 
+NPM     := $(VENV)/npm/clients/npm/.done $(VENV)/npm/webui/.done
 CLIENTS := $(patsubst tests/clients/foreign/%.txt,$(VENV)/clients/%/.done,$(wildcard tests/clients/foreign/*.txt))
 
-setup: $(VENV)/.tests $(CLIENTS) $(VENV)/clients/.npm  ## prepare the checkout: virtual environment, engine, models
+setup: $(VENV)/.tests $(CLIENTS) $(NPM)  ## prepare the checkout: virtual environment, engine, models
 	$(PY) -m bundler.checkout
 
 demo: $(VENV)/.build  ## build dist/smollm2 and ask it a question
