@@ -1,73 +1,138 @@
-// Everything the page says, in each of its languages. The key of a row is its English; {0}, {1} stand for values.
+// Everything the page says, in each of its languages.
 
 export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français", es: "Español", zh: "简体中文", ja: "日本語" };
 
-export const WORDS = {
-  // Buttons that many parts have
-  "Cancel": ["Abbrechen", "Annuler", "Cancelar", "取消", "キャンセル"],
-  "Close": ["Schließen", "Fermer", "Cerrar", "关闭", "閉じる"],
-  "Continue": ["Fortfahren", "Continuer", "Continuar", "继续", "続ける"],
-  "Copied": ["Kopiert", "Copié", "Copiado", "已复制", "コピーしました"],
-  "Copy": ["Kopieren", "Copier", "Copiar", "复制", "コピー"],
-  "Delete": ["Löschen", "Supprimer", "Eliminar", "删除", "削除"],
-  "Done": ["Fertig", "Terminé", "Listo", "完成", "完了"],
-  "Edit": ["Bearbeiten", "Modifier", "Editar", "编辑", "編集"],
-  "Export": ["Exportieren", "Exporter", "Exportar", "导出", "エクスポート"],
-  "Import": ["Importieren", "Importer", "Importar", "导入", "インポート"],
-  "Not allowed here": ["Hier nicht erlaubt", "Non autorisé ici", "No permitido aquí", "此处不允许", "ここでは許可されていません"],
-  "Remove": ["Entfernen", "Retirer", "Quitar", "移除", "取り除く"],
-  "Rename": ["Umbenennen", "Renommer", "Cambiar nombre", "重命名", "名前を変更"],
-  "Reset": ["Zurücksetzen", "Réinitialiser", "Restablecer", "重置", "リセット"],
-  "Save": ["Speichern", "Enregistrer", "Guardar", "保存", "保存"],
+// A row is a text in English, then in the other languages in their order; {0}, {1} stand for values. Two spaces continue a row.
+const TABLE = `
+# Buttons that many parts have
+Cancel|Abbrechen|Annuler|Cancelar|取消|キャンセル
+Close|Schließen|Fermer|Cerrar|关闭|閉じる
+Continue|Fortfahren|Continuer|Continuar|继续|続ける
+Copied|Kopiert|Copié|Copiado|已复制|コピーしました
+Copy|Kopieren|Copier|Copiar|复制|コピー
+Delete|Löschen|Supprimer|Eliminar|删除|削除
+Done|Fertig|Terminé|Listo|完成|完了
+Edit|Bearbeiten|Modifier|Editar|编辑|編集
+Export|Exportieren|Exporter|Exportar|导出|エクスポート
+Import|Importieren|Importer|Importar|导入|インポート
+Not allowed here|Hier nicht erlaubt|Non autorisé ici|No permitido aquí|此处不允许|ここでは許可されていません
+Remove|Entfernen|Retirer|Quitar|移除|取り除く
+Rename|Umbenennen|Renommer|Cambiar nombre|重命名|名前を変更
+Reset|Zurücksetzen|Réinitialiser|Restablecer|重置|リセット
+Save|Speichern|Enregistrer|Guardar|保存|保存
 
-  // The page
-  "Conversation": ["Unterhaltung", "Conversation", "Conversación", "对话内容", "会話"],
-  "Conversations": ["Unterhaltungen", "Conversations", "Conversaciones", "对话列表", "会話一覧"],
-  "Loading the model…": ["Das Modell wird geladen…", "Chargement du modèle…", "Cargando el modelo…", "正在加载模型…", "モデルを読み込んでいます…"],
-  "New chat": ["Neuer Chat", "Nouvelle discussion", "Nuevo chat", "新对话", "新しいチャット"],
-  "Search": ["Suchen", "Rechercher", "Buscar", "搜索", "検索"],
-  "Settings": ["Einstellungen", "Réglages", "Ajustes", "设置", "設定"],
-  "Starting…": ["Startet…", "Démarrage…", "Iniciando…", "正在启动…", "起動しています…"],
-  "The model cannot be used": [
-    "Das Modell ist nicht verfügbar", "Le modèle est indisponible", "El modelo no está disponible", "模型无法使用", "モデルを使用できません"],
-  "What is on your mind?": ["Worum geht es?", "À quoi pensez-vous ?", "¿En qué piensas?", "想聊点什么？", "何を話しましょうか？"],
-  "What you write stays on the computer this runs on.": [
-    "Alles Geschriebene bleibt auf dem Rechner, auf dem dies läuft.", "Ce que vous écrivez reste sur l’ordinateur qui exécute ce programme.",
-    "Lo que escribes se queda en el equipo donde se ejecuta esto.", "您输入的内容只保留在运行本程序的电脑上。",
-    "入力した内容は、これを実行しているコンピューターから出ません。"],
+# The page
+Actions|Aktionen|Actions|Acciones|操作|操作
+Context in use|Belegter Kontext|Contexte utilisé|Contexto en uso|已用上下文|使用中のコンテキスト
+Conversation|Unterhaltung|Conversation|Conversación|对话内容|会話
+Conversations|Unterhaltungen|Conversations|Conversaciones|对话列表|会話一覧
+Keyboard shortcuts|Tastenkürzel|Raccourcis clavier|Atajos de teclado|键盘快捷键|キーボードショートカット
+Loading the model…|Das Modell wird geladen…|Chargement du modèle…|Cargando el modelo…|正在加载模型…|モデルを読み込んでいます…
+Loading the model|Das Modell wird geladen|Chargement du modèle|Cargando el modelo|正在加载模型|モデルを読み込み中
+New chat|Neuer Chat|Nouvelle discussion|Nuevo chat|新对话|新しいチャット
+Notebook|Notizbuch|Bloc-notes|Cuaderno|笔记本|ノートブック
+Quit|Beenden|Quitter|Salir|退出|終了
+Search|Suchen|Rechercher|Buscar|搜索|検索
+Settings|Einstellungen|Réglages|Ajustes|设置|設定
+Skip to the message|Zur Nachricht springen|Aller au message|Saltar al mensaje|跳到消息框|メッセージ欄へ移動
+Starting…|Startet…|Démarrage…|Iniciando…|正在启动…|起動しています…
+The model cannot be used|Das Modell ist nicht verfügbar|Le modèle est indisponible|El modelo no está disponible|模型无法使用|モデルを使用できません
+What is on your mind?|Worum geht es?|À quoi pensez-vous ?|¿En qué piensas?|想聊点什么？|何を話しましょうか？
+What you write stays on the computer this runs on.|Alles Geschriebene bleibt auf dem Rechner, auf dem dies läuft.
+  |Ce que vous écrivez reste sur l’ordinateur qui exécute ce programme.|Lo que escribes se queda en el equipo donde se ejecuta esto.
+  |你写的内容只留在运行本程序的电脑上。|入力した内容は、これを動かしているコンピューターから出ません。
+You|Frage|Vous|Tú|你|あなた
 
-  // Writing and answers
-  "{0} of {1} tokens of context": [
-    "{0} von {1} Tokens Kontext", "{0} tokens de contexte sur {1}", "{0} de {1} tokens de contexto", "上下文 {0} / {1} token", "コンテキスト {0} / {1} トークン"],
-  "{0} tokens/s": ["{0} Tokens/s", "{0} tokens/s", "{0} tokens/s", "{0} token/秒", "{0} トークン/秒"],
-  "Answer": ["Antwort", "Réponse", "Respuesta", "回答", "回答"],
-  "Message": ["Nachricht", "Message", "Mensaje", "消息", "メッセージ"],
-  "Regenerate": ["Neu erzeugen", "Régénérer", "Regenerar", "重新生成", "再生成"],
-  "Send": ["Senden", "Envoyer", "Enviar", "发送", "送信"],
-  "Stop": ["Anhalten", "Arrêter", "Detener", "停止", "停止"],
-  "Try again": ["Erneut versuchen", "Réessayer", "Reintentar", "重试", "再試行"],
-  "Write a message": ["Nachricht schreiben", "Écrire un message", "Escribe un mensaje", "输入消息", "メッセージを入力"],
-  "You": ["Frage", "Vous", "Tú", "您", "あなた"],
+# Writing and answers
+{0} cached|{0} im Cache|{0} en cache|{0} en caché|缓存 {0}|キャッシュ {0}
+{0} of {1} left|{0} von {1} frei|{0} restants sur {1}|quedan {0} de {1}|剩余 {0} / {1}|残り {0} / {1}
+{0} tokens/s|{0} Tokens/s|{0} tokens/s|{0} tokens/s|{0} token/秒|{0} トークン/秒
+Answer|Antwort|Réponse|Respuesta|回答|回答
+Message|Nachricht|Message|Mensaje|消息|メッセージ
+Next version|Nächste Fassung|Version suivante|Versión siguiente|下一版本|次の版
+Previous version|Vorige Fassung|Version précédente|Versión anterior|上一版本|前の版
+read at {0}/s|gelesen mit {0}/s|lus à {0}/s|leídos a {0}/s|读取 {0}/秒|読み取り {0}/秒
+Reading: {0} of {1} tokens|Lesen: {0} von {1} Tokens|Lecture : {0} tokens sur {1}|Leyendo: {0} de {1} tokens|正在读取：{0} / {1} token
+  |読み取り中：{0} / {1} トークン
+Regenerate|Neu erzeugen|Régénérer|Regenerar|重新生成|再生成
+Send|Senden|Envoyer|Enviar|发送|送信
+Stop|Anhalten|Arrêter|Detener|停止|停止
+Thoughts|Gedanken|Réflexion|Razonamiento|思考过程|思考
+Try again|Erneut versuchen|Réessayer|Reintentar|重试|再試行
+Versions|Fassungen|Versions|Versiones|版本|版
+Write a message|Nachricht schreiben|Écrire un message|Escribe un mensaje|输入消息|メッセージを入力
 
-  // Settings
-  "Longest answer, in tokens": [
-    "Längste Antwort, in Tokens", "Longueur maximale, en tokens", "Respuesta más larga, en tokens", "回答最大长度（token）", "回答の最大長（トークン）"],
-  "System prompt": ["Systemprompt", "Prompt système", "Prompt del sistema", "系统提示词", "システムプロンプト"],
-  "Temperature (low: predictable, high: surprising)": [
-    "Temperatur (niedrig: vorhersehbar, hoch: überraschend)", "Température (basse : prévisible, haute : surprenante)",
-    "Temperatura (baja: previsible, alta: sorprendente)", "温度（低：可预测，高：出人意料）", "温度（低：予測しやすい、高：意外性がある）"],
-  "What the model should know before every chat": [
-    "Was das Modell vor jedem Chat wissen soll", "Ce que le modèle doit savoir avant chaque discussion", "Lo que el modelo debe saber antes de cada chat",
-    "每次对话前模型应知道的内容", "毎回のチャットの前にモデルが知っておくべきこと"],
-  "no limit": ["unbegrenzt", "sans limite", "sin límite", "不限", "無制限"],
+# Settings
+no limit|unbegrenzt|sans limite|sin límite|不限|無制限
+System prompt|Systemprompt|Prompt système|Prompt del sistema|系统提示词|システムプロンプト
 
-  // The key of the server
-  "API key": ["API-Schlüssel", "Clé API", "Clave de API", "API 密钥", "API キー"],
-  "Key": ["Schlüssel", "Clé", "Clave", "密钥", "キー"],
-  "This server asks for a key": ["Dieser Server verlangt einen Schlüssel", "Ce serveur demande une clé", "Este servidor pide una clave", "此服务器需要密钥", "このサーバーにはキーが必要です"],
+# The key of the server
+API key|API-Schlüssel|Clé API|Clave de API|API 密钥|API キー
+This server asks for a key|Dieser Server verlangt einen Schlüssel|Ce serveur demande une clé|Este servidor pide una clave|此服务器需要密钥
+  |このサーバーにはキーが必要です
 
-  // Errors
-  "lmfile does not answer. Is it still running?": [
-    "lmfile antwortet nicht. Läuft es noch?", "lmfile ne répond pas. Est-il toujours lancé ?", "lmfile no responde. ¿Sigue en marcha?",
-    "lmfile 没有响应。它还在运行吗？", "lmfile が応答しません。まだ動いていますか？"],
-};
+# Errors
+The answer was cut off: the connection ended.|Die Antwort brach ab: Die Verbindung endete.
+  |La réponse a été coupée : la connexion s’est terminée.|La respuesta se cortó: terminó la conexión.|回答中断：连接已结束。|回答が途切れました：接続が終わりました。
+The model is being loaded. Try in a moment.|Das Modell wird geladen. Gleich noch einmal versuchen.
+  |Le modèle est en cours de chargement. Réessayez dans un instant.|El modelo se está cargando. Inténtalo en un momento.|模型正在加载，请稍后再试。
+  |モデルを読み込んでいます。少し待ってから試してください。
+The program does not answer. Is it still running?|Das Programm antwortet nicht. Läuft es noch?
+  |Le programme ne répond pas. Est-il toujours lancé ?|El programa no responde. ¿Sigue en marcha?|程序没有响应。它还在运行吗？
+  |プログラムが応答しません。まだ動いていますか？
+The server answered {0}.|Der Server antwortete mit {0}.|Le serveur a répondu {0}.|El servidor respondió {0}.|服务器返回 {0}。
+  |サーバーの応答は {0} でした。
+The server asks for a key, and this is not the right one.|Der Server verlangt einen Schlüssel, und dieser ist nicht der richtige.
+  |Le serveur demande une clé, et celle-ci n’est pas la bonne.|El servidor pide una clave, y esta no es la correcta.|服务器需要密钥，而此密钥不正确。
+  |サーバーにはキーが必要ですが、このキーは正しくありません。
+This chat is too long for the model: {0} tokens, and {1} fit.|Dieser Chat ist zu lang für das Modell: {0} Tokens, Platz ist für {1}.
+  |Cette discussion est trop longue pour le modèle : {0} tokens, pour {1} possibles.
+  |Este chat es demasiado largo para el modelo: {0} tokens, y caben {1}.|对话超出模型上限：共 {0} token，最多 {1}。|チャットがモデルには長すぎます：{0} トークン（上限 {1}）。
+This conversation is not here any more.|Diese Unterhaltung gibt es nicht mehr.|Cette conversation n’existe plus.
+  |Esta conversación ya no existe.|此对话已不存在。|この会話はもうありません。
+
+# Answers in a schema
+A schema is an object: {0}|Ein Schema ist ein Objekt: {0}|Un schéma est un objet : {0}|Un esquema es un objeto: {0}|模式必须是对象：{0}
+  |スキーマはオブジェクトです：{0}
+breaks {0}|verletzt {0}|enfreint {0}|incumple {0}|违反 {0}|{0} に違反
+not allowed|nicht erlaubt|non autorisé|no permitido|不允许|許可されていません
+Not JSON: {0}|Kein JSON: {0}|Pas du JSON : {0}|No es JSON: {0}|不是 JSON：{0}|JSON ではありません：{0}
+The answer does not follow the schema:|Die Antwort folgt dem Schema nicht:|La réponse ne suit pas le schéma :
+  |La respuesta no sigue el esquema:|回答不符合模式：|回答がスキーマに合いません：
+The answer follows the schema.|Die Antwort folgt dem Schema.|La réponse suit le schéma.|La respuesta sigue el esquema.|回答符合模式。
+  |回答はスキーマに合っています。
+too much to check|zu viel zum Prüfen|trop long à vérifier|demasiado para comprobar|内容过多，无法检查|多すぎて検査できません
+
+# Files
+The PDF is damaged.|Das PDF ist beschädigt.|Le PDF est endommagé.|El PDF está dañado.|PDF 已损坏。|PDF が壊れています。
+The PDF is protected by a password.|Das PDF ist mit einem Passwort geschützt.|Le PDF est protégé par un mot de passe.
+  |El PDF está protegido con contraseña.|PDF 受密码保护。|PDF はパスワードで保護されています。
+The PDF is too large to be read here.|Das PDF ist zu groß, um hier gelesen zu werden.|Le PDF est trop volumineux pour être lu ici.
+  |El PDF es demasiado grande para leerlo aquí.|PDF 太大，无法在此读取。|PDF が大きすぎて、ここでは読めません。
+
+# Keyboard
+“?” alone opens this list|„?“ allein öffnet diese Liste|« ? » seul ouvre cette liste|«?» solo abre esta lista|单按“?”打开此列表|「?」だけでこの一覧を開く
+Close what is open|Offenes schließen|Fermer ce qui est ouvert|Cerrar lo abierto|关闭已打开的面板|開いているものを閉じる
+Copy the last answer|Letzte Antwort kopieren|Copier la dernière réponse|Copiar la última respuesta|复制最后的回答|最後の回答をコピー
+Ctrl|Strg|Ctrl|Ctrl|Ctrl|Ctrl
+Edit the last message|Letzte Nachricht bearbeiten|Modifier le dernier message|Editar el último mensaje|编辑最后的消息|最後のメッセージを編集
+Enter|Eingabe|Entrée|Intro|Enter|Enter
+Escape|Esc|Échap|Esc|Esc|Esc
+Go to the message|Zur Nachricht|Aller à la saisie|Ir al mensaje|转到消息框|メッセージ欄へ
+Next conversation|Nächste Unterhaltung|Conversation suivante|Conversación siguiente|下一个对话|次の会話
+Next theme|Nächstes Farbschema|Thème suivant|Tema siguiente|下一个主题|次のテーマ
+Previous conversation|Vorige Unterhaltung|Conversation précédente|Conversación anterior|上一个对话|前の会話
+Regenerate the answer|Antwort neu erzeugen|Régénérer la réponse|Regenerar la respuesta|重新生成回答|回答を再生成
+Search conversations|Unterhaltungen durchsuchen|Rechercher une conversation|Buscar conversaciones|搜索对话|会話を検索
+Shift|Umschalt|Maj|Mayús|Shift|Shift
+Show or hide the conversations|Unterhaltungen ein- oder ausblenden|Afficher ou masquer les conversations
+  |Mostrar u ocultar las conversaciones|显示或隐藏对话列表|会話一覧の表示を切り替え
+Show or hide the settings|Einstellungen ein- oder ausblenden|Afficher ou masquer les réglages|Mostrar u ocultar los ajustes|显示或隐藏设置
+  |設定の表示を切り替え
+Stop the answer|Antwort anhalten|Arrêter la réponse|Detener la respuesta|停止回答|回答を停止
+`;
+
+/** By the English text: the texts in the other languages, in the order of LANGUAGES. */
+export const WORDS = Object.fromEntries(
+  TABLE.replaceAll("\n  ", "").split("\n").filter((row) => row.includes("|")).map((row) => row.split("|")).map(([english, ...others]) => [english, others]),
+);
