@@ -83,7 +83,7 @@ function change(node, text) {
 
 function speakable(code) {
   if (code !== "auto") return code;
-  return wanted().map(base).find((tag) => tag in LANGUAGES) ?? "en";
+  return wanted().map(base).find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
 }
 
 /** The user's own kind of the language that is spoken, such as de-CH. */

@@ -1,0 +1,71 @@
+// Which language is spoken, and how values are written in it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LANGUAGES, WORDS } from "../../../webui/words.js";
+
+let loads = 0;
+
+/** A fresh i18n.js in a browser that prefers `languages` and keeps `kept`. */
+async function speaking(languages, kept = {}) {
+  const storage = new Map(Object.entries(kept));
+  Object.defineProperty(globalThis, "navigator", { value: { languages }, configurable: true });
+  const localStorage = { getItem: (name) => storage.get(name) ?? null, setItem: (name, value) => storage.set(name, value) };
+  Object.defineProperty(globalThis, "localStorage", { value: localStorage, configurable: true });
+  return Object.assign({ storage }, await import(`../../../webui/i18n.js?${(loads += 1)}`));
+}
+
+test("the first of the user's languages that we have is spoken, and English where there is none", async () => {
+  for (const [wanted, spoken] of [
+    [["de-CH", "en"], "de"], [["pt-BR", "fr-CA", "de"], "fr"], [["es-419"], "es"], [["zh-Hans-CN"], "zh"], [["ja"], "ja"],
+    [["EN-gb", "de"], "en"], [["nl", "pl"], "en"], [[], "en"], [undefined, "en"], [["constructor"], "en"],
+  ]) {
+    const { language, choice } = await speaking(wanted);
+    assert.deepEqual([language(), choice()], [spoken, "auto"], String(wanted));
+  }
+});
+
+test("a language that was chosen is spoken, whatever the browser prefers; something foreign is not", async () => {
+  assert.equal((await speaking(["de"], { "lmfile.language": "ja" })).language(), "ja");
+  assert.equal((await speaking(["de"], { "lmfile.language": "en" })).language(), "en");
+  for (const foreign of ["", "xx", "__proto__", '{"a":1}']) {
+    const { language, choice } = await speaking(["de"], { "lmfile.language": foreign });
+    assert.deepEqual([language(), choice()], ["de", "auto"], foreign);
+  }
+});
+
+test("a text is found in each language, its values are put in, and a text without a row stays English", async () => {
+  for (const [n, code] of Object.keys(LANGUAGES).entries()) {
+    const { t } = await speaking([code]);
+    assert.equal(t("New chat"), n ? WORDS["New chat"][n - 1] : "New chat");
+    assert.equal(t("{0} of {1} left", "7", "9").replace(/\D/g, "").length, 2);
+    for (const missing of ["No such text", "constructor", "__proto__", "toString"]) assert.equal(t(missing), missing);
+  }
+  const { t } = await speaking(["de"]);
+  assert.equal(t("{0} of {1} left", "$&", "{0}"), "$& von {0} frei", "a value is text, whatever it looks like");
+});
+
+/** Without the kinds of spaces and apostrophes, in which versions of Unicode's data differ. */
+const plain = (text) => text.replace(/\s+/g, " ").replaceAll("’", "'");
+
+test("numbers, shares and dates are written the user's way", async () => {
+  const noon = new Date(2026, 2, 14, 15, 9).getTime();
+  for (const [tag, number, percent, date] of [
+    ["en-US", "1,234,567.5", "12.3%", /^Mar 14, 2026, 3:09\sPM$/], ["en-GB", "1,234,567.5", "12.3%", /^14 Mar 2026, 15:09$/],
+    ["de-DE", "1.234.567,5", "12,3 %", /^14\.03\.2026, 15:09$/], ["de-CH", "1'234'567.5", "12.3%", /^14\.03\.2026, 15:09$/],
+    ["fr-FR", "1 234 567,5", "12,3 %", /^14 mars 2026[,\s].*15:09$/], ["ja", "1,234,567.5", "12.3%", /^2026\/03\/14 15:09$/],
+  ]) {
+    const spoken = await speaking([tag]);
+    assert.equal(plain(spoken.number(1234567.5)), number, tag);
+    assert.equal(plain(spoken.percent(0.1234)), percent, tag);
+    assert.match(spoken.date(noon), date, tag);
+  }
+});
+
+test("where the browser keeps nothing, the choice holds until the page is closed", async () => {
+  const { recall, remember } = await speaking(["de"]);
+  const refused = () => { throw new DOMException("no", "SecurityError"); };
+  Object.defineProperty(globalThis, "localStorage", { get: refused, configurable: true });
+  assert.equal(recall("a", ["one", "two"]), "one");
+  assert.equal(remember("a", "two"), "two");
+});
