@@ -3,6 +3,7 @@
 Run by hand, `python -m tests.webui.serve`, it prints its address and serves until interrupted.
 """
 
+import re
 import sys
 import time
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from runtime.engine.protocol import Event, Failed, Finished, Generate
 from tests.runtime.server.live import Live, ScriptedEngine, fail, say
+from tests.webui.replay import replayed
 
 SAMPLE = Path(__file__).with_name("sample.md")
 POEM = "Slow words arrive one by one and never seem to end. "
@@ -20,6 +22,8 @@ def script(request: Generate) -> Iterable[Event | float]:
     asked = str((request.chat.messages if request.chat else [{}])[-1].get("content", ""))
     if "sample" in asked:
         yield from paced(request, SAMPLE.read_text(encoding="utf-8"), 0.002)
+    elif match := re.search(r"replay (\w+) (\d+)", asked):
+        yield from replayed(request, match[1], int(match[2]))
     elif "hostile" in asked:
         yield from paced(request, asked, 0.0)
     elif "slow" in asked:
