@@ -10,29 +10,30 @@ import { $, button, copyButton, element } from "./view.js";
 const JSON_FENCE = "```json\n";
 
 export class Turns {
-  /** actions: {edit(node, text), again(node), go(node), choose(node), result(node, call, text)}. */
+  /** actions: {edit(node, text), again(node), go(node), choose(node), result(node, call, text)}, such as a Chat. */
   constructor(actions) {
     this.actions = actions;
     this.live = null; // what is being written: {node, root, writer, pending, thinking}
     this.marks = new WeakMap(); // of each turn that is shown
   }
 
-  /** Show the turns `path` of a conversation; those that stand there already, and are as they were, stay. */
+  /** Show the turns `path` of a conversation; those that stand there already, and look as they did, stay. */
   show(conversation, path) {
     this.conversation = conversation;
     this.live = null;
+    this.results = new Map(path.filter(({ role }) => role === "tool").map(({ call, content }) => [call, content]));
     const turns = path.filter(({ role }) => role !== "tool");
     const shown = [...$("log").children];
-    const kept = turns.findIndex((node, at) => !shown[at] || this.marks.get(shown[at]) !== this.mark(node));
-    shown.slice(kept < 0 ? turns.length : kept).forEach((old) => old.remove());
-    if (kept >= 0) $("log").append(...turns.slice(kept).map((node) => this.turn(node)));
+    const same = turns.findIndex((node, at) => this.marks.get(shown[at]) !== this.mark(node));
+    const kept = same < 0 ? turns.length : same;
+    shown.slice(kept).forEach((old) => old.remove());
+    $("log").append(...turns.slice(kept).map((node) => this.turn(node)));
   }
 
-  /** What decides whether a turn looks as it did. */
-  mark({ id, content, calls }) {
-    const { nodes } = this.conversation;
-    const results = calls ? Object.values(nodes).filter(({ role }) => role === "tool").length : 0;
-    return [id, language(), siblings(this.conversation, id).length, content.length, results].join();
+  /** What decides how a turn looks. */
+  mark({ id, content, calls = [] }) {
+    const answered = calls.filter((call) => this.results.has(call.id)).length;
+    return [id, language(), siblings(this.conversation, id).length, content.length, answered].join();
   }
 
   /** Show the turn `node` at the end. */
@@ -46,8 +47,7 @@ export class Turns {
     const text = root.querySelector(".text");
     root.classList.add("writing");
     this.marks.delete(root);
-    root.querySelector(".actions")?.remove();
-    root.querySelectorAll(".problem, .verdict").forEach((old) => old.remove());
+    root.querySelectorAll(".actions, .problem, .verdict").forEach((old) => old.remove());
     text.replaceChildren();
     const writer = new Writer(text);
     writer.write(opening(node) + node.content);
@@ -106,17 +106,7 @@ export class Turns {
   }
 
   call(node, call) {
-    const answered = Object.values(this.conversation.nodes).find(({ parent, call: id }) => id === call.id && this.below(parent, node));
-    return callView({ ...call, result: answered?.content }, { result: (text) => this.actions.result(node, call, text) });
-  }
-
-  /** Whether `id` is `node` or one of the results that hang below it. */
-  below(id, node) {
-    for (let at = id; at; at = this.conversation.nodes[at]?.parent) {
-      if (at === node.id) return true;
-      if (this.conversation.nodes[at]?.role !== "tool") return false;
-    }
-    return false;
+    return callView({ ...call, result: this.results.get(call.id) }, { result: (text) => this.actions.result(node, call, text) });
   }
 
   /** What can be done with a turn. */
@@ -138,13 +128,14 @@ export class Turns {
     if (all.length < 2) return null;
     const at = all.findIndex(({ id }) => id === node.id);
     const step = (label, sign, to) => {
-      const made = button(sign, () => this.actions.choose(all[to]), "icon");
+      const made = button(sign, () => this.actions.choose(to), "icon");
       made.setAttribute("aria-label", label);
-      made.disabled = !all[to];
+      made.disabled = !to;
       return made;
     };
     const where = element("span", { class: "where" }, `${at + 1}/${all.length}`);
-    return element("span", { class: "branches", role: "group", "aria-label": t("Versions") }, step(t("Previous version"), "‹", at - 1), where, step(t("Next version"), "›", at + 1));
+    const name = { class: "branches", role: "group", "aria-label": t("Versions") };
+    return element("span", name, step(t("Previous version"), "‹", all[at - 1]), where, step(t("Next version"), "›", all[at + 1]));
   }
 
   edit(node, root, text) {
