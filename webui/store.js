@@ -1,22 +1,22 @@
-// Conversations in the browser's database, a row for each turn: a write touches only what changed, so that two tabs lose nothing.
+// Conversations in the browser's database, a row for each turn: a write touches only what changed, so two tabs lose nothing.
 
 import { mend, title } from "./tree.js";
 
 const OPEN_MS = 5_000;
 const MOST_FOUND = 500;
 
-const unkept = new Map(); // id -> a conversation that the browser could not store: it lasts as long as the page
-const removed = new Set(); // ids, removed here or in another tab: a late write brings none of them back
+const unkept = new Map(); // id -> a conversation that could not be stored: it lasts as long as the page
+const removed = new Set(); // ids, of this and other tabs: a late write brings none of them back
+const titles = new Map(); // id -> the title that it was given in this or another tab
 const stored = new WeakMap(); // conversation -> `{head, rows}`, what the database has of it
 const listeners = [];
 let opening = null;
 let channel = null;
 
-/** All conversations as `{id, title, changed, mode}`, the newest first. */
+/** All conversations as `{id, title, changed, mode}`, newest first. */
 export async function list() {
   const heads = await transact("readonly", (store) => store.getAll()).catch(() => []);
-  const seen = [...heads.filter(({ id }) => !unkept.has(id)), ...[...unkept.values()].map(headOf)];
-  return seen
+  return [...heads.filter(({ id }) => !unkept.has(id)), ...[...unkept.values()].map(headOf)]
     .map(({ id, title: given, asked, changed, mode }) => ({ id, title: given || asked, changed, mode }))
     .sort((one, other) => other.changed - one.changed);
 }
@@ -26,88 +26,87 @@ export async function read(id) {
   if (unkept.has(id)) return unkept.get(id);
   const head = await transact("readonly", (heads) => heads.get(id)).catch(() => null);
   if (!head) return null;
-  const { asked, ...conversation } = { ...head, text: "", nodes: {} };
-  for (const row of await rowsOf(id)) {
-    if (row.id) conversation.nodes[row.id] = row;
-    else conversation.text = row.text;
-  }
+  const { asked, ...rest } = head;
+  const rows = await rowsOf(id);
+  const nodes = Object.fromEntries(rows.filter((row) => row.id).map((row) => [row.id, row]));
+  const conversation = { ...rest, nodes, text: rows.find((row) => !row.id)?.text ?? "" };
   stored.set(conversation, { head, rows: printsOf(conversation) });
   return mend(conversation);
 }
 
 /** Store what changed since this conversation was read or written; what cannot be stored stays in memory. */
 export async function write(conversation) {
-  const { id, nodes, text } = conversation;
+  const { id, nodes, text, leaf } = conversation;
+  if (removed.has(id) || !(leaf || text)) return;
+  conversation.title = titles.get(id) ?? conversation.title;
   const before = stored.get(conversation) ?? { head: {}, rows: new Map() };
   const after = { head: headOf(conversation), rows: printsOf(conversation) };
-  const put = [...after.rows.keys()].filter((key) => !same(after.rows.get(key), before.rows.get(key)));
-  const lost = [...before.rows.keys()].filter((key) => !after.rows.has(key));
-  const empty = before.rows.size === 0 && after.rows.size === 1 && !text;
-  if (removed.has(id) || empty || (put.length + lost.length === 0 && same(after.head, before.head))) return;
+  const changed = [...after.rows].filter(([key, print]) => !same(print, before.rows.get(key)));
+  if (changed.length === 0 && same(after.head, before.head)) return;
   stored.set(conversation, after);
   try {
     const count = await transact("readwrite", (heads, turns) => {
-      for (const key of lost) turns.delete([id, key]);
-      for (const key of put) turns.put(key ? nodes[key] : { text }, [id, key]);
+      for (const [key] of changed) turns.put(nodes[key] ?? { text }, [id, key]);
       heads.put(after.head);
       return heads.count();
     });
     unkept.delete(id);
     if (count === 1 && before.rows.size === 0) navigator.storage?.persist?.().catch(() => false);
-  } catch (error) {
+  } catch (failed) {
     stored.set(conversation, before);
     unkept.set(id, conversation);
-    tell({ failed: error });
+    tell({ failed });
   }
-  share({ id, title: conversation.title });
+  share({ id });
 }
 
-/** Give a conversation another title; "" lets the first question be it. */
+/** Give a conversation another title; "": its first question. */
 export async function rename(id, given) {
   if (unkept.has(id)) unkept.get(id).title = given;
-  const change = (heads) => (heads.get(id).onsuccess = ({ target }) => target.result && heads.put({ ...target.result, title: given }));
-  await transact("readwrite", change, false).catch((failed) => unkept.has(id) || tell({ failed }));
+  const change = (heads) => (heads.get(id).onsuccess = ({ target: { result } }) => result && heads.put({ ...result, title: given }));
+  await transact("readwrite", change, false).catch((failed) => tell({ failed }));
   share({ id, title: given });
 }
 
 export async function remove(...ids) {
-  const change = (heads, turns) => {
-    for (const id of ids) heads.delete(id);
-    for (const id of ids) turns.delete(rangeOf(id));
-  };
-  ids.forEach((id) => removed.add(id) && unkept.delete(id));
-  await transact("readwrite", change).catch(() => null);
+  for (const id of ids) unkept.delete(id);
+  await transact("readwrite", (heads, turns) => {
+    for (const id of ids) {
+      heads.delete(id);
+      turns.delete(rangeOf(id));
+    }
+  }).catch(() => null);
   share({ removed: ids });
 }
 
-/** The ids of the conversations that have all these words, in title or turns, whatever their case and accents; the newest first. */
+/** The ids of the conversations with all these words in title or turns, whatever their case and accents; newest first. */
 export async function search(words, signal) {
   const wanted = fold(words).split(/\s+/);
   const found = [];
   for (const { id, title: shown } of await list()) {
     if (signal?.aborted || found.length === MOST_FOUND) break;
-    const missing = wanted.filter((word) => !fold(shown).includes(word));
+    const missing = without(wanted, shown);
     if (missing.length === 0 || (await hasAll(id, missing))) found.push(id);
   }
   return found;
 }
 
-/** Call `listener` with `{id, title}`, `{removed: ids}` or `{failed: error}` when something changed, in this or another tab. */
+/** Call `listener` with `{id, title?}`, `{removed: ids}` or `{failed: error}` when something changed, in this or another tab. */
 export function changes(listener) {
   listeners.push(listener);
-  channel ??= globalThis.BroadcastChannel && new BroadcastChannel("lmfile");
-  if (channel) channel.onmessage = ({ data }) => tell(data);
+  channel ??= new BroadcastChannel("lmfile");
+  channel.onmessage = ({ data }) => tell(data);
 }
 
 /** Whether conversations outlast the page. */
-export const persistent = async () => (await database()) !== null && unkept.size === 0;
+export const persistent = () => (opening ??= connect()).then(() => unkept.size === 0, () => false);
 
-/** What the list shows of a conversation, and what is as small. */
+/** What is stored beside the turns; the list needs no more. */
 function headOf({ nodes, text, ...head }) {
   return { ...head, asked: title({ nodes, text, leaf: head.leaf }) };
 }
 
-/** What tells whether a row has changed, by its key: a turn's id, or "" for the text of a notebook. */
+/** What tells whether a row has changed, by its key: the id of a turn, or "" for the text of a notebook. */
 function printsOf({ nodes, text }) {
   const print = (node) => ({ ...node, calls: JSON.stringify(node.calls), figures: JSON.stringify(node.figures) });
   return new Map([["", { text }], ...Object.values(nodes).map((node) => [node.id, print(node)])]);
@@ -121,57 +120,49 @@ function same(one, other = {}) {
 async function hasAll(id, words) {
   let missing = words;
   for (const { content, text, files = [] } of await rowsOf(id)) {
-    const folded = fold([content ?? text, ...files.map(({ name }) => name)].join("\n"));
-    missing = missing.filter((word) => !folded.includes(word));
+    missing = without(missing, [content ?? text, ...files.map(({ name }) => name)].join("\n"));
     if (missing.length === 0) return true;
   }
   return false;
+}
+
+function without(words, text) {
+  const folded = fold(text);
+  return words.filter((word) => !folded.includes(word));
 }
 
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toUpperCase().trim();
 const rangeOf = (id) => IDBKeyRange.bound([id], [id, []]);
 
 async function rowsOf(id) {
-  const open = unkept.get(id);
-  if (open) return [{ text: open.text }, ...Object.values(open.nodes)];
-  return transact("readonly", (_, turns) => turns.getAll(rangeOf(id))).catch(() => []);
+  const { text, nodes } = unkept.get(id) ?? {};
+  return nodes ? [{ text }, ...Object.values(nodes)] : transact("readonly", (_, turns) => turns.getAll(rangeOf(id)));
 }
 
 /** Do `action` with both stores in one transaction; what its request found, once all of it is done. */
 async function transact(mode, action, complete = true) {
-  const open = await database();
-  if (!open) throw new Error("IndexedDB is switched off");
+  const open = await (opening ??= connect());
   return new Promise((resolve, reject) => {
     const transaction = open.transaction(["heads", "turns"], mode);
     transaction.onabort = () => reject(transaction.error);
-    try {
-      const request = action(transaction.objectStore("heads"), transaction.objectStore("turns"));
-      transaction.oncomplete = () => resolve(request?.result);
-      if (complete) transaction.commit(); // also when the page is just being closed
-    } catch (error) {
-      reject(error);
-      transaction.abort();
-    }
+    const request = action(transaction.objectStore("heads"), transaction.objectStore("turns"));
+    transaction.oncomplete = () => resolve(request?.result);
+    if (complete) transaction.commit(); // a page that is being closed does not wait
   });
-}
-
-/** The open database, or null where there is none. */
-function database() {
-  return (opening ??= connect().catch(() => null));
 }
 
 function connect() {
   return new Promise((resolve, reject) => {
     setTimeout(reject, OPEN_MS);
     const request = indexedDB.open("lmfile", 1);
-    request.onerror = () => reject(request.error);
+    request.onerror = reject;
     request.onupgradeneeded = () => {
       request.result.createObjectStore("heads", { keyPath: "id" });
       request.result.createObjectStore("turns");
     };
     request.onsuccess = () => {
-      const forget = () => (opening = request.result.close());
-      Object.assign(request.result, { onclose: forget, onversionchange: forget });
+      request.result.onclose = () => (opening = null);
+      request.result.onversionchange = () => request.result.close(); // a newer page waits for it
       resolve(request.result);
     };
   });
@@ -183,6 +174,7 @@ function share(change) {
 }
 
 function tell(change) {
-  change.removed?.forEach((id) => removed.add(id));
+  for (const id of change.removed ?? []) removed.add(id);
+  if (change.title !== undefined) titles.set(change.id, change.title);
   for (const listener of listeners) listener(change);
 }
