@@ -5,9 +5,11 @@
     for event in client.generate(request): ...    # may be called before the model is loaded
     client.close()
 
+Waits in short turns, so that a signal's handler is run on every system: `interrupt` is made for one.
 Does not know: the terminal, the model.
 """
 
+import select
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -36,6 +38,8 @@ from runtime.errors import EngineDied, EngineRefused, LmfileError, OutOfMemory
 
 RECEIVE_BYTES = 1 << 16
 LAST_MOMENTS_S = 2.0
+LOOK_EVERY_S = 0.1
+"""How soon an interrupt is heeded while nothing comes."""
 
 
 class DirectClient:
@@ -53,11 +57,15 @@ class DirectClient:
         self._frames = Frames()
         self._arrived: deque[Event] = deque()
         self._last_id = 0
+        self._n_interrupts = 0
+        self._cancellable: int | None = None
 
     def wait_ready(self) -> ModelFacts:
-        """Wait until the model is loaded. Raises: EngineRefused, EngineDied."""
+        """Wait until the model is loaded. Raises: EngineRefused, EngineDied; KeyboardInterrupt after `interrupt`."""
+        self._n_interrupts = 0
         while self.facts is None:
             self._receive()
+            self._heed()
         return self.facts
 
     def new_id(self) -> int:
@@ -68,9 +76,13 @@ class DirectClient:
     def generate(self, request: Generate) -> Generator[Event, None, None]:
         """Yield `Started`, `Delta`…, then one `Finished` or `Failed`; closing it cancels the request.
 
+        After `interrupt` it ends with `Finished` whose reason is cancelled.
+
         Raises: EngineRefused when the model cannot be loaded, EngineDied when the worker ends.
         """
+        self._n_interrupts = 0
         self._send(request)
+        self._cancellable = request.id
         ended = False
         try:
             while not ended:
@@ -79,8 +91,13 @@ class DirectClient:
                     ended = isinstance(event, Finished | Failed)
                     yield event
         finally:
+            self._cancellable = None
             if not ended and self._worker.poll() is None:
                 self._send(Cancel(request.id))
+
+    def interrupt(self) -> None:
+        """Stop the running answer, or the wait for the model; asked twice, end the worker. For handlers of signals."""
+        self._n_interrupts += 1
 
     def close(self, grace_s: float = 2.0) -> None:
         """End the worker: ask, wait at most `grace_s` seconds, then kill. Idempotent."""
@@ -99,12 +116,15 @@ class DirectClient:
             raise self._died() from error
 
     def _next(self) -> Event:
+        self._heed()
         while not self._arrived:
             self._receive()
         return self._arrived.popleft()
 
     def _receive(self) -> None:
         """Wait for bytes; keep the events of requests, and deal with what tells about the model."""
+        while not select.select([self._worker.connection], [], [], LOOK_EVERY_S)[0]:
+            self._heed()
         try:
             data = self._worker.connection.recv(RECEIVE_BYTES)
             events = [decode(body) for body in self._frames.feed(data)]
@@ -123,6 +143,18 @@ class DirectClient:
                     self._on_progress(event.fraction)
             elif not isinstance(event, Admitting):  # of use to whoever would start another worker
                 self._arrived.append(event)
+
+    def _heed(self) -> None:
+        """Do what was asked for by `interrupt`; here, since a handler may come up in the middle of anything."""
+        if not self._n_interrupts:
+            return
+        if self._cancellable is not None:
+            self._send(Cancel(self._cancellable))
+            self._cancellable, self._n_interrupts = None, 0
+        elif self.facts is None:
+            raise KeyboardInterrupt
+        else:
+            self._worker.kill("it was ended because it did not stop")
 
     def _died(self) -> LmfileError:
         self._worker.wait(LAST_MOMENTS_S)

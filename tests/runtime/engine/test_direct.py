@@ -1,5 +1,9 @@
 """The blocking client with real worker processes."""
 
+import os
+import signal
+import threading
+
 import pytest
 
 from runtime.engine.protocol import Delta, Failed, Finished, Generate, Started
@@ -114,3 +118,40 @@ def test_every_request_ends_once() -> None:
                 ends[event.id] = event.reason if isinstance(event, Finished) else event.kind
         assert set(ends.values()) <= {"stop", "busy"}
         assert list(ends.values()).count("stop") >= 2  # the queue; a third where one was taken out in time
+
+
+def test_an_interrupt_stops_the_answer_and_not_the_worker() -> None:
+    with started(fake(LONG_ANSWER * 20, n_ctx=1 << 20)) as (_, client):
+        seen = []
+        for event in client.generate(Generate(id=client.new_id(), prompt="Hi")):
+            if isinstance(event, Delta) and len(seen) == 1:
+                client.interrupt()
+            seen.append(event)
+        assert end(seen).reason == "cancelled"
+        assert end(ask(client, max_tokens=3)).reason == "length"
+
+
+def test_an_interrupt_before_a_request_is_not_meant_for_it() -> None:
+    with started(fake()) as (_, client):
+        client.wait_ready()
+        client.interrupt()
+        assert text(ask(client)) == "Hello."
+
+
+def test_an_interrupt_ends_the_wait_for_a_model() -> None:
+    with started(fake()) as (worker, client):
+        os.kill(worker.pid, signal.SIGSTOP)
+        threading.Timer(0.2, client.interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            client.wait_ready()
+
+
+def test_two_interrupts_end_a_worker_that_does_not_stop() -> None:
+    with started(fake(LONG_ANSWER)) as (worker, client):
+        events = client.generate(Generate(id=client.new_id(), prompt="Hi"))
+        next(events)
+        os.kill(worker.pid, signal.SIGSTOP)
+        for delay_s in (0.0, 0.5):
+            threading.Timer(delay_s, client.interrupt).start()
+        with pytest.raises(EngineDied, match="did not stop"):
+            list(events)
