@@ -2,14 +2,23 @@
 
 Answers go to stdout and nothing else does; every word about the work goes to stderr.
 A stream may be missing (a double click has no terminal) or closed early (`| head`):
-neither stops the program. NO_COLOR is honoured.
+neither stops the program. NO_COLOR is honoured. What models and files say never drives
+a terminal: its control characters are shown and not sent.
 """
 
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from runtime.errors import CannotWrite
+
+SHOWN = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
+    **dict.fromkeys(range(0x7F, 0xA0), "\ufffd"),
+    ord("\r"): None,
+}
+"""What stands on a terminal for characters that would drive it; a carriage return, which hides a line, is left out."""
 
 
 class Console:
@@ -18,61 +27,90 @@ class Console:
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
-        self._live = self._err is not None and self._err.isatty()
-        self._colour = self._live and "NO_COLOR" not in os.environ
+        self._live = self._err is not None and self._err.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_seen = self._out is not None and self._out.isatty()
+        self._colour = self._live and not os.environ.get("NO_COLOR")
         self._status = False
+        self.is_unread = False
+        """Whether the reader of the answers has left: nobody needs any more of them."""
 
     @property
     def live(self) -> bool:
-        """Whether stderr is a terminal that a person reads."""
+        """Whether stderr is a terminal that can replace a line and show colours."""
         return self._live
 
     def answer(self, text: str) -> None:
         """A piece of the answer, at once and without a line break. Raises: CannotWrite when it would be lost."""
         self.clear()
-        if reason := _write(self._out, text):
+        try:
+            reason = _write(self._out, harmless(text) if self._is_seen else text)
+        except BrokenPipeError:
+            self.is_unread = True
+            return
+        if reason:
             raise CannotWrite("stdout", reason)
 
-    def note(self, text: str) -> None:
-        """One line about what happens."""
-        self.clear()
-        _write(self._err, text + "\n")
+    def note(self, text: str, colour: str = "") -> None:
+        """A line about what happens."""
+        self._tell(self.paint(colour, harmless(text)) + "\n")
 
     def warning(self, text: str) -> None:
         """One line about something that was not done as asked."""
-        self.note(f"{self.paint('33', 'warning:')} {text}")
+        self._tell(f"{self.paint('33', 'warning:')} {harmless(text)}\n")
 
     def error(self, sentence: str) -> None:
-        """The sentence with which the program ends."""
-        self.note(f"{self.paint('31', 'error:')} {sentence}")
+        """A sentence about something that could not be done."""
+        self._tell(f"{self.paint('31', 'error:')} {harmless(sentence)}\n")
+
+    def aside(self, text: str) -> None:
+        """A piece of what belongs to the answer but is none, dim and without a line break; on a terminal only."""
+        if self._live:
+            self._tell(self.paint("2", harmless(text)))
 
     def status(self, text: str) -> None:
         """A line that the next one replaces; shown on a terminal only."""
         if self._live:
-            _write(self._err, "\r\x1b[K" + text)
+            self.draw("\r\x1b[K" + harmless(text))
             self._status = True
+
+    def draw(self, text: str) -> None:
+        """Write to stderr exactly this, which may move the cursor: for editing lines."""
+        with suppress(BrokenPipeError):
+            _write(self._err, text)
 
     def clear(self) -> None:
         """Remove the status line, if one is shown."""
         if self._status:
-            _write(self._err, "\r\x1b[K")
+            self.draw("\r\x1b[K")
             self._status = False
 
     def paint(self, code: str, text: str) -> str:
         """`text` in the ANSI colour `code` where colours are wanted."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour and code else text
+
+    def _tell(self, text: str) -> None:
+        self.clear()
+        self.draw(text)
+
+
+def harmless(text: str) -> str:
+    """`text` with its control characters shown: a terminal obeys none of it."""
+    return text if text.isprintable() else text.translate(SHOWN)
 
 
 def _write(stream: TextIO | None, text: str) -> str:
-    """Write and flush; return why it could not be done, empty if all is well or the reader wants no more."""
+    """Write and flush; return why it could not be done, empty if all is well.
+
+    Raises: BrokenPipeError when the reader has left; from then on what is written goes nowhere.
+    """
     if stream is None:
         return ""
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        # The reader has left: the rest has nowhere to go, and the exit code stays ours.
-        _silence(stream)
+        _silence(stream)  # the exit code stays ours
+        raise
     except OSError as error:
         _silence(stream)
         return (error.strerror or str(error)).lower()
