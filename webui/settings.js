@@ -27,7 +27,7 @@ const pick = (given, keep) => Object.fromEntries(Object.entries(object(given)).f
 function clean({ sampling, stop, schema, tools, adapters, model, reasoning }) {
   return {
     sampling: pick(sampling, (number, name) => isValid(name, number)),
-    stop: list(stop).filter((word) => text(word) && word.length <= 256).slice(0, 16),
+    stop: text(stop), // a word in each line
     schema: { on: object(schema).on === true, text: text(object(schema).text) },
     tools: { on: object(tools).on === true, list: list(object(tools).list).filter(isTool).slice(0, 128) },
     adapters: pick(adapters, (scale) => Math.abs(scale) <= 100),
@@ -83,7 +83,7 @@ export function fields(value = settings.value, props = {}, server = settings.ser
   const isOther = chats(server.models).findIndex(({ id }) => id === model) > 0;
   return {
     ...pick(sampling, (number, name) => number !== defaults[name]),
-    ...(stop.length && { stop }),
+    ...(stop.trim() && { stop: words(stop) }),
     ...(isOther ? { model } : lora(adapters, server.adapters)),
     ...thinking(value.reasoning, props),
     ...(schema.on && responseFormat(schema.text)),
@@ -111,6 +111,12 @@ function thinking(way, props) {
 function lora(chosen, rows = []) {
   if (!rows.some(({ name, scale }) => (chosen[name] ?? scale) !== scale)) return {};
   return { lora: rows.map(({ name, scale }) => ({ name, scale: chosen[name] ?? scale })).filter(({ scale }) => scale) };
+}
+
+/** Lines as stop words, as many as the server takes; \n in one stands for a line break. */
+function words(lines) {
+  const found = lines.split("\n").map((line) => line.replaceAll("\\n", "\n")).filter(Boolean);
+  return found.filter((word) => word.length <= 256).slice(0, 16);
 }
 
 /** What is no schema is left out; the panel says why. */

@@ -1,0 +1,201 @@
+// The column of settings: a field with a name is the setting of that name, and below it stands what is wrong with it.
+
+import { offer } from "./adapters.js";
+import { choice, setLanguage, t } from "./i18n.js";
+import { check } from "./schema.js";
+import { NUMBERS, settings, ways } from "./settings.js";
+import { setTheme, theme } from "./theme.js";
+import { isTool } from "./tools.js";
+import { $, button, element, on } from "./view.js";
+import { LANGUAGES } from "./words.js";
+
+/** How to sample, by name; what a preset does not name is as the server has it. */
+const PRESETS = {
+  precise: { temperature: 0.2, top_p: 0.9 },
+  balanced: {},
+  creative: { temperature: 1.1, top_k: 0, top_p: 1, min_p: 0.05 },
+  exact: { temperature: 0 },
+};
+const PERSON = { type: "object", properties: { name: { type: "string" }, age: { type: "integer" } }, required: ["name", "age"] };
+const EXAMPLES = { "{name, age}": PERSON, "[{name, age}, …]": { type: "array", items: PERSON, maxItems: 10 }, "yes | no": { enum: ["yes", "no"] } };
+const NEW_TOOL = { name: "", description: "", parameters: { type: "object", properties: {} } };
+
+let places = 0; // made for what is wrong with a field
+
+const pretty = (value) => JSON.stringify(value, null, 2);
+
+export class Panel {
+  /** conversation: returns the open one; changed: called when its system prompt is another. */
+  constructor({ conversation, changed }) {
+    Object.assign(this, { conversation, changed, usual: "" });
+    $("numbers").append(...Object.keys(NUMBERS).map(numberField));
+    $("example").append(...Object.keys(EXAMPLES).map((name) => element("option", { translate: "no" }, name)));
+    $("language").append(...Object.entries(LANGUAGES).map(([code, name]) => element("option", { value: code, lang: code, translate: "no" }, name)));
+    $("tools").append(...settings.value.tools.list.map(toolFields));
+    show();
+    this.bind();
+  }
+
+  bind() {
+    on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
+    on("panel", "focusin", showAppearance); // a shortcut may have changed the theme
+    on("close-panel", "click", () => $("open-settings").click());
+    on("system", "input", () => this.say($("system").value));
+    on("system-reset", "click", () => this.say(this.usual));
+    on("preset", "input", () => sample(PRESETS[$("preset").value], ["seed", "max_tokens"]));
+    on("sampling-reset", "click", () => sample({}));
+    on("example", "input", () => {
+      $("schema").value = pretty(EXAMPLES[$("example").value]);
+      take($("schema"));
+    });
+    on("tools", "input", takeTools);
+    on("tool-add", "click", addTool);
+    on("model-choice", "change", offer);
+    on("language", "input", () => setLanguage($("language").value));
+    on("theme", "input", () => setTheme($("theme").value));
+  }
+
+  /** Show what the server offers: its /props, and the rows of /v1/models and /lora-adapters. */
+  fill({ props, models, adapters }) {
+    const { params } = props.default_generation_settings;
+    for (const name of Object.keys(NUMBERS)) $(name).placeholder = params[name] ?? "";
+    for (const option of $("reasoning").options) option.hidden = option.disabled = !["", ...ways(props)].includes(option.value);
+    $("thinking").hidden = !ways(props).length;
+    this.usual = props.system_prompt ?? "";
+    settings.server = { models, adapters };
+    offer();
+    this.refresh();
+  }
+
+  /** Show the system prompt of the conversation that is open now. */
+  refresh() {
+    const { system } = this.conversation();
+    $("system").value = system ?? this.usual;
+    $("system-note").hidden = system === null;
+  }
+
+  /** Take a system prompt for the conversation; the usual one is not kept in it. */
+  say(text) {
+    this.conversation().system = text === this.usual ? null : text;
+    this.changed();
+    this.refresh();
+  }
+}
+
+// ---- fields
+
+function show() {
+  for (const field of $("panel").querySelectorAll("[name]")) {
+    const value = field.name.split(".").reduce((part, name) => part[name], settings.value);
+    if (field.type === "checkbox") field.checked = value;
+    else field.value = value ?? "";
+    if (field.selectedIndex < 0) field.selectedIndex = 0;
+    mark(field, problemOf(field));
+  }
+  showPreset();
+  showAppearance();
+}
+
+function take(field) {
+  const value = field.type === "checkbox" ? field.checked : field.value;
+  settings.set(field.name, field.type === "number" ? Number(value || NaN) : value);
+  mark(field, problemOf(field));
+  showPreset();
+}
+
+/** Say below a field what is wrong with it, "" for nothing, if it has a place for that. */
+function mark(field, problem) {
+  const place = field.closest("label").nextElementSibling;
+  if (place?.className !== "problem") return;
+  place.textContent = problem;
+  place.id ||= `problem-${(places += 1)}`;
+  field.setAttribute("aria-describedby", place.id);
+  field.setAttribute("aria-invalid", String(Boolean(problem)));
+}
+
+function problemOf({ type, value, validity, min, max, step }) {
+  if (type === "number") {
+    const isWhole = step === "1";
+    if (!validity.badInput && !validity.rangeUnderflow && !validity.rangeOverflow && !(isWhole && validity.stepMismatch)) return "";
+    return isWhole ? t("A whole number from {0} to {1}", min, max) : t("A number from {0} to {1}", min, max);
+  }
+  try {
+    return value.trim() && check(value) && "";
+  } catch ({ message }) {
+    return message;
+  }
+}
+
+/** A labelled field, with a place for what is wrong with it. */
+function labelled(words, field, value = "") {
+  field.value = value;
+  return [element("label", {}, words, field), element("p", { class: "problem", "aria-live": "polite" })];
+}
+
+// ---- sampling
+
+function numberField(name) {
+  const [min, max, step] = NUMBERS[name];
+  const words = { temperature: t("Temperature (low: predictable, high: surprising)"), max_tokens: t("Longest answer, in tokens") };
+  const field = element("input", { id: name, name: `sampling.${name}`, type: "number", min, max, step });
+  return element("div", {}, ...labelled(words[name] ?? name, field));
+}
+
+/** Sample in this way; numbers in `kept` stay as they are. */
+function sample(preset, kept = []) {
+  const { sampling } = settings.value;
+  settings.set("sampling", { ...preset, ...Object.fromEntries(kept.map((name) => [name, sampling[name]])) });
+  show();
+}
+
+function showPreset() {
+  const { seed, max_tokens, ...chosen } = settings.value.sampling;
+  const text = (numbers) => JSON.stringify(Object.entries(numbers).sort());
+  $("preset").value = Object.keys(PRESETS).find((name) => text(PRESETS[name]) === text(chosen)) ?? "own";
+}
+
+// ---- tools
+
+function toolFields({ name, description, parameters }) {
+  const row = element(
+    "details", {},
+    element("summary", {}, element("code", { translate: "no" }, name || "?")),
+    ...labelled(t("Name"), element("input"), name),
+    ...labelled(t("Description"), element("textarea", { rows: "2" }), description),
+    ...labelled(t("Parameters, as JSON schema"), element("textarea", { rows: "5", class: "json", spellcheck: "false" }), pretty(parameters)),
+    button(t("Remove"), () => {
+      row.remove();
+      takeTools();
+      $("tool-add").focus();
+    }),
+  );
+  return row;
+}
+
+function addTool() {
+  const row = $("tools").appendChild(toolFields(NEW_TOOL));
+  row.open = true;
+  row.querySelector("input").focus();
+}
+
+/** Keep the functions that are right, and say what is wrong with the others. */
+function takeTools() {
+  const list = [];
+  for (const row of $("tools").children) {
+    const [name, description, parameters] = row.querySelectorAll("input, textarea");
+    const problem = problemOf(parameters) || (parameters.value.trim() ? "" : t("A schema is an object: {0}", "{…}"));
+    const tool = { name: name.value.trim(), description: description.value.trim(), parameters: problem ? {} : check(parameters.value) };
+    const isNamed = isTool(tool) && list.every((other) => other.name !== tool.name);
+    row.querySelector("code").textContent = tool.name || "?";
+    mark(name, isNamed ? "" : t("1 to 64 letters, digits, _ or -, as no other is called"));
+    mark(parameters, problem);
+    if (isNamed && !problem) list.push(tool);
+  }
+  settings.set("tools.list", list);
+}
+
+// ---- appearance
+
+function showAppearance() {
+  [$("language").value, $("theme").value] = [choice(), theme()];
+}
