@@ -36,6 +36,7 @@ class Options:
     prompt: str | None = None
     raw: bool = False
     nobrowser: bool = False
+    quit_after: float = 5.0
     model: str | None = None
     alias: str | None = None
     lora: tuple[str, ...] = ()
@@ -96,6 +97,8 @@ class Options:
     reasoning_budget: int = -1
     reasoning_budget_message: str | None = None
     cache_dir: str | None = None
+    install_desktop: bool = False
+    remove_desktop: bool = False
     help: bool = False
     help_all: bool = False
     version: bool = False
@@ -204,6 +207,15 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--host",), "host", "text", "address to listen on; a path ending in .sock: Unix socket", "ADDRESS"),
         Flag(("--port",), "port", "int", "port to listen on; 0: any free one", "N", 0, 65535),
         Flag(("--nobrowser", "--no-browser"), "nobrowser", "switch", "do not open the browser"),
+        Flag(
+            ("--quit-after",),
+            "quit_after",
+            "float",
+            "end so long after the last page was closed; 0: never",
+            "MINUTES",
+            0,
+            1_000_000,
+        ),
         Flag(("--api-key-file",), "api_key_file", "file", "file with API keys, one per line", "FILE"),
         Flag(("--models-dir",), "models_dir", "file", "offer the GGUFs of this folder, too, by their names", "DIR"),
         Flag(("--models-max",), "models_max", "int", "models in memory at once; 0: any number", "N", 0, INT_MAX),
@@ -237,7 +249,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
     ),
     "Answers": (
         Flag(("-n", "--predict", "--n-predict"), "predict", "int", "tokens at most; -1: to the end", "N", -1, INT_MAX),
-        Flag(("-sys", "--system-prompt"), "system_prompt", "text", "system prompt of -p and --chat", "TEXT"),
+        Flag(("-sys", "--system-prompt"), "system_prompt", "text", "system prompt of the page, -p and --chat", "TEXT"),
         Flag(("--temp", "--temperature"), "temp", "float", "temperature; 0: the likeliest token", "X", 0, 100),
         Flag(("--top-k",), "top_k", "int", "keep the K likeliest tokens; 0: all", "K", 0, INT_MAX),
         Flag(("--top-p",), "top_p", "float", "keep tokens up to this share", "X", 0, 1),
@@ -277,6 +289,8 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
     ),
     "This file": (
         Flag(("--cache-dir",), "cache_dir", "file", "where to keep the unpacked runtime", "DIR"),
+        Flag(("--install-desktop",), "install_desktop", "switch", "add this to the menu of programs (Linux)"),
+        Flag(("--remove-desktop",), "remove_desktop", "switch", "take it out again"),
         Flag(("--verify",), "verify", "switch", "check every byte of this file"),
         Flag(("--licenses",), "licenses", "switch", "licence texts of all that is inside"),
         Flag(("--manifest",), "manifest", "switch", "what is inside, as JSON"),

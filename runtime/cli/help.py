@@ -11,7 +11,7 @@ RARE = frozenset(
     --ssl-cert-file --ssl-key-file --log-requests --log-file --log-format --otlp-endpoint -to --max-per-address
     --repeat-last-n --presence-penalty --frequency-penalty --gpu --licenses --manifest
     --chat-template --chat-template-file --chat-template-kwargs --reasoning --reasoning-format --reasoning-budget
-    --reasoning-budget-message""".split()
+    --reasoning-budget-message --quit-after --install-desktop --remove-desktop""".split()
 )
 """Flags by their first names that only `--help-all` shows."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from runtime.cli import about, signals
 from runtime.cli.flags import Options
 from runtime.cli.parse import parse
-from runtime.cli.source import ModelSource, find_draft, find_model, own_payload
+from runtime.cli.source import ModelSource, find_draft, find_model, own_payload, publisher, system_prompt
 from runtime.console import Console
 from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import Worker, launch
@@ -80,6 +80,7 @@ def _start(options: Options, model: ModelSource, payload: Payload | None, consol
     """Start the worker and run the mode that was asked for; return the exit code."""
     if options.prompt is None and not options.chat:
         return _serve(options, model, payload, console)
+    options.system_prompt = system_prompt(options, publisher(model, payload))
     worker = _launch(options, model, payload, console)
     if options.prompt is not None:
         from runtime.cli.ask import ask
@@ -91,27 +92,34 @@ def _start(options: Options, model: ModelSource, payload: Payload | None, consol
 
 
 def _serve(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> int:
-    """Take the port, start the worker, and import the server while it loads the model."""
+    """Take the port, start the worker, and import the server while it loads the model; or show the page of another."""
+    from runtime.cli.double_click import find, show
     from runtime.cli.port import open_port
     from runtime.server.traces.settings import trace_settings
 
+    found = find(options, payload)
+    if found.url:
+        return show(found.url, console)
     traces, warning = trace_settings(options.otlp_endpoint, os.environ)
     if warning:
         console.warning(warning)
-    port = open_port(options)
-    signals.end_at_once(console.clear, port.remove_paths)
+    last = [found.leave]
     try:
-        worker = _launch(options, model, payload, console, port.remove_paths)
+        port = open_port(options)
+        last.append(port.remove_paths)
+        signals.end_at_once(console.clear, *last)
+        worker = _launch(options, model, payload, console, *last)
         if port.tls is None and not (traces and traces.is_encrypted):
             without_tls()
         gc.disable()  # nothing of what an import makes is garbage: 8 of 110 ms
-        from runtime.cli.serve import serve
+        from runtime.cli.serve import Start, serve
 
         gc.freeze()
         gc.enable()
-        return serve(options, model, payload, worker, port, console)
+        return serve(Start(options, model, payload, port, found), worker, console)
     finally:
-        port.remove_paths()
+        for step in last:
+            step()
 
 
 def _launch(

@@ -4,16 +4,18 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from runtime import hardware
 from runtime.cli import chats, logs, models
 from runtime.cli.browser import open_browser
+from runtime.cli.double_click import Found, is_double_click
 from runtime.cli.flags import Options
 from runtime.cli.port import Port
 from runtime.cli.requests import sampling
-from runtime.cli.source import ModelSource
+from runtime.cli.source import ModelSource, publisher, system_prompt
 from runtime.cli.systemd import Notifier
 from runtime.console import Console
 from runtime.engine.client import EngineClient
@@ -21,7 +23,7 @@ from runtime.engine.fleet import Fleet, Model
 from runtime.engine.launch import Worker
 from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError, UsageError
-from runtime.payload import Payload
+from runtime.payload import Assistant, Payload
 from runtime.server.options import ChatDefaults, ReasoningFormat, ServerOptions
 from runtime.server.serve import serve as serve_http
 from runtime.server.stop import Stop
@@ -32,20 +34,28 @@ EXIT_INTERRUPTED = 130
 TELL_EVERY_S = 0.2
 
 
-def serve(
-    options: Options, model: ModelSource, payload: Payload | None, worker: Worker, port: Port, console: Console
-) -> int:
+class Start(NamedTuple):
+    """What was read, found and taken before there was a server."""
+
+    options: Options
+    model: ModelSource
+    payload: Payload | None
+    port: Port
+    found: Found
+
+
+def serve(start: Start, worker: Worker, console: Console) -> int:
     """Serve until told to stop; return the exit code.
 
     Raises: the engine's error when it never came up; an engine that dies later is replaced.
     """
-    logs.set_up(options, console)
-    listed = models.entries(options, payload, model, worker.config, console)
-    return asyncio.run(_serve(options, listed, worker, port, console))
+    logs.set_up(start.options, console)
+    listed = models.entries(start.options, start.payload, start.model, worker.config, console)
+    return asyncio.run(_serve(start, listed, worker, console))
 
 
-async def _serve(options: Options, listed: Sequence[ModelEntry], worker: Worker, port: Port, console: Console) -> int:
-    fleet = _fleet(options, listed, worker)
+async def _serve(start: Start, listed: Sequence[ModelEntry], worker: Worker, console: Console) -> int:
+    fleet = _fleet(start.options, listed, worker)
     engine = fleet.main.engine
     stop = Stop()
     machine: dict[str, object] = {}
@@ -54,8 +64,8 @@ async def _serve(options: Options, listed: Sequence[ModelEntry], worker: Worker,
             await fleet.start()
             watch = asyncio.create_task(_watch(engine, machine, stop, console))
             tell = asyncio.create_task(_tell(Notifier(os.environ), engine, stop))
-            settings = _settings(options, listed[0], port, machine)
-            await serve_http(port.sockets, settings, fleet, stop, _announcement(options, port, console))
+            settings = _settings(start, listed[0], machine, _end(stop, console))
+            await serve_http(start.port.sockets, settings, fleet, stop, _announcement(start, settings, console))
             watch.cancel()
             tell.cancel()
         finally:
@@ -63,6 +73,14 @@ async def _serve(options: Options, listed: Sequence[ModelEntry], worker: Worker,
     if engine.failure and engine.facts is None:
         raise engine.failure
     return EXIT_INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+def _end(stop: Stop, console: Console) -> Callable[[str], None]:
+    def end(reason: str) -> None:
+        console.note(reason)
+        stop.ask()
+
+    return end
 
 
 def _fleet(options: Options, listed: Sequence[ModelEntry], worker: Worker) -> Fleet:
@@ -108,7 +126,9 @@ def _chats(options: Options) -> ChatDefaults:
     )
 
 
-def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str, object]) -> ServerOptions:
+def _settings(start: Start, main: ModelEntry, machine: dict[str, object], end: Callable[[str], None]) -> ServerOptions:
+    options, port = start.options, start.port
+    assistant = publisher(start.model, start.payload)
     return ServerOptions(
         alias=main.name,
         model_path=main.config.model_path,
@@ -129,7 +149,21 @@ def _settings(options: Options, main: ModelEntry, port: Port, machine: dict[str,
         slot_dir=_slot_dir(options),
         embd_normalize=options.embd_normalize,
         traces=trace_settings(options.otlp_endpoint, os.environ)[0],
+        assistant=assistant,
+        read_icon=_icon_reader(assistant, start.payload),
+        system_prompt=system_prompt(options, assistant),
+        quit_after_s=options.quit_after * 60 if _opens_page(start) else None,
+        end=end,
     )
+
+
+def _icon_reader(assistant: Assistant, payload: Payload | None) -> Callable[[], bytes] | None:
+    member = payload.member(assistant.icon) if payload else None
+    return partial(payload.read, member) if payload and member else None
+
+
+def _opens_page(start: Start) -> bool:
+    return is_double_click(start.options) and not start.port.url.startswith("unix:")
 
 
 def _slot_dir(options: Options) -> Path | None:
@@ -143,12 +177,12 @@ def _slot_dir(options: Options) -> Path | None:
     return folder
 
 
-def _announcement(options: Options, port: Port, console: Console) -> Callable[[], None]:
+def _announcement(start: Start, settings: ServerOptions, console: Console) -> Callable[[], None]:
     def announce() -> None:
-        console.note(f"listening on {port.url}")
-        if options.server or options.nobrowser or port.url.startswith("unix:"):
-            return
-        if not open_browser(port.url):
-            console.note(f"open {port.url} in a browser to chat; Ctrl-C ends")
+        url = start.port.url
+        console.note(f"listening on {url}")
+        start.found.tell(url, settings.instance)
+        if _opens_page(start) and not open_browser(url):
+            console.note(f"open {url} in a browser to chat; Ctrl-C ends")
 
     return announce

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from runtime.cli.flags import Options
 from runtime.engine.routing import ROLES, Role
 from runtime.errors import ModelNotFound, PayloadDamaged, UsageError
-from runtime.payload import Member, Model, Payload
+from runtime.payload import Assistant, Member, Model, Payload
 
 EXECUTABLE_VARIABLE = "LMFILE_EXECUTABLE"
 """Set by the launcher to the path of the executable; absent in a checkout."""
@@ -59,6 +59,16 @@ def find_draft(options: Options, payload: Payload | None) -> ModelSource | None:
         if model.role == "draft" and member is not None:
             return ModelSource(payload.path, member.offset, member.size, model.name, foreign=False)
     return None
+
+
+def publisher(model: ModelSource, payload: Payload | None) -> Assistant:
+    """What the executable's publisher says of the assistant: nothing of a model that is another one."""
+    return Assistant() if payload is None or model.foreign else payload.manifest.assistant
+
+
+def system_prompt(options: Options, assistant: Assistant) -> str:
+    """What conversations begin with: as the command line says, else as the publisher does."""
+    return assistant.system_prompt if options.system_prompt is None else options.system_prompt
 
 
 def main_model(payload: Payload) -> tuple[Model, Member]:

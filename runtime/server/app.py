@@ -3,7 +3,19 @@
 from aiohttp import web
 
 from runtime.engine.fleet import Fleet
-from runtime.server import anthropic, assistant, lorax, metrics, native, ollama, openai, openapi, page, shared_routes
+from runtime.server import (
+    anthropic,
+    assistant,
+    lorax,
+    metrics,
+    native,
+    ollama,
+    openai,
+    openapi,
+    page,
+    presence,
+    shared_routes,
+)
 from runtime.server.access_log import write_access
 from runtime.server.adapters import ADAPTERS, AdapterBook
 from runtime.server.connections import CONNECTIONS, Connections, placed
@@ -20,6 +32,7 @@ from runtime.server.native.template_caps import CAPS, CapsBook
 from runtime.server.observing import OBSERVATION, Observation, Observer, observed
 from runtime.server.openai.response_store import RESPONSES, ResponseStore
 from runtime.server.options import ServerOptions
+from runtime.server.route import Route
 from runtime.server.service import SERVICE, Service
 from runtime.server.transfer import sent_in_time
 from runtime.server.upgrades import close_after, plain
@@ -32,6 +45,7 @@ ROUTES = [
     *lorax.ROUTES,
     *shared_routes.ROUTES,
     *assistant.ROUTES,
+    *presence.ROUTES,
     *metrics.ROUTES,
     *openapi.ROUTES,
 ]
@@ -72,9 +86,13 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[INFLIGHT] = Inflight()
     app[RESPONSES] = ResponseStore()
     app[SERVER] = options.build
-    app[openapi.DESCRIBED] = ROUTES, prefix
+    if options.quit_after_s is not None:
+        pages = app[presence.PAGES] = presence.Pages(options.quit_after_s, options.end)
+        app.cleanup_ctx.append(pages.watching)
+    routes = [route for route in ROUTES if route not in presence.ROUTES or options.quit_after_s is not None]
+    app[openapi.DESCRIBED] = routes, prefix
     app.router.add_routes(page.routes(ollama.is_running, prefix))
-    app[DIALECTS] = Dialects(_add_routes(app, prefix), prefix)
+    app[DIALECTS] = Dialects(_add_routes(app, routes, prefix), prefix)
     app.on_response_prepare.extend([add_headers, add_origin, close_after])
     return app
 
@@ -90,11 +108,11 @@ def _traced(app: web.Application, options: ServerOptions) -> list[Observer]:
     return [exporter.observe]
 
 
-def _add_routes(app: web.Application, prefix: str) -> dict[tuple[str, str], Dialect]:
+def _add_routes(app: web.Application, routes: list[Route], prefix: str) -> dict[tuple[str, str], Dialect]:
     """Let the application answer all addresses; return whose they are."""
     return {
         (made.method, made.resource.canonical): route.dialect
-        for route in ROUTES
+        for route in routes
         for made in app.router.add_routes(route.definitions(prefix))
         if made.resource is not None
     }

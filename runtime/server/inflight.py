@@ -12,14 +12,20 @@ class Inflight:
     """The tasks of the running requests.
 
     `ending` turns true when they are told to end; the task of a request is then cancelled
-    once, which `errors.py` turns into the last words to its client.
+    once, which `errors.py` turns into the last words to its client. `n_begun` counts all that there ever were.
     """
 
     def __init__(self) -> None:
         self.ending = False
+        self.n_begun = 0
         self._tasks: set[asyncio.Task[object]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return bool(self._tasks)
 
     async def drained(self) -> None:
         """Return when no request is being answered."""
@@ -33,6 +39,7 @@ class Inflight:
 
     def add(self, task: asyncio.Task[object]) -> None:
         """Count `task` until `remove`."""
+        self.n_begun += 1
         self._tasks.add(task)
         self._idle.clear()
 

@@ -50,7 +50,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     grace_s: how long running answers may go on after the first request to stop. traces: where they go; None: nowhere.
     assistant: what the publisher says of it; read_icon: gives its icon; None: ours is shown. system_prompt: what the
     page begins conversations with. quit_after_s: how long after the last page was closed the program ends, 0: never;
-    None: it is no double click, and no page may end it. instance: this run of the program.
+    None: it is no double click, and no page may end it. end: does so, given the reason. instance: this run.
     """
 
     alias: str
@@ -77,4 +77,5 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     read_icon: Callable[[], bytes] | None = None
     system_prompt: str = ""
     quit_after_s: float | None = None
+    end: Callable[[str], None] = lambda _reason: None
     instance: str = msgspec.field(default_factory=lambda: secrets.token_hex(16))
