@@ -66,7 +66,7 @@ peers: $(VENV)/.build  ## build llama-server, llama-bench and llama-quantize fro
 bench: setup peers  ## compare with llama-server in one run; writes dist/bench.json
 	$(PY) -m tests.bench
 
-proofs: demo setup peers  ## the long forms: 200 prompts, 300 schemas, 100 deaths, 500 clients that leave, 650 hostile ones, 10,000 mutants
+proofs: demo setup peers  ## the long forms: 200 prompts, 300 schemas, 100 deaths, 500 clients that leave, 650 hostile ones, 10,000 mutants, the page's speed
 	$(PY) -m tests.drivers dist/smollm2
 
 clean:           ## remove dist/ and the virtual environment; the user cache stays

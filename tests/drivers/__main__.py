@@ -12,7 +12,18 @@ from pathlib import Path
 
 from tests.bench.servers import running
 from tests.bench.texts import QUESTION
-from tests.drivers import agreement, bad_inputs, deaths, disconnects, documented, hostile, mutants, schemas, shapes
+from tests.drivers import (
+    agreement,
+    bad_inputs,
+    deaths,
+    disconnects,
+    documented,
+    hostile,
+    mutants,
+    page,
+    schemas,
+    shapes,
+)
 from tests.models import smollm2_gguf
 from tests.prompts import PROMPTS
 from tests.serving import Server, serving
@@ -122,6 +133,11 @@ def _mutants(executable: Path) -> Outcome:
     return result, not result.wrong
 
 
+def _page(_executable: Path) -> Outcome:
+    result = page.measure()
+    return result, not result.wrong
+
+
 DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "agreement": _agreement,
     "shapes": _shapes,
@@ -132,6 +148,7 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "hostile": _hostile,
     "mutants": _mutants,
     "documented": _documented,
+    "page": _page,
 }
 
 if __name__ == "__main__":

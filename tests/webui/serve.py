@@ -6,7 +6,8 @@ Run by hand, `python -m tests.webui.serve`, it prints its address and serves unt
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.engine.protocol import Event, Failed, Finished, Generate
@@ -73,6 +74,17 @@ class LoadingEngine(ScriptedEngine):
 def start_loading() -> Live:
     """A server whose model is being loaded."""
     return Live(LoadingEngine(script), alias="SmolLM2-135M-Instruct")
+
+
+@contextmanager
+def servers() -> Iterator[dict[str, Live]]:
+    """One that is ready, one that loads, one with a key, each by the name under which the tests find its address."""
+    running = {"LMFILE_READY": start(), "LMFILE_LOADING": start_loading(), "LMFILE_LOCKED": start(keys=("sesame",))}
+    try:
+        yield running
+    finally:
+        for server in running.values():
+            server.close()
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ from aiohttp.typedefs import Handler
 
 from runtime.server import app
 from tests.runtime.server.live import Live
+from tests.webui.node import HERE, node
 from tests.webui.serve import start
-from tests.webui.test_page import HERE, node, playwright_core
-
-__all__ = ["playwright_core"]
 
 TIMEOUT_S = 200
 SCRIPT: Path = HERE / "browser" / "boundary.test.mjs"
@@ -53,7 +51,6 @@ def server(arrived: list[str], passed: list[tuple[str, str, str]]) -> Iterator[L
     running.close()
 
 
-@pytest.mark.usefixtures("playwright_core")
 def test_no_page_of_another_origin_reaches_a_handler(
     server: Live, arrived: list[str], passed: list[tuple[str, str, str]]
 ) -> None:

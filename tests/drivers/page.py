@@ -1,0 +1,39 @@
+"""How fast the page is in Chromium: its first paint, long streams into a long conversation, hostile Markdown.
+
+tests/webui/browser/speed.test.mjs measures and judges; here it runs at full length, over a scripted engine.
+"""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.webui.node import HERE, node
+from tests.webui.serve import start
+
+TIMEOUT_S = 900
+
+
+@dataclass
+class Figures:
+    """What was measured, one line of JSON for each subject, and what failed."""
+
+    lines: list[str] = field(default_factory=list)
+    wrong: str = ""
+
+    def __str__(self) -> str:
+        return "\n".join(["", *self.lines, self.wrong])
+
+
+def measure() -> Figures:
+    server = start()
+    result = Figures()
+    with tempfile.NamedTemporaryFile() as file:
+        env = {"LMFILE_READY": f"http://127.0.0.1:{server.port}", "LMFILE_PROOF": file.name}
+        try:
+            node(str(HERE / "browser" / "speed.test.mjs"), timeout_s=TIMEOUT_S, env=env)
+        except AssertionError as error:
+            result.wrong = str(error)
+        finally:
+            server.close()
+        result.lines = Path(file.name).read_text(encoding="utf-8").splitlines()
+    return result
