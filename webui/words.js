@@ -91,6 +91,13 @@ This chat is too long for the model: {0} tokens, and {1} fit.|Dieser Chat ist zu
 This conversation is not here any more.|Diese Unterhaltung gibt es nicht mehr.|Cette conversation n’existe plus.
   |Esta conversación ya no existe.|此对话已不存在。|この会話はもうありません。
 
+# The end of the program
+{0} has ended. Open it again to go on.|{0} ist beendet. Zum Weitermachen erneut öffnen.|{0} s’est arrêté. Relancez-le pour continuer.
+  |{0} ha terminado. Ábrelo de nuevo para seguir.|{0} 已结束。重新打开即可继续。|{0} は終了しました。続けるにはもう一度開いてください。
+The conversations stay in this browser. Quit {0}?|Die Unterhaltungen bleiben in diesem Browser. {0} beenden?
+  |Les discussions restent dans ce navigateur. Quitter {0} ?|Las conversaciones se quedan en este navegador. ¿Salir de {0}?
+  |对话会留在此浏览器中。退出 {0}？|会話はこのブラウザーに残ります。{0} を終了しますか？
+
 # Answers in a schema
 A schema is an object: {0}|Ein Schema ist ein Objekt: {0}|Un schéma est un objet : {0}|Un esquema es un objeto: {0}|模式必须是对象：{0}
   |スキーマはオブジェクトです：{0}
