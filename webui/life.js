@@ -1,0 +1,50 @@
+// The life of a double click: tells the program that this page is open, ends it when asked to, and says when it has ended.
+
+import { get, post } from "./api.js";
+import { t } from "./i18n.js";
+import { $, ask, button, element, on } from "./view.js";
+
+const BEAT_MS = 20_000;
+const LOOK_MS = 2000;
+const page = `${Date.now()}-${Math.random()}`;
+
+/** Begin, where the program was started by a double click; `assistant` is what `GET /assistant` says. */
+export function begin(assistant) {
+  if (!assistant.can_quit) return;
+  const over = dialog(assistant);
+  const tell = (left) => post("presence", { page, left }).then(() => {}, ({ status }) => left || status || over.show());
+  tell(false);
+  setInterval(() => over.open || tell(false), BEAT_MS);
+  addEventListener("pagehide", () => tell(true));
+  addEventListener("pageshow", ({ persisted }) => persisted && tell(false)); // back from the browser's cache
+  $("quit").hidden = false;
+  on("quit", "click", async () => {
+    if (!(await ask(t("The conversations stay in this browser. Quit {0}?", assistant.name), t("Quit")))) return;
+    await post("quit", {}).catch(() => {});
+    over.show(true);
+  });
+}
+
+/** What covers the page while the program is gone; `show(quit)`: it was ended on purpose. */
+function dialog({ name, instance }) {
+  let quit = false;
+  const sentence = element("p", { translate: "no" });
+  const made = element("dialog", { class: "over", role: "alertdialog" }, element("div", {}, sentence, button(t("Try again"), look, "main")));
+  made.addEventListener("cancel", (event) => event.preventDefault());
+  document.body.append(made);
+  setInterval(() => made.open && look(), LOOK_MS);
+
+  async function look() {
+    const found = await get("assistant").catch(() => null);
+    if (found && found.instance !== instance) location.reload();
+    else if (found && !quit) made.close();
+  }
+  return {
+    get open() { return made.open; },
+    show(wanted = false) {
+      quit ||= wanted;
+      sentence.textContent = t("{0} has ended. Open it again to go on.", name);
+      if (!made.open) made.showModal();
+    },
+  };
+}
