@@ -1,0 +1,242 @@
+// Conversations as files: what is written comes back, and what is foreign, broken or hostile is told and does no harm.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { fromFile, toJson, toMarkdown } from "../../../webui/transfer.js";
+import { add, create, path, title } from "../../../webui/tree.js";
+
+const PICTURE = "data:image/png;base64,iVBORw0KGgo=";
+const MIB = 2 ** 20;
+
+/** A conversation with everything that one can have. */
+function rich() {
+  const conversation = Object.assign(create(), { title: "Weather", system: "Be brief." });
+  const say = (parent, fields) => add(conversation, parent, fields).id;
+  const files = [{ name: "sky.png", type: "image/png", url: PICTURE }, { name: "notes.txt", type: "text/plain", text: "warm", tokens: 3 }];
+  const asked = say(null, { role: "user", content: "What is it like in Paris?", files });
+  const calls = [{ id: "call_0", name: "weather", arguments: '{"city": "Paris"}' }, { id: "call_1", name: "time", arguments: "{}" }];
+  const called = say(asked, { role: "assistant", content: "", thought: "I look.", calls, finish: "tool_calls" });
+  const first = say(called, { role: "tool", call: "call_0", content: "18 °C" });
+  const second = say(first, { role: "tool", call: "call_1", content: "noon" });
+  say(second, { role: "assistant", content: "An old answer." });
+  say(second, { role: "assistant", content: '{"degrees": 18}', figures: { total_tokens: 12, cache_n: 2.5 }, model: "tiny", schema: "{}", problem: "cut off" });
+  return conversation;
+}
+
+const file = (text, name = "a.json") => new File([text], name);
+const read = (text, name) => fromFile(file(text, name));
+const branch = (conversation) => path(conversation).map(({ role, content }) => [role, content]);
+
+/** A conversation without what is new in each copy: ids by the order of their turns. */
+function normal({ id: _, nodes, leaf, changed, ...rest }) {
+  const order = Object.values(nodes).sort((one, other) => one.at - other.at);
+  const name = (id) => order.findIndex((node) => node.id === id);
+  return { ...rest, leaf: name(leaf), turns: order.map(({ id, parent, at, ...node }) => ({ ...node, id: name(id), parent: name(parent) })) };
+}
+
+test("JSON brings everything back, with new ids", async () => {
+  const given = rich();
+  const [found, other] = await read(toJson([given, create("notebook")]));
+  assert.deepEqual(normal(found), normal(given));
+  assert.equal(other.mode, "notebook");
+  const ids = [given, found].flatMap((one) => [one.id, ...Object.keys(one.nodes)]);
+  assert.equal(new Set(ids).size, ids.length);
+  assert.deepEqual(Object.keys(found.nodes), Object.values(found.nodes).map(({ id }) => id));
+  const { format, version } = JSON.parse(toJson([]));
+  assert.deepEqual([format, version], ["lmfile-conversations", 1]);
+});
+
+test("Markdown is for people", () => {
+  assert.equal(toMarkdown(rich()), `# Weather
+
+## System
+
+Be brief.
+
+## You
+
+- Attached: sky.png
+- Attached: notes.txt
+
+What is it like in Paris?
+
+## Assistant
+
+- Call: weather({"city": "Paris"})
+- Call: time({})
+
+
+
+## Tool
+
+18 °C
+
+## Tool
+
+noon
+
+## Assistant
+
+{"degrees": 18}
+`);
+});
+
+test("Markdown brings the visible branch back, with its calls", async () => {
+  const given = rich();
+  const [found] = await read(toMarkdown(given), "a.md");
+  assert.deepEqual(branch(found), branch(given));
+  assert.deepEqual([found.title, found.system, found.mode], ["Weather", "Be brief.", "chat"]);
+  const [, called, first, second] = path(found);
+  assert.deepEqual(called.calls.map((call) => [call.name, call.arguments]), [["weather", '{"city": "Paris"}'], ["time", "{}"]]);
+  assert.deepEqual([first.call, second.call], called.calls.map(({ id }) => id));
+  const [note] = await read(toMarkdown({ ...create("notebook"), text: "Once\n## You\nupon" }));
+  assert.deepEqual([note.mode, note.text, note.title], ["notebook", "Once\n## You\nupon", "Once"]);
+});
+
+/** Numbers from a seed, so that a failure can be repeated. */
+function* random(seed) {
+  for (let state = seed; ; yield (state >>> 8) / 2 ** 24) state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+}
+
+const PIECES = ["## You", "## Assistant", "## System", "## Tool", "## Notebook", "# Title", "## ", "You", "\n", "\n", "\n\n", "\r", "\r\n", "\\", "\\\\", " ", "\t",
+  "- Call: f(1)", "- Attached: x", "- ", ": ", "```", "> ", "a", "é", "👋", "\u2028", "\u2029", "\u0085", "\ufeff", "\0", "</h1>", "$&", "{0}", "---"];
+
+test("Markdown brings back whatever the texts say", async () => {
+  for (let seed = 1; seed <= 3000; seed += 1) {
+    const numbers = random(seed);
+    const below = (most) => Math.floor(numbers.next().value * most);
+    const text = () => Array.from({ length: below(9) }, () => PIECES[below(PIECES.length)]).join("");
+    const given = Object.assign(create(), { title: "T", system: below(2) ? text() : null });
+    for (let turns = 1 + below(4); turns > 0; turns -= 1) {
+      const files = below(3) ? undefined : [{ name: text(), type: "" }];
+      add(given, given.leaf, { role: below(2) ? "user" : "assistant", content: text(), files });
+    }
+    const [found] = await read(toMarkdown(given), "a.md");
+    assert.deepEqual([found.system, branch(found)], [given.system, branch(given)], `seed ${seed}`);
+  }
+});
+
+test("Markdown survives an editor that ends its lines in another way", async () => {
+  const given = rich();
+  for (const edited of [toMarkdown(given).replaceAll("\n", "\r\n"), toMarkdown(given).trimEnd(), `\ufeff${toMarkdown(given)}`]) {
+    const [found] = await read(edited, "a.md");
+    assert.deepEqual(branch(found), branch(given));
+  }
+});
+
+test("what is foreign is told by its name", async () => {
+  const foreign = ["", "hello", "# A heading\n\nand a text\n", "## You\n\nHi", "{}", "[]", "null", "7", '"x"', '[{"role":"user","content":"x"}]', '{"format":"other"}', "{", "\0\x01"];
+  for (const text of foreign) {
+    await assert.rejects(read(text, "odd.json"), { message: "“odd.json” is no file of conversations that were exported here." }, text);
+  }
+  await assert.rejects(read('{"format":"lmfile-conversations","version":2}'), /another version/);
+  await assert.rejects(fromFile({ name: "big.json", size: 64 * MIB + 1, text: () => assert.fail("was read") }), /“big.json” is larger than 64 MiB/);
+});
+
+/** The JSON of a rich conversation after `change`. */
+function changed(change) {
+  const data = JSON.parse(toJson([rich()]));
+  const [conversation] = data.conversations;
+  change(conversation, Object.values(conversation.nodes), data);
+  return JSON.stringify(data);
+}
+
+const BROKEN = {
+  conversations: (_, __, data) => (data.conversations = {}),
+  title: (one) => (one.title = 7),
+  created: (one) => (one.created = "yesterday"),
+  changed: (one) => (one.changed = -1),
+  mode: (one) => (one.mode = "other"),
+  system: (one) => delete one.system,
+  text: (one) => (one.text = null),
+  nodes: (one) => (one.nodes = []),
+  "nodes ": (one) => (one.nodes = { a: null }),
+  leaf: (one) => (one.leaf = "nowhere"),
+  parent: (_, [first]) => (first.parent = "nowhere"),
+  "parent ": (_, [first]) => (first.parent = undefined),
+  "parent  ": (_, turns) => (turns[0].parent = turns.at(-1).id),
+  "parent   ": (_, [first]) => (first.parent = first.id),
+  role: (_, [first]) => (first.role = "system"),
+  "role ": (_, [first]) => (first.role = "__proto__"),
+  content: (_, [first]) => (first.content = [{ type: "text", text: "x" }]),
+  "content ": (_, [first]) => (first.content = { toString: "x" }),
+  thought: (_, [, second]) => (second.thought = 1),
+  calls: (_, [, second]) => (second.calls = "none"),
+  arguments: (_, [, second]) => (second.calls[0].arguments = {}),
+  call: (_, [, , third]) => (third.call = "call_7"),
+  "call ": (_, [first]) => Object.assign(first, { role: "tool", call: "call_0" }),
+  "call  ": (_, [, , third]) => delete third.call,
+  files: (_, [first]) => (first.files = {}),
+  name: (_, [first]) => (first.files[0].name = null),
+  url: (_, [first]) => (first.files[0].url = "https://evil.example/x.png"),
+  "url ": (_, [first]) => (first.files[0].url = "data:text/html,<script>"),
+  "url  ": (_, [first]) => (first.files[0].url = "data:image/svg+xml;base64,PHN2Zz4="),
+  "url   ": (_, [first]) => (first.files[0].url = [PICTURE]),
+  "url    ": (_, [first]) => (first.files[0].url = "javascript:alert(1)"),
+  tokens: (_, [first]) => (first.files[1].tokens = "many"),
+  at: (_, [first]) => (first.at = null),
+  "at ": (_, [first]) => (first.at = 1e17),
+};
+
+for (const [field, change] of Object.entries(BROKEN)) {
+  test(`what is broken is told: ${field}`, async () => {
+    await assert.rejects(read(changed(change)), { message: `“a.json” is damaged (${field.trim()}); nothing was imported from it.` });
+  });
+}
+
+test("a broken conversation lets none of its file in, and a broken Markdown neither", async () => {
+  const data = JSON.parse(toJson([rich(), rich()]));
+  data.conversations[1].mode = "x";
+  await assert.rejects(read(JSON.stringify(data)), /damaged \(mode\)/);
+  await assert.rejects(read("# A\n\n## Tool\n\n18 °C\n", "a.md"), /“a.md” is damaged \(Tool\)/);
+});
+
+test("what is not known is left out, and nothing reaches a prototype", async () => {
+  const text = changed((one, [first]) => {
+    Object.assign(one, { extra: 1, constructor: undefined });
+    Object.assign(first, { onclick: "alert(1)", html: "<b>" });
+    first.figures = { total_tokens: 5, text: "x", more: {} };
+  }).replace('"extra":1', '"__proto__":{"polluted":1},"extra":1').replace('"html":"<b>"', '"__proto__":{"polluted":1}');
+  const [found] = await read(text);
+  const [first] = path(found);
+  assert.deepEqual([found.extra, first.onclick, first.html, found.polluted, first.polluted, {}.polluted], Array(6).fill(undefined));
+  assert.deepEqual(first.figures, { total_tokens: 5 });
+});
+
+test("turns named like parts of an object are turns", async () => {
+  const text = changed(() => {}).replaceAll(/"([0-9a-f-]{36})"/g, (_, id) => JSON.stringify({ 0: "__proto__", 1: "constructor", 2: "null" }[id[0]] ?? id));
+  const found = await read(text).catch(({ message }) => message);
+  if (typeof found === "string") assert.match(found, /damaged/); // two of them got the same name
+  else assert.deepEqual(branch(found[0]), branch(rich()));
+});
+
+test("times are made to agree with the tree, and none is in the future", async () => {
+  const text = changed((one, turns) => {
+    one.changed = 8e15;
+    turns.forEach((node, at) => (node.at = 1000 - at));
+  });
+  const [found] = await read(text);
+  assert.ok(found.changed <= Date.now());
+  for (const node of Object.values(found.nodes)) assert.ok(node.parent === null || found.nodes[node.parent].at < node.at);
+});
+
+test("large files are read in time that grows with them", async () => {
+  const wide = create();
+  for (let n = 0; n < 20_000; n += 1) add(wide, null, { role: "user", content: "x" });
+  const deep = create();
+  for (let n = 0; n < 20_000; n += 1) add(deep, deep.leaf, { role: "user", content: "x" });
+  const tools = create();
+  const calls = Array.from({ length: 20_000 }, (_, n) => ({ id: `c${n}`, name: "f", arguments: "{}" }));
+  add(tools, null, { role: "assistant", content: "", calls });
+  for (const { id } of calls) add(tools, tools.leaf, { role: "tool", content: "x", call: id });
+  const found = await read(toJson([wide, deep, tools]));
+  assert.deepEqual(found.map((one) => Object.keys(one.nodes).length), [20_000, 20_000, 20_001]);
+  const picture = create();
+  add(picture, null, { role: "user", content: "", files: [{ name: "p", type: "image/png", url: PICTURE + "A".repeat(30 * MIB) }] });
+  assert.equal(title((await read(toJson([picture])))[0]), "p");
+  for (const text of ["\\".repeat(MIB), "\n".repeat(MIB), "- Call: ".repeat(MIB / 8), "- Call: x\n".repeat(MIB / 8), "## You\n".repeat(MIB / 8), "#".repeat(MIB), "(".repeat(MIB)]) {
+    const given = create();
+    add(given, null, { role: "user", content: text });
+    assert.equal(path((await read(toMarkdown(given)))[0])[0].content === text, true);
+  }
+});
