@@ -116,6 +116,34 @@ The PDF is protected by a password.|Das PDF ist mit einem Passwort geschützt.|L
   |El PDF está protegido con contraseña.|PDF 受密码保护。|PDF はパスワードで保護されています。
 The PDF is too large to be read here.|Das PDF ist zu groß, um hier gelesen zu werden.|Le PDF est trop volumineux pour être lu ici.
   |El PDF es demasiado grande para leerlo aquí.|PDF 太大，无法在此读取。|PDF が大きすぎて、ここでは読めません。
+{0} tokens|{0} Tokens|{0} tokens|{0} tokens|{0} token|{0} トークン
+{0} tokens in files, {1} fit|{0} Tokens in Dateien, Platz ist für {1}|{0} tokens dans les fichiers, pour {1} possibles
+  |{0} tokens en archivos, caben {1}|文件共 {0} token，最多 {1}|ファイル {0} トークン（上限 {1}）
+At most {0} files go with one message.|Zu einer Nachricht gehören höchstens {0} Dateien.|Un message accepte {0} fichiers au plus.
+  |Un mensaje admite {0} archivos como máximo.|一条消息最多附 {0} 个文件。|1 件のメッセージに付けられるファイルは {0} 個までです。
+Attach files|Dateien anhängen|Joindre des fichiers|Adjuntar archivos|添加文件|ファイルを添付
+Files|Dateien|Fichiers|Archivos|文件|ファイル
+It is larger than {0} MB.|Sie ist größer als {0} MB.|Il dépasse {0} Mo.|Supera {0} MB.|超过 {0} MB。|{0} MB を超えています。
+Reading…|Wird gelesen…|Lecture…|Leyendo…|正在读取…|読み取り中…
+Remove {0}|{0} entfernen|Retirer {0}|Quitar {0}|移除 {0}|{0} を取り除く
+The file cannot be read.|Die Datei ist nicht lesbar.|Le fichier est illisible.|El archivo no se puede leer.|无法读取文件。|ファイルを読み取れません。
+The file is empty.|Die Datei ist leer.|Le fichier est vide.|El archivo está vacío.|文件为空。|ファイルが空です。
+The file is neither text nor a PDF.|Die Datei ist weder Text noch PDF.|Le fichier n’est ni un texte ni un PDF.|El archivo no es texto ni PDF.
+  |文件既不是文本也不是 PDF。|テキストでも PDF でもないファイルです。
+The PDF has no text; its pages may be pictures.|Das PDF enthält keinen Text; vielleicht sind seine Seiten Bilder.
+  |Le PDF n’a pas de texte ; ses pages sont peut-être des images.|El PDF no tiene texto; quizá sus páginas sean imágenes.
+  |PDF 中没有文本；其页面可能是图片。|PDF にテキストがありません。ページが画像かもしれません。
+This model reads text only.|Dieses Modell liest nur Text.|Ce modèle ne lit que du texte.|Este modelo solo lee texto.|此模型只能读取文本。
+  |このモデルが読めるのはテキストだけです。
+
+# Notebook
+Alternatives|Alternativen|Autres choix|Alternativas|其他选择|ほかの候補
+Ctrl+Enter goes on writing. Alt+↓ shows what else could stand there.|Strg+Eingabe schreibt weiter. Alt+↓ zeigt, was dort sonst stehen könnte.
+  |Ctrl+Entrée poursuit le texte. Alt+↓ montre les autres choix.|Ctrl+Intro sigue escribiendo. Alt+↓ muestra qué más podría ir ahí.
+  |Ctrl+Enter 续写。Alt+↓ 显示此处的其他可能。|Ctrl+Enter で続きを書きます。Alt+↓ でほかの候補を表示します。
+Generate|Erzeugen|Générer|Generar|生成|生成
+Text|Text|Texte|Texto|文本|テキスト
+Undo|Rückgängig|Annuler la suite|Deshacer|撤销|元に戻す
 
 # Keyboard
 “?” alone opens this list|„?“ allein öffnet diese Liste|« ? » seul ouvre cette liste|«?» solo abre esta lista|单按“?”打开此列表|「?」だけでこの一覧を開く
