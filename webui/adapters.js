@@ -8,7 +8,7 @@ const MOST = 64; // adapters that one request may name
 
 /** Show what can be chosen among the rows of `settings.server`. */
 export function offer() {
-  const { models, adapters } = settings.server;
+  const { models, adapters = [] } = settings.server;
   const names = chats(models).map(({ id }) => id);
   const at = Math.max(0, names.indexOf(settings.value.model));
   $("model-choice").replaceChildren(...names.map((name, place) => element("option", { value: place ? name : "", translate: "no" }, name)));

@@ -55,20 +55,16 @@ export class Panel {
     on("theme", "input", () => setTheme($("theme").value));
   }
 
-  /** Show what the server offers: its /props, and the rows of /v1/models and /lora-adapters. */
-  fill({ props, models, adapters }) {
-    const { params } = props.default_generation_settings;
-    for (const name of Object.keys(NUMBERS)) $(name).placeholder = params[name] ?? "";
-    for (const option of $("reasoning").options) option.hidden = option.disabled = !["", ...ways(props)].includes(option.value);
-    $("thinking").hidden = !ways(props).length;
-    this.usual = props.system_prompt ?? "";
-    settings.server = { models, adapters };
-    offer();
-    this.refresh();
-  }
-
-  /** Show the system prompt of the conversation that is open now. */
+  /** Show what `settings.server` offers, and the system prompt of the conversation that is open now. */
   refresh() {
+    const { props } = settings.server;
+    const possible = ["", ...ways(props)];
+    const { params = {} } = props?.default_generation_settings ?? {};
+    for (const name of Object.keys(NUMBERS)) $(name).placeholder = params[name] ?? "";
+    for (const option of $("reasoning").options) option.hidden = option.disabled = !possible.includes(option.value);
+    $("thinking").hidden = possible.length === 1;
+    offer();
+    this.usual = props?.system_prompt ?? "";
     const { system } = this.conversation();
     $("system").value = system ?? this.usual;
     $("system-note").hidden = system === null;

@@ -44,7 +44,7 @@ export function isValid(name, number) {
 
 class Settings {
   listeners = [];
-  /** Whose rows can be chosen: {models, adapters}, as /v1/models and /lora-adapters list them. */
+  /** What the server offers: {props, models, adapters}, as /props, /v1/models and /lora-adapters tell it. */
   server = {};
   value = clean(object(stored()));
 
@@ -76,18 +76,25 @@ function stored() {
 
 export const settings = new Settings();
 
-/** The fields of a request that say something else than the server's defaults. */
-export function fields(value = settings.value, props = {}, server = settings.server) {
-  const { sampling, stop, schema, tools, adapters, model } = value;
-  const defaults = props?.default_generation_settings?.params ?? {};
-  const isOther = chats(server.models).findIndex(({ id }) => id === model) > 0;
+/** The fields of a chat request that say something else than the server's defaults. */
+export function fields(value = settings.value, server = settings.server) {
+  const { schema, tools, reasoning } = value;
   return {
-    ...pick(sampling, (number, name) => number !== defaults[name]),
-    ...(stop.trim() && { stop: words(stop) }),
-    ...(isOther ? { model } : lora(adapters, server.adapters)),
-    ...thinking(value.reasoning, props),
+    ...sampling(value, server),
+    ...thinking(reasoning, server.props),
     ...(schema.on && responseFormat(schema.text)),
     ...(tools.on && tools.list.length && { tools: tools.list.map((tool) => ({ type: "function", function: tool })) }),
+  };
+}
+
+/** Those of them that a raw completion takes as well. */
+export function sampling({ sampling: numbers, stop, adapters, model } = settings.value, server = settings.server) {
+  const { params = {} } = server.props?.default_generation_settings ?? {};
+  const isOther = chats(server.models).findIndex(({ id }) => id === model) > 0;
+  return {
+    ...pick(numbers, (number, name) => number !== params[name]),
+    ...(stop.trim() && { stop: words(stop) }),
+    ...(isOther ? { model } : lora(adapters, server.adapters)),
   };
 }
 
