@@ -72,7 +72,8 @@ export async function* events(stream) {
 async function send(path, body, signal) {
   const key = sessionStorage.getItem(KEY);
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
-  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), signal, keepalive: path === "presence" }; // said by a page that is leaving
+  // A page that is leaving has no time to wait for its last word to be sent.
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), signal, keepalive: path === "presence" };
   const response = await fetch(path, { ...options, headers }).catch(fail);
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
