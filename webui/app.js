@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Attachments } from "./attach.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
-import { speak, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import * as life from "./life.js";
 import { Meter } from "./meter.js";
 import { Notebook } from "./notebook.js";
@@ -175,7 +175,6 @@ function readAddress() {
 }
 
 async function begin() {
-  speak();
   document.addEventListener("language", () => chat.redraw());
   bind();
   const wanted = readAddress();
