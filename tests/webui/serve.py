@@ -10,11 +10,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runtime.adapters.catalogue import Wanted, encode
+from runtime.engine.config import WorkerConfig
 from runtime.engine.protocol import Event, Failed, Finished, Generate
+from runtime.payload import Assistant
 from tests.runtime.server.live import Live, ScriptedEngine, fail, say
 from tests.webui.replay import replayed
 
 SAMPLE = Path(__file__).with_name("sample.md")
+FRIEDA = Assistant(
+    name="Aunt Frieda",
+    color="#aa3300",
+    greeting="Hello, dear. Tea?",
+    system_prompt="You are Aunt Frieda.",
+    starters=("Tell me a story.", "How do I bake bread?"),
+)
 POEM = "Slow words arrive one by one and never seem to end. "
 
 
@@ -76,10 +86,21 @@ def start_loading() -> Live:
     return Live(LoadingEngine(script), alias="SmolLM2-135M-Instruct")
 
 
+def start_clicked() -> Live:
+    """A server as a double click starts it: with a publisher's assistant, two adapters, and an end."""
+    adapters = encode([Wanted("pirate", "/pirate.gguf"), Wanted("robot", "/robot.gguf", scale=0.0)])
+    return start(config=WorkerConfig(model_path="", adapters=adapters), assistant=FRIEDA, quit_after_s=300.0)
+
+
 @contextmanager
 def servers() -> Iterator[dict[str, Live]]:
-    """One that is ready, one that loads, one with a key, each by the name under which the tests find its address."""
-    running = {"LMFILE_READY": start(), "LMFILE_LOADING": start_loading(), "LMFILE_LOCKED": start(keys=("sesame",))}
+    """One for each way to find a server, by the name under which the tests find its address."""
+    running = {
+        "LMFILE_READY": start(),
+        "LMFILE_LOADING": start_loading(),
+        "LMFILE_LOCKED": start(keys=("sesame",)),
+        "LMFILE_CLICKED": start_clicked(),
+    }
     try:
         yield running
     finally:

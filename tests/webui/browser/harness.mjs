@@ -1,6 +1,7 @@
 // What the tests in a real browser share: one Chromium, fresh pages, and checks that fail on whatever a page should not have done.
 //
-// Addresses come from the environment: LMFILE_READY, LMFILE_LOADING (ready after a while), LMFILE_LOCKED (key "sesame").
+// Addresses come from the environment: LMFILE_READY, LMFILE_LOADING (ready after a while), LMFILE_LOCKED (key "sesame"),
+// LMFILE_CLICKED (as a double click starts it: with a publisher's assistant, adapters and an end).
 
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
@@ -8,7 +9,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { chromium } from "playwright-core";
 
-export const { LMFILE_READY: READY, LMFILE_LOADING: LOADING, LMFILE_LOCKED: LOCKED, LMFILE_SHOTS: SHOTS } = process.env;
+export const { LMFILE_READY: READY, LMFILE_LOADING: LOADING, LMFILE_LOCKED: LOCKED, LMFILE_CLICKED: CLICKED, LMFILE_SHOTS: SHOTS } = process.env;
 export const REFUSED = /^Failed to load resource/;
 export const PHONE = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true };
 const LIMIT_MS = 60_000;
