@@ -42,7 +42,7 @@ class Pages:
 
     def beat(self, page: str) -> None:
         """The page is open."""
-        self._had_any = True
+        self._had_any, self._idle_s = True, 0.0
         self._silent_s.pop(page, None)
         self._silent_s[page] = 0.0
         if len(self._silent_s) > MAX_PAGES:
@@ -50,7 +50,7 @@ class Pages:
 
     def leave(self, page: str) -> None:
         """The page was closed."""
-        self._had_any = True
+        self._had_any, self._idle_s = True, 0.0
         self._silent_s.pop(page, None)
 
     def look(self, is_busy: bool) -> None:
@@ -59,7 +59,7 @@ class Pages:
         is_idle = self._had_any and not self._silent_s and not is_busy
         self._idle_s = self._idle_s + LOOK_S if is_idle else 0.0
         if 0 < self._quit_after_s <= self._idle_s:
-            self._idle_s = 0.0
+            self._had_any = False  # said once
             self.end(f"No page has been open for {_minutes(self._quit_after_s)}: ended. Start it again to go on.")
 
     async def watching(self, app: web.Application) -> AsyncIterator[None]:
@@ -67,6 +67,7 @@ class Pages:
         task = asyncio.create_task(self._watch(app))
         yield
         task.cancel()
+        await asyncio.wait([task])
 
     async def _watch(self, app: web.Application) -> None:
         inflight = app[INFLIGHT]
