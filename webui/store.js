@@ -52,10 +52,10 @@ export async function write(conversation) {
     });
     unkept.delete(id);
     if (count === 1 && before.rows.size === 0) navigator.storage?.persist?.().catch(() => false);
-  } catch (failed) {
+  } catch {
     stored.set(conversation, before);
     unkept.set(id, conversation);
-    tell({ failed });
+    tell({ failed: true });
   }
   share({ id });
 }
@@ -64,7 +64,7 @@ export async function write(conversation) {
 export async function rename(id, given) {
   if (unkept.has(id)) unkept.get(id).title = given;
   const change = (heads) => (heads.get(id).onsuccess = ({ target: { result } }) => result && heads.put({ ...result, title: given }));
-  await transact("readwrite", change, false).catch((failed) => tell({ failed }));
+  await transact("readwrite", change, false).catch(() => tell({ failed: true }));
   share({ id, title: given });
 }
 
@@ -91,7 +91,7 @@ export async function search(words, signal) {
   return found;
 }
 
-/** Call `listener` with `{id, title?}`, `{removed: ids}` or `{failed: error}` when something changed, in this or another tab. */
+/** Call `listener` with `{id, title?}`, `{removed: ids}` or `{failed: true}` when something changed, in this or another tab. */
 export function changes(listener) {
   listeners.push(listener);
   channel ??= new BroadcastChannel("lmfile");
