@@ -92,7 +92,7 @@ export class Turns {
     root.append(...[node.thought && thoughts(node.thought), ...(node.files ?? []).map(file), drawn].filter(Boolean));
     for (const call of node.calls ?? []) root.append(this.call(node, call));
     if (node.problem) root.append(element("p", { class: "problem" }, node.problem));
-    if (node.schema && !node.problem && node.content) root.append(judged(node));
+    if (node.schema !== undefined && !node.problem && node.content) root.append(judged(node));
     root.append(this.bar(node, root, drawn));
     this.marks.set(root, this.mark(node));
     return root;
