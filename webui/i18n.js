@@ -26,7 +26,7 @@ export function translate(root = document.body) {
   };
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
   for (let node = root; node; node = walker.nextNode()) {
-    if (!(node.nodeType === Node.TEXT_NODE ? node.parentElement : node).translate) continue;
+    if (node.parentElement?.translate === false) continue;
     if (node.nodeType !== Node.TEXT_NODE) for (const name of ATTRIBUTES) swap(node, name, say);
     else if (node.data.trim()) change(node, say(node.data));
   }

@@ -11,7 +11,6 @@ Continue|Fortfahren|Continuer|Continuar|继续|続ける
 Copied|Kopiert|Copié|Copiado|已复制|コピーしました
 Copy|Kopieren|Copier|Copiar|复制|コピー
 Delete|Löschen|Supprimer|Eliminar|删除|削除
-Done|Fertig|Terminé|Listo|完成|完了
 Edit|Bearbeiten|Modifier|Editar|编辑|編集
 Export|Exportieren|Exporter|Exportar|导出|エクスポート
 Import|Importieren|Importer|Importar|导入|インポート
@@ -63,8 +62,57 @@ Versions|Fassungen|Versions|Versiones|版本|版
 Write a message|Nachricht schreiben|Écrire un message|Escribe un mensaje|输入消息|メッセージを入力
 
 # Settings
-no limit|unbegrenzt|sans limite|sin límite|不限|無制限
+1 to 64 letters, digits, _ or -, as no other is called|1 bis 64 Buchstaben, Ziffern, _ oder -, noch nicht vergeben
+  |1 à 64 lettres, chiffres, _ ou -, sans doublon|De 1 a 64 letras, cifras, _ o -, sin repetir|1 到 64 个字母、数字、_ 或 -，不可重复
+  |英数字、_、- で 1～64 文字、重複不可
+A number from {0} to {1}|Eine Zahl von {0} bis {1}|Un nombre de {0} à {1}|Un número de {0} a {1}|{0} 到 {1} 的数字|{0} から {1} までの数
+A whole number from {0} to {1}|Eine ganze Zahl von {0} bis {1}|Un nombre entier de {0} à {1}|Un número entero de {0} a {1}
+  |{0} 到 {1} 的整数|{0} から {1} までの整数
+Adapters|Adapter|Adaptateurs|Adaptadores|适配器|アダプター
+Answer in JSON|In JSON antworten|Répondre en JSON|Responder en JSON|用 JSON 回答|JSON で回答する
+Appearance|Darstellung|Apparence|Apariencia|外观|外観
+Automatic|Automatisch|Automatique|Automático|自动|自動
+Balanced|Ausgewogen|Équilibré|Equilibrado|均衡|バランス
+Creative|Kreativ|Créatif|Creativo|创意|創造的
+Dark|Dunkel|Sombre|Oscuro|深色|ダーク
+Description|Beschreibung|Description|Descripción|描述|説明
+Exact|Exakt|Exact|Exacto|确定|厳密
+Example|Beispiel|Exemple|Ejemplo|示例|例
+High|Hoch|Élevé|Alto|高|高
+High contrast|Hoher Kontrast|Contraste élevé|Alto contraste|高对比度|ハイコントラスト
+JSON schema|JSON-Schema|Schéma JSON|Esquema JSON|JSON 模式|JSON スキーマ
+Language|Sprache|Langue|Idioma|语言|言語
+Light|Hell|Clair|Claro|浅色|ライト
+Longest answer, in tokens|Längste Antwort, in Tokens|Réponse maximale, en tokens|Respuesta más larga, en tokens|回答最大长度（token）
+  |回答の最大長（トークン）
+Low|Niedrig|Faible|Bajo|低|低
+Medium|Mittel|Moyen|Medio|中|中
+Model|Modell|Modèle|Modelo|模型|モデル
+Model and adapters|Modell und Adapter|Modèle et adaptateurs|Modelo y adaptadores|模型与适配器|モデルとアダプター
+Name|Name|Nom|Nombre|名称|名前
+New function|Neue Funktion|Nouvelle fonction|Nueva función|新函数|新しい関数
+Off|Aus|Désactivé|Desactivado|关|オフ
+Offer these functions|Diese Funktionen anbieten|Proposer ces fonctions|Ofrecer estas funciones|提供这些函数|これらの関数を提供
+On|An|Activé|Activado|开|オン
+Only in this conversation.|Nur in dieser Unterhaltung.|Seulement dans cette conversation.|Solo en esta conversación.|仅用于此对话。|この会話だけ。
+Own|Eigene|Personnalisé|Propio|自定义|カスタム
+Parameters, as JSON schema|Parameter, als JSON-Schema|Paramètres, en schéma JSON|Parámetros, como esquema JSON|参数（JSON 模式）
+  |引数（JSON スキーマ）
+Precise|Präzise|Précis|Preciso|精确|正確
+Preset|Vorgabe|Préréglage|Ajuste predefinido|预设|プリセット
+Reasoning|Nachdenken|Raisonnement|Pensamiento|推理|推論
+Result|Ergebnis|Résultat|Resultado|结果|結果
+Sampling|Sampling|Échantillonnage|Muestreo|采样|サンプリング
+Schema|Schema|Schéma|Esquema|模式|スキーマ
+Send result|Ergebnis senden|Envoyer le résultat|Enviar resultado|发送结果|結果を送信
+Stop words, one in each line|Stoppwörter, eines je Zeile|Mots d’arrêt, un par ligne|Palabras de parada, una por línea|停止词，每行一个
+  |停止語（1 行に 1 つ）
 System prompt|Systemprompt|Prompt système|Prompt del sistema|系统提示词|システムプロンプト
+Temperature (low: predictable, high: surprising)|Temperatur (niedrig: vorhersehbar, hoch: überraschend)
+  |Température (basse : prévisible, haute : surprenante)|Temperatura (baja: previsible, alta: sorprendente)|温度（低：可预测，高：出人意料）
+  |温度（低：予測しやすい、高：意外）
+Theme|Farbschema|Thème|Tema|主题|テーマ
+Tools|Werkzeuge|Outils|Herramientas|工具|ツール
 
 # The key of the server
 API key|API-Schlüssel|Clé API|Clave de API|API 密钥|API キー
@@ -111,11 +159,6 @@ The answer follows the schema.|Die Antwort folgt dem Schema.|La réponse suit le
 too much to check|zu viel zum Prüfen|trop long à vérifier|demasiado para comprobar|内容过多，无法检查|多すぎて検査できません
 
 # Files
-The PDF is damaged.|Das PDF ist beschädigt.|Le PDF est endommagé.|El PDF está dañado.|PDF 已损坏。|PDF が壊れています。
-The PDF is protected by a password.|Das PDF ist mit einem Passwort geschützt.|Le PDF est protégé par un mot de passe.
-  |El PDF está protegido con contraseña.|PDF 受密码保护。|PDF はパスワードで保護されています。
-The PDF is too large to be read here.|Das PDF ist zu groß, um hier gelesen zu werden.|Le PDF est trop volumineux pour être lu ici.
-  |El PDF es demasiado grande para leerlo aquí.|PDF 太大，无法在此读取。|PDF が大きすぎて、ここでは読めません。
 {0} tokens|{0} Tokens|{0} tokens|{0} tokens|{0} token|{0} トークン
 {0} tokens in files, {1} fit|{0} Tokens in Dateien, Platz ist für {1}|{0} tokens dans les fichiers, pour {1} possibles
   |{0} tokens en archivos, caben {1}|文件共 {0} token，最多 {1}|ファイル {0} トークン（上限 {1}）
@@ -123,22 +166,29 @@ At most {0} files go with one message.|Zu einer Nachricht gehören höchstens {0
   |Un mensaje admite {0} archivos como máximo.|一条消息最多附 {0} 个文件。|1 件のメッセージに付けられるファイルは {0} 個までです。
 Attach files|Dateien anhängen|Joindre des fichiers|Adjuntar archivos|添加文件|ファイルを添付
 Files|Dateien|Fichiers|Archivos|文件|ファイル
-It is larger than {0} MB.|Sie ist größer als {0} MB.|Il dépasse {0} Mo.|Supera {0} MB.|超过 {0} MB。|{0} MB を超えています。
+It is larger than {0} MB.|Die Datei ist größer als {0} MB.|Le fichier dépasse {0} Mo.|El archivo supera {0} MB.|文件超过 {0} MB。
+  |ファイルが {0} MB を超えています。
 Reading…|Wird gelesen…|Lecture…|Leyendo…|正在读取…|読み取り中…
 Remove {0}|{0} entfernen|Retirer {0}|Quitar {0}|移除 {0}|{0} を取り除く
 The file cannot be read.|Die Datei ist nicht lesbar.|Le fichier est illisible.|El archivo no se puede leer.|无法读取文件。|ファイルを読み取れません。
 The file is empty.|Die Datei ist leer.|Le fichier est vide.|El archivo está vacío.|文件为空。|ファイルが空です。
-The file is neither text nor a PDF.|Die Datei ist weder Text noch PDF.|Le fichier n’est ni un texte ni un PDF.|El archivo no es texto ni PDF.
-  |文件既不是文本也不是 PDF。|テキストでも PDF でもないファイルです。
+The file is neither text nor a PDF.|Die Datei ist weder Text noch PDF.|Le fichier n’est ni un texte ni un PDF.
+  |El archivo no es texto ni PDF.|文件既不是文本也不是 PDF。|テキストでも PDF でもないファイルです。
 The PDF has no text; its pages may be pictures.|Das PDF enthält keinen Text; vielleicht sind seine Seiten Bilder.
   |Le PDF n’a pas de texte ; ses pages sont peut-être des images.|El PDF no tiene texto; quizá sus páginas sean imágenes.
   |PDF 中没有文本；其页面可能是图片。|PDF にテキストがありません。ページが画像かもしれません。
+The PDF is damaged.|Das PDF ist beschädigt.|Le PDF est endommagé.|El PDF está dañado.|PDF 已损坏。|PDF が壊れています。
+The PDF is protected by a password.|Das PDF ist mit einem Passwort geschützt.|Le PDF est protégé par un mot de passe.
+  |El PDF está protegido con contraseña.|PDF 受密码保护。|PDF はパスワードで保護されています。
+The PDF is too large to be read here.|Das PDF ist zu groß, um hier gelesen zu werden.|Le PDF est trop volumineux pour être lu ici.
+  |El PDF es demasiado grande para leerlo aquí.|PDF 太大，无法在此读取。|PDF が大きすぎて、ここでは読めません。
 This model reads text only.|Dieses Modell liest nur Text.|Ce modèle ne lit que du texte.|Este modelo solo lee texto.|此模型只能读取文本。
   |このモデルが読めるのはテキストだけです。
 
 # Notebook
 Alternatives|Alternativen|Autres choix|Alternativas|其他选择|ほかの候補
-Ctrl+Enter goes on writing. Alt+↓ shows what else could stand there.|Strg+Eingabe schreibt weiter. Alt+↓ zeigt, was dort sonst stehen könnte.
+Ctrl+Enter goes on writing. Alt+↓ shows what else could stand there.
+  |Strg+Eingabe schreibt weiter. Alt+↓ zeigt, was dort sonst stehen könnte.
   |Ctrl+Entrée poursuit le texte. Alt+↓ montre les autres choix.|Ctrl+Intro sigue escribiendo. Alt+↓ muestra qué más podría ir ahí.
   |Ctrl+Enter 续写。Alt+↓ 显示此处的其他可能。|Ctrl+Enter で続きを書きます。Alt+↓ でほかの候補を表示します。
 Generate|Erzeugen|Générer|Generar|生成|生成
@@ -165,6 +215,35 @@ Show or hide the conversations|Unterhaltungen ein- oder ausblenden|Afficher ou m
 Show or hide the settings|Einstellungen ein- oder ausblenden|Afficher ou masquer les réglages|Mostrar u ocultar los ajustes|显示或隐藏设置
   |設定の表示を切り替え
 Stop the answer|Antwort anhalten|Arrêter la réponse|Detener la respuesta|停止回答|回答を停止
+
+# Conversations
+“{0}” comes from another version and cannot be read here.|„{0}“ stammt aus einer anderen Version und ist hier nicht lesbar.
+  |« {0} » vient d’une autre version et ne peut être lu ici.|«{0}» es de otra versión y no se puede leer aquí.|“{0}”来自其他版本，无法在此读取。
+  |「{0}」は別のバージョンのもので、ここでは読めません。
+“{0}” is damaged ({1}); nothing was imported from it.|„{0}“ ist beschädigt ({1}); nichts daraus wurde importiert.
+  |« {0} » est endommagé ({1}) ; rien n’en a été importé.|«{0}» está dañado ({1}); no se importó nada.|“{0}”已损坏（{1}），未导入任何内容。
+  |「{0}」は壊れています（{1}）。何もインポートしませんでした。
+“{0}” is larger than {1} MiB: export less at once.|„{0}“ ist größer als {1} MiB: weniger auf einmal exportieren.
+  |« {0} » dépasse {1} Mio : exportez moins à la fois.|«{0}» supera {1} MiB: exporta menos a la vez.|“{0}”超过 {1} MiB：请分批导出。
+  |「{0}」は {1} MiB を超えています：分けてエクスポートしてください。
+“{0}” is no file of conversations that were exported here.|„{0}“ ist keine hier exportierte Datei mit Unterhaltungen.
+  |« {0} » n’est pas un fichier de conversations exporté ici.|«{0}» no es un archivo de conversaciones exportado aquí.
+  |“{0}”不是从这里导出的对话文件。|「{0}」はここでエクスポートした会話ファイルではありません。
+Actions: {0}|Aktionen: {0}|Actions : {0}|Acciones: {0}|操作：{0}|操作：{0}
+Delete “{0}”?|„{0}“ löschen?|Supprimer « {0} » ?|¿Eliminar «{0}»?|删除“{0}”？|「{0}」を削除しますか？
+Delete all|Alle löschen|Tout supprimer|Eliminar todo|全部删除|すべて削除
+Delete all conversations?|Alle Unterhaltungen löschen?|Supprimer toutes les conversations ?|¿Eliminar todas las conversaciones?|删除所有对话？
+  |すべての会話を削除しますか？
+Export all|Alle exportieren|Tout exporter|Exportar todo|全部导出|すべてエクスポート
+Found: {0}|Gefunden: {0}|Résultats : {0}|Encontradas: {0}|找到：{0}|検索結果：{0}
+Imported: {0}|Importiert: {0}|Importées : {0}|Importadas: {0}|已导入：{0}|インポート済み：{0}
+New notebook|Neues Notizbuch|Nouveau bloc-notes|Nuevo cuaderno|新笔记本|新しいノートブック
+The browser cannot keep conversations: its storage is full or switched off. Export what you need before you close the page.
+  |Der Browser kann Unterhaltungen nicht speichern: Sein Speicher ist voll oder abgeschaltet. Vor dem Schließen der Seite exportieren.
+  |Le navigateur ne peut pas conserver les conversations : stockage plein ou désactivé. Exportez-les avant de fermer la page.
+  |El navegador no puede guardar conversaciones: almacenamiento lleno o desactivado. Expórtalas antes de cerrar la página.
+  |浏览器无法保存对话：存储已满或被禁用。关闭页面前请先导出。|ブラウザーに会話を保存できません：保存領域が満杯か無効です。閉じる前にエクスポートしてください。
+This cannot be undone.|Das lässt sich nicht rückgängig machen.|Cette action est définitive.|No se puede deshacer.|此操作无法撤销。|元に戻せません。
 `;
 
 /** By the English text: the texts in the other languages, in the order of LANGUAGES. */

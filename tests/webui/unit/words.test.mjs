@@ -9,7 +9,7 @@ import { LANGUAGES, WORDS } from "../../../webui/words.js";
 
 const PAGE = join(import.meta.dirname, "../../../webui");
 const TRANSLATED = ["aria-label", "placeholder", "title", "alt"];
-const NAMES = ["lmfile", "?", "☰", "#", "×"]; // the same in every language
+const NAMES = ["lmfile", "?", "☰", "✕", "{…}"]; // the same in every language
 const LITERAL = /"((?:[^"\\\n]|\\.)*)"/g;
 const CALL = /\bt\(\s*"((?:[^"\\\n]|\\.)*)"/g;
 
