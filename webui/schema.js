@@ -13,7 +13,7 @@ const FORMATS = {
   email: (text) => /^[^\s@]+@[^\s@]+$/.test(text),
   hostname: (text) => /^(?=.{1,253}$)([a-z\d]([a-z\d-]{0,61}[a-z\d])?(\.(?!$)|$))+$/i.test(text),
   ipv4: (text) => /^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}$/.test(text),
-  ipv6: (text) => URL.canParse(`http://[${text}]`),
+  ipv6: (text) => /^[\da-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`),
   uuid: (text) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text),
   uri: (text) => /^[a-z][a-z\d+.-]*:\S*$/i.test(text),
 };
@@ -34,7 +34,7 @@ const KEEPS = {
     exclusiveMaximum: (value, border) => value < border,
     multipleOf: (value, unit) => Math.abs(value / unit - Math.round(value / unit)) < 1e-9,
   },
-  string: { minLength: least, maxLength: most, pattern: matches, format: (value, name) => FORMATS[name]?.(value) ?? true },
+  string: { minLength: least, maxLength: most, pattern: matches, format: (value, name) => !Object.hasOwn(FORMATS, name) || FORMATS[name](value) },
   array: {
     minItems: least, maxItems: most,
     uniqueItems: (value, wanted) => !wanted || new Set(value.map(canonical)).size === value.length,

@@ -30,7 +30,7 @@ function clean({ sampling, stop, schema, tools, adapters, model, reasoning }) {
     stop: text(stop), // a word in each line
     schema: { on: object(schema).on === true, text: text(object(schema).text) },
     tools: { on: object(tools).on === true, list: list(object(tools).list).filter(isTool).slice(0, 128) },
-    adapters: pick(adapters, (scale) => Math.abs(scale) <= 100),
+    adapters: pick(adapters, (scale) => Number.isFinite(scale) && Math.abs(scale) <= 100),
     model: text(model),
     reasoning: text(reasoning),
   };
