@@ -2,7 +2,6 @@
 
 import json
 import random
-import string
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -55,19 +54,15 @@ def by_name(rng: random.Random, depth: int) -> Json:
     return {rng.choice("abc"): schema(rng, depth) for _ in range(rng.randint(1, 3))}
 
 
-def count(rng: random.Random, depth: int) -> Json:
-    return rng.randrange(4)
-
-
 def type_(rng: random.Random, depth: int) -> Json:
     names = ["null", "boolean", "integer", "number", "string", "array", "object"]
     return rng.choice(names) if rng.random() < 0.7 else rng.sample(names, 2)
 
 
-def reference(rng: random.Random, depth: int) -> Json:
-    return rng.choice(["#/$defs/x", "#/$defs/y", "#/$defs/x~1~0"])
-
-
+COUNTS = (
+    "minProperties maxProperties minItems maxItems minLength maxLength "
+    "minimum maximum exclusiveMinimum exclusiveMaximum"
+).split()
 DEEPER: dict[str, Made] = {
     "properties": by_name, "patternProperties": lambda r, d: {r.choice(["^a", "[bc]"]): schema(r, d)},
     "additionalProperties": schema, "items": schema, "prefixItems": several,
@@ -75,12 +70,17 @@ DEEPER: dict[str, Made] = {
 }  # fmt: skip
 KEYWORDS: dict[str, Made] = {
     **DEEPER,
-    "type": type_, "$ref": reference, "enum": lambda r, d: [value(r, 1) for _ in range(3)], "const": lambda r, d: value(r, 2),
-    "required": lambda r, d: r.sample("abc", r.randint(1, 2)), "minProperties": count, "maxProperties": count,
-    "minItems": count, "maxItems": count, "uniqueItems": lambda r, d: r.random() < 0.8, "minLength": count, "maxLength": count,
-    "minimum": count, "maximum": count, "exclusiveMinimum": count, "exclusiveMaximum": count,
-    "multipleOf": lambda r, d: r.choice([1, 2, 0.5]), "pattern": lambda r, d: r.choice(["^a", "b$", "^[a-c]{2,3}$", "\\d"]),
-    "format": lambda r, d: r.choice(["date", "uuid", "ipv4", "unheard-of"]), "title": lambda r, d: "".join(r.choices(string.ascii_letters, k=3)),
+    **dict.fromkeys(COUNTS, lambda r, d: r.randrange(4)),
+    "type": type_,
+    "$ref": lambda r, d: r.choice(["#/$defs/x", "#/$defs/y", "#/$defs/x~1~0"]),
+    "enum": lambda r, d: [value(r, 1) for _ in range(3)],
+    "const": lambda r, d: value(r, 2),
+    "required": lambda r, d: r.sample("abc", r.randint(1, 2)),
+    "uniqueItems": lambda r, d: r.random() < 0.8,
+    "multipleOf": lambda r, d: r.choice([1, 2, 0.5]),
+    "pattern": lambda r, d: r.choice(["^a", "b$", "^[a-c]{2,3}$", "\\d"]),
+    "format": lambda r, d: r.choice(["date", "uuid", "ipv4", "unheard-of"]),
+    "unheardOf": lambda r, d: r.random(),
 }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_verdicts_are_those_of_another_validator() -> None:
         root = schema(rng)
         if not isinstance(root, dict):
             continue
-        # What is referred to takes something of the value or refers to nothing, so that no schema is its own.
+        # What is referred to refers to nothing, so that no schema is its own.
         root["$defs"] = {
             "x": {"items": root.get("items", {}), "type": type_(rng, 0)},
             "y": {"enum": [1, "a", None]},
