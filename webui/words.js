@@ -47,6 +47,7 @@ You|Frage|Vous|Tú|你|あなた
 {0} of {1} left|{0} von {1} frei|{0} restants sur {1}|quedan {0} de {1}|剩余 {0} / {1}|残り {0} / {1}
 {0} tokens/s|{0} Tokens/s|{0} tokens/s|{0} tokens/s|{0} token/秒|{0} トークン/秒
 Answer|Antwort|Réponse|Respuesta|回答|回答
+Code|Code|Code|Código|代码|コード
 Message|Nachricht|Message|Mensaje|消息|メッセージ
 Next version|Nächste Fassung|Version suivante|Versión siguiente|下一版本|次の版
 Previous version|Vorige Fassung|Version précédente|Versión anterior|上一版本|前の版
@@ -56,6 +57,7 @@ Reading: {0} of {1} tokens|Lesen: {0} von {1} Tokens|Lecture : {0} tokens sur {1
 Regenerate|Neu erzeugen|Régénérer|Regenerar|重新生成|再生成
 Send|Senden|Envoyer|Enviar|发送|送信
 Stop|Anhalten|Arrêter|Detener|停止|停止
+Table|Tabelle|Tableau|Tabla|表格|表
 Thoughts|Gedanken|Réflexion|Razonamiento|思考过程|思考
 Try again|Erneut versuchen|Réessayer|Reintentar|重试|再試行
 Versions|Fassungen|Versions|Versiones|版本|版
@@ -197,38 +199,17 @@ Undo|Rückgängig|Annuler la suite|Deshacer|撤销|元に戻す
 
 # Keyboard
 “?” alone opens this list|„?“ allein öffnet diese Liste|« ? » seul ouvre cette liste|«?» solo abre esta lista|单按“?”打开此列表|「?」だけでこの一覧を開く
-Close what is open|Offenes schließen|Fermer ce qui est ouvert|Cerrar lo abierto|关闭已打开的面板|開いているものを閉じる
 Copy the last answer|Letzte Antwort kopieren|Copier la dernière réponse|Copiar la última respuesta|复制最后的回答|最後の回答をコピー
 Ctrl|Strg|Ctrl|Ctrl|Ctrl|Ctrl
 Edit the last message|Letzte Nachricht bearbeiten|Modifier le dernier message|Editar el último mensaje|编辑最后的消息|最後のメッセージを編集
 Enter|Eingabe|Entrée|Intro|Enter|Enter
 Escape|Esc|Échap|Esc|Esc|Esc
-Go to the message|Zur Nachricht|Aller à la saisie|Ir al mensaje|转到消息框|メッセージ欄へ
 Next conversation|Nächste Unterhaltung|Conversation suivante|Conversación siguiente|下一个对话|次の会話
-Next theme|Nächstes Farbschema|Thème suivant|Tema siguiente|下一个主题|次のテーマ
 Previous conversation|Vorige Unterhaltung|Conversation précédente|Conversación anterior|上一个对话|前の会話
-Regenerate the answer|Antwort neu erzeugen|Régénérer la réponse|Regenerar la respuesta|重新生成回答|回答を再生成
 Search conversations|Unterhaltungen durchsuchen|Rechercher une conversation|Buscar conversaciones|搜索对话|会話を検索
 Shift|Umschalt|Maj|Mayús|Shift|Shift
-Show or hide the conversations|Unterhaltungen ein- oder ausblenden|Afficher ou masquer les conversations
-  |Mostrar u ocultar las conversaciones|显示或隐藏对话列表|会話一覧の表示を切り替え
-Show or hide the settings|Einstellungen ein- oder ausblenden|Afficher ou masquer les réglages|Mostrar u ocultar los ajustes|显示或隐藏设置
-  |設定の表示を切り替え
-Stop the answer|Antwort anhalten|Arrêter la réponse|Detener la respuesta|停止回答|回答を停止
 
 # Conversations
-“{0}” comes from another version and cannot be read here.|„{0}“ stammt aus einer anderen Version und ist hier nicht lesbar.
-  |« {0} » vient d’une autre version et ne peut être lu ici.|«{0}» es de otra versión y no se puede leer aquí.|“{0}”来自其他版本，无法在此读取。
-  |「{0}」は別のバージョンのもので、ここでは読めません。
-“{0}” is damaged ({1}); nothing was imported from it.|„{0}“ ist beschädigt ({1}); nichts daraus wurde importiert.
-  |« {0} » est endommagé ({1}) ; rien n’en a été importé.|«{0}» está dañado ({1}); no se importó nada.|“{0}”已损坏（{1}），未导入任何内容。
-  |「{0}」は壊れています（{1}）。何もインポートしませんでした。
-“{0}” is larger than {1} MiB: export less at once.|„{0}“ ist größer als {1} MiB: weniger auf einmal exportieren.
-  |« {0} » dépasse {1} Mio : exportez moins à la fois.|«{0}» supera {1} MiB: exporta menos a la vez.|“{0}”超过 {1} MiB：请分批导出。
-  |「{0}」は {1} MiB を超えています：分けてエクスポートしてください。
-“{0}” is no file of conversations that were exported here.|„{0}“ ist keine hier exportierte Datei mit Unterhaltungen.
-  |« {0} » n’est pas un fichier de conversations exporté ici.|«{0}» no es un archivo de conversaciones exportado aquí.
-  |“{0}”不是从这里导出的对话文件。|「{0}」はここでエクスポートした会話ファイルではありません。
 Actions: {0}|Aktionen: {0}|Actions : {0}|Acciones: {0}|操作：{0}|操作：{0}
 Delete “{0}”?|„{0}“ löschen?|Supprimer « {0} » ?|¿Eliminar «{0}»?|删除“{0}”？|「{0}」を削除しますか？
 Delete all|Alle löschen|Tout supprimer|Eliminar todo|全部删除|すべて削除
@@ -237,6 +218,11 @@ Delete all conversations?|Alle Unterhaltungen löschen?|Supprimer toutes les con
 Export all|Alle exportieren|Tout exporter|Exportar todo|全部导出|すべてエクスポート
 Found: {0}|Gefunden: {0}|Résultats : {0}|Encontradas: {0}|找到：{0}|検索結果：{0}
 Imported: {0}|Importiert: {0}|Importées : {0}|Importadas: {0}|已导入：{0}|インポート済み：{0}
+It is damaged: {0}|Die Datei ist beschädigt: {0}|Le fichier est endommagé : {0}|El archivo está dañado: {0}|文件已损坏：{0}|ファイルが壊れています：{0}
+It is not an export of conversations.|Das ist kein Export von Unterhaltungen.|Ce n’est pas un export de conversations.
+  |No es una exportación de conversaciones.|这不是导出的对话。|会話のエクスポートではありません。
+It was exported by another version.|Der Export stammt aus einer anderen Version.|L’export vient d’une autre version.
+  |Se exportó con otra versión.|这是其他版本导出的。|別のバージョンのエクスポートです。
 New notebook|Neues Notizbuch|Nouveau bloc-notes|Nuevo cuaderno|新笔记本|新しいノートブック
 The browser cannot keep conversations: its storage is full or switched off. Export what you need before you close the page.
   |Der Browser kann Unterhaltungen nicht speichern: Sein Speicher ist voll oder abgeschaltet. Vor dem Schließen der Seite exportieren.
