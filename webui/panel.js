@@ -60,7 +60,7 @@ export class Panel {
     const { props } = settings.server;
     const possible = ["", ...ways(props)];
     const { params = {} } = props?.default_generation_settings ?? {};
-    for (const name of Object.keys(NUMBERS)) $(name).placeholder = params[name] ?? "";
+    for (const name of Object.keys(NUMBERS)) $(name).placeholder = name === "max_tokens" && params[name] < 0 ? t("no limit") : params[name] ?? "";
     for (const option of $("reasoning").options) option.hidden = option.disabled = !possible.includes(option.value);
     $("thinking").hidden = possible.length === 1;
     offer();
