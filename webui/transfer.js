@@ -5,18 +5,14 @@ import { add, create, newId, path, title } from "./tree.js";
 
 const FORMAT = "lmfile-conversations";
 const VERSION = 1;
-const MOST_MIB = 64;
-
-export const toJson = (conversations) => JSON.stringify({ format: FORMAT, version: VERSION, conversations });
-
+const MOST_MB = 64;
 const HEADINGS = { system: "System", user: "You", assistant: "Assistant", tool: "Tool", notebook: "Notebook" };
 const HEADING = `## (?:${Object.values(HEADINGS).join("|")})$`;
 const NOTE = "- (?:Attached|Call): ";
-const OURS = new RegExp(`^(?=\\\\*(?:${HEADING}|${NOTE}))`, "gm");
-const ESCAPED = new RegExp(`^\\\\(?=\\\\*(?:${HEADING}|${NOTE}))`, "gm");
-const SECTION = new RegExp(`^## (.+)\n{0,2}(?:((?:${NOTE}.*\n?)+)\n?)?([^]*)`);
 
-/** The branch that is shown, a heading for each turn; a line of a text that looks like one of ours gets a backslash. */
+export const toJson = (conversations) => JSON.stringify({ format: FORMAT, version: VERSION, conversations });
+
+/** The branch that is shown, with a heading for each turn; a line of a text that looks like one of ours gets a backslash. */
 export function toMarkdown(conversation) {
   const { system, text, mode } = conversation;
   const turns = mode === "notebook" ? [{ role: mode, content: text }] : path(conversation);
@@ -26,25 +22,21 @@ export function toMarkdown(conversation) {
 
 function section({ role, content, files = [], calls = [] }) {
   const notes = [...files.map(({ name }) => `- Attached: ${name}`), ...calls.map((call) => `- Call: ${call.name}(${call.arguments})`)];
-  return [`## ${HEADINGS[role]}`, ...(notes.length ? [notes.map(oneLine).join("\n")] : []), content.replace(OURS, "\\")];
+  const escaped = content.replace(new RegExp(`^(?=\\\\*(?:${HEADING}|${NOTE}))`, "gm"), "\\");
+  return [`## ${HEADINGS[role]}`, ...(notes.length ? [notes.map(oneLine).join("\n")] : []), escaped];
 }
 
 const oneLine = (text) => text.replace(/\s+/g, " ");
 
 /** The conversations in a File, with new ids. Throws an Error that says what is wrong with it. */
 export async function fromFile(file) {
-  const { name } = file;
-  if (file.size > MOST_MIB * 2 ** 20) throw new Error(t("“{0}” is larger than {1} MiB: export less at once.", name, MOST_MIB));
+  if (file.size > MOST_MB * 1e6) throw new Error(t("It is larger than {0} MB.", MOST_MB));
   const text = await file.text();
-  const sections = text.startsWith("# ") ? sectionsOf(text) : [];
-  const data = sections.length > 1 ? null : parsed(text);
-  if (data && data.format !== FORMAT) throw new Error(t("“{0}” is no file of conversations that were exported here.", name));
-  if (data && data.version !== VERSION) throw new Error(t("“{0}” comes from another version and cannot be read here.", name));
-  try {
-    return data ? listOf(whole)(data.conversations, "conversations") : [fromSections(sections)];
-  } catch ({ message }) {
-    throw new Error(t("“{0}” is damaged ({1}); nothing was imported from it.", name, message));
-  }
+  if (text.startsWith("# ") && new RegExp(`^${HEADING}`, "m").test(text)) return [fromMarkdown(text)];
+  const { format, version, conversations } = parsed(text);
+  if (format !== FORMAT) throw new Error(t("It is not an export of conversations."));
+  if (version !== VERSION) throw new Error(t("It was exported by another version."));
+  return checked(conversations, [object], "conversations").map(whole);
 }
 
 function parsed(text) {
@@ -55,81 +47,76 @@ function parsed(text) {
   }
 }
 
-function sectionsOf(text) {
+function fromMarkdown(text) {
   const lines = /(?<!\r)\n/.test(text) ? text : text.replaceAll("\r\n", "\n");
-  return lines.replace(/\n$/, "").split(new RegExp(`\n?\n?^(?=${HEADING})`, "m"));
-}
-
-function fromSections([head, ...sections]) {
-  const conversation = Object.assign(create(), { title: head.slice(2).trim() });
-  const open = []; // ids of calls whose results come next
+  const [head, ...sections] = lines.replace(/\n$/, "").split(new RegExp(`\n?\n?^(?=${HEADING})`, "m"));
+  const conversation = { ...create(), title: head.slice(2).trim() };
+  const pending = []; // calls whose results come next
   for (const one of sections) {
-    const [, name, notes = "", body] = SECTION.exec(one);
-    const content = body.replace(ESCAPED, "");
+    const [, name, notes = "", body] = new RegExp(`^## (.+)\n{0,2}(?:((?:${NOTE}.*\n?)+)\n?)?([^]*)`).exec(one);
+    const content = body.replace(new RegExp(`^\\\\(?=\\\\*(?:${HEADING}|${NOTE}))`, "gm"), "");
     const role = Object.keys(HEADINGS).find((key) => HEADINGS[key] === name);
     const calls = [...notes.matchAll(/^- Call: (.*?)\((.*)\)$/gm)].map(([, called, given]) => ({ id: newId(), name: called, arguments: given }));
     if (role === "system") conversation.system = content;
     else if (role === "notebook") Object.assign(conversation, { mode: role, text: content });
-    else if (role === "tool") add(conversation, conversation.leaf, { role, content, call: is(Boolean)(open.shift(), "Tool") });
-    else add(conversation, conversation.leaf, { role, content, ...(calls.length && { calls }) });
-    open.push(...calls.map(({ id }) => id));
+    else add(conversation, conversation.leaf, { role, content, ...(calls.length && { calls }), ...(role === "tool" && { call: pending.shift()?.id }) });
+    pending.push(...calls);
   }
-  return conversation;
+  return whole(conversation);
 }
 
-// What reads a value gives it back as it may be kept, or throws an Error with the name of the field.
+const text = (value) => typeof value === "string";
+const number = (value) => Number.isFinite(value) && value >= 0 && value < 9e15;
+const object = (value) => value?.constructor === Object;
+const like = (pattern) => (value) => text(value) && pattern.test(value);
 
-const is = (right) => (value, name) => {
-  if (right(value)) return value;
-  throw new Error(name);
+// How each field is read: by what it must be, [what is in the list], or its own fields; those with "?" may be missing.
+const CALL = { id: text, name: text, arguments: text };
+const FILE = { name: text, type: text, "text?": text, "url?": like(/^data:image\/(png|jpeg|webp|gif|bmp);base64,/), "tokens?": number };
+const FIGURES = { "total_tokens?": number, "predicted_per_second?": number, "prompt_per_second?": number, "cache_n?": number };
+const NODE = {
+  "parent?": text, role: like(/^(user|assistant|tool)$/), content: text, "thought?": text, "calls?": [CALL], "call?": text, "files?": [FILE],
+  "figures?": FIGURES, "problem?": text, "model?": text, "schema?": text, "finish?": text, at: number,
 };
-const text = is((value) => typeof value === "string");
-const textOrNull = is((value) => value === null || typeof value === "string");
-const moment = is((value) => Number.isFinite(value) && value >= 0 && value < 8.64e15);
-const object = is((value) => value?.constructor === Object);
-const oneOf = (...allowed) => is((value) => allowed.includes(value));
-const picture = is((value) => typeof value === "string" && /^data:image\/(png|jpeg|webp|gif|bmp);base64,/.test(value));
-const numbers = (value) => Object.fromEntries(Object.entries(value).filter(([, one]) => Number.isFinite(one)));
-const listOf = (read) => (value, name) => is(Array.isArray)(value, name).map((one) => read(one, name));
+const CONVERSATION = {
+  title: text, created: number, changed: number, mode: like(/^(chat|notebook)$/), "system?": text, text, nodes: object, "leaf?": text,
+};
 
-/** Reads an object of these fields, of which those with a "?" may be missing. */
-const shape = (fields) => (value, name) => {
+/** What is known of `value`. Throws an Error with the name of a field that is wrong. */
+function checked(value, type, name) {
+  if (typeof type === "function") return type(value) ? value : damaged(name);
+  if (Array.isArray(type)) return Array.isArray(value) ? value.map((one) => checked(one, type[0], name)) : damaged(name);
+  if (!object(value)) damaged(name);
   const found = {};
-  for (const [field, read] of Object.entries(fields)) {
+  for (const [field, inner] of Object.entries(type)) {
     const key = field.replace("?", "");
-    if (key === field || object(value, name)[key] !== undefined) found[key] = read(object(value, name)[key], key);
+    if (key === field || (value[key] ?? null) !== null) found[key] = checked(value[key], inner, key);
   }
   return found;
-};
+}
 
-const CALL = shape({ id: text, name: text, arguments: text });
-const FILE = shape({ name: text, type: text, "text?": text, "url?": picture, "tokens?": moment });
-const NODE = shape({
-  parent: textOrNull, role: oneOf("user", "assistant", "tool"), content: text, "thought?": text, "calls?": listOf(CALL), "call?": text, "files?": listOf(FILE),
-  "figures?": numbers, "problem?": text, "model?": text, "schema?": text, "finish?": text, at: moment,
-});
-const CONVERSATION = shape({
-  title: text, created: moment, changed: moment, mode: oneOf("chat", "notebook"), system: textOrNull, text, nodes: object, leaf: textOrNull,
-});
+function damaged(name) {
+  throw new Error(t("It is damaged: {0}", name));
+}
 
-/** Reads a conversation: new ids, every turn below one that is there, every result below its call. */
-function whole(value, name) {
-  const { nodes: given, ...conversation } = CONVERSATION(value, name);
-  const entries = Object.entries(given).map(([old, node]) => ({ old, ...NODE(node, "nodes") }));
-  const below = Map.groupBy(entries, ({ parent }) => parent);
+/** A conversation with new ids, in which every turn hangs below one that is there, and every result below its call. */
+function whole(value) {
+  const { nodes: given, leaf = null, ...conversation } = checked(value, CONVERSATION, "conversations");
+  const all = Object.entries(given).map(([old, node]) => ({ old, parent: null, ...checked(node, NODE, "nodes") }));
+  const below = Map.groupBy(all, ({ parent }) => parent);
   const ids = new Map([[null, null]]); // grows while it is walked, from the top down
   const calls = new Map();
   const nodes = {};
-  for (const [parentOld, parent] of ids) {
-    for (const { old, ...node } of below.get(parentOld) ?? []) {
+  for (const [above, parent] of ids) {
+    for (const { old, ...node } of below.get(above) ?? []) {
       const id = newId();
       ids.set(old, id);
       nodes[id] = { ...node, id, parent, at: Math.max(node.at, (nodes[parent]?.at ?? 0) + 1) };
       calls.set(id, node.role === "tool" ? calls.get(parent) : new Set(node.calls?.map((call) => call.id)));
-      if (node.role === "tool") is((call) => calls.get(id)?.has(call))(node.call, "call");
+      if (node.role === "tool" && !calls.get(id)?.has(node.call)) damaged("call");
     }
   }
-  is((count) => count === entries.length + 1)(ids.size, "parent"); // one below itself, or below none, was not met
-  is((leaf) => ids.has(leaf))(conversation.leaf, "leaf");
-  return { ...conversation, id: newId(), changed: Math.min(conversation.changed, Date.now()), nodes, leaf: ids.get(conversation.leaf) };
+  if (ids.size <= all.length) damaged("parent"); // what hangs below itself, or nowhere, was not met
+  if (!ids.has(leaf)) damaged("leaf");
+  return { system: null, ...conversation, id: newId(), changed: Math.min(conversation.changed, Date.now()), nodes, leaf: ids.get(leaf) };
 }

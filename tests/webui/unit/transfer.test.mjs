@@ -19,7 +19,7 @@ function rich() {
   const first = say(called, { role: "tool", call: "call_0", content: "18 °C" });
   const second = say(first, { role: "tool", call: "call_1", content: "noon" });
   say(second, { role: "assistant", content: "An old answer." });
-  say(second, { role: "assistant", content: '{"degrees": 18}', figures: { total_tokens: 12, cache_n: 2.5 }, model: "tiny", schema: "{}", problem: "cut off" });
+  say(second, { role: "assistant", content: '{"degrees": 18}', figures: { total_tokens: 12, predicted_per_second: 2.5 }, model: "tiny", schema: "{}", problem: "cut off" });
   return conversation;
 }
 
@@ -127,10 +127,10 @@ test("Markdown survives an editor that ends its lines in another way", async () 
 test("what is foreign is told by its name", async () => {
   const foreign = ["", "hello", "# A heading\n\nand a text\n", "## You\n\nHi", "{}", "[]", "null", "7", '"x"', '[{"role":"user","content":"x"}]', '{"format":"other"}', "{", "\0\x01"];
   for (const text of foreign) {
-    await assert.rejects(read(text, "odd.json"), { message: "“odd.json” is no file of conversations that were exported here." }, text);
+    await assert.rejects(read(text, "odd.json"), { message: "It is not an export of conversations." }, text);
   }
-  await assert.rejects(read('{"format":"lmfile-conversations","version":2}'), /another version/);
-  await assert.rejects(fromFile({ name: "big.json", size: 64 * MIB + 1, text: () => assert.fail("was read") }), /“big.json” is larger than 64 MiB/);
+  await assert.rejects(read('{"format":"lmfile-conversations","version":2}'), { message: "It was exported by another version." });
+  await assert.rejects(fromFile({ name: "big.json", size: 64e6 + 1, text: () => assert.fail("was read") }), { message: "It is larger than 64 MB." });
 });
 
 /** The JSON of a rich conversation after `change`. */
@@ -147,13 +147,13 @@ const BROKEN = {
   created: (one) => (one.created = "yesterday"),
   changed: (one) => (one.changed = -1),
   mode: (one) => (one.mode = "other"),
-  system: (one) => delete one.system,
+  system: (one) => (one.system = ["x"]),
   text: (one) => (one.text = null),
   nodes: (one) => (one.nodes = []),
   "nodes ": (one) => (one.nodes = { a: null }),
   leaf: (one) => (one.leaf = "nowhere"),
   parent: (_, [first]) => (first.parent = "nowhere"),
-  "parent ": (_, [first]) => (first.parent = undefined),
+  "parent ": (_, [first]) => (first.parent = 1),
   "parent  ": (_, turns) => (turns[0].parent = turns.at(-1).id),
   "parent   ": (_, [first]) => (first.parent = first.id),
   role: (_, [first]) => (first.role = "system"),
@@ -171,6 +171,8 @@ const BROKEN = {
   url: (_, [first]) => (first.files[0].url = "https://evil.example/x.png"),
   "url ": (_, [first]) => (first.files[0].url = "data:text/html,<script>"),
   "url  ": (_, [first]) => (first.files[0].url = "data:image/svg+xml;base64,PHN2Zz4="),
+  "type ": (_, [first]) => delete first.files[0].type,
+  total_tokens: (_, turns) => (turns.at(-1).figures.total_tokens = "12"),
   "url   ": (_, [first]) => (first.files[0].url = [PICTURE]),
   "url    ": (_, [first]) => (first.files[0].url = "javascript:alert(1)"),
   tokens: (_, [first]) => (first.files[1].tokens = "many"),
@@ -180,22 +182,22 @@ const BROKEN = {
 
 for (const [field, change] of Object.entries(BROKEN)) {
   test(`what is broken is told: ${field}`, async () => {
-    await assert.rejects(read(changed(change)), { message: `“a.json” is damaged (${field.trim()}); nothing was imported from it.` });
+    await assert.rejects(read(changed(change)), { message: `It is damaged: ${field.trim()}` });
   });
 }
 
 test("a broken conversation lets none of its file in, and a broken Markdown neither", async () => {
   const data = JSON.parse(toJson([rich(), rich()]));
   data.conversations[1].mode = "x";
-  await assert.rejects(read(JSON.stringify(data)), /damaged \(mode\)/);
-  await assert.rejects(read("# A\n\n## Tool\n\n18 °C\n", "a.md"), /“a.md” is damaged \(Tool\)/);
+  await assert.rejects(read(JSON.stringify(data)), /damaged: mode$/);
+  await assert.rejects(read("# A\n\n## Tool\n\n18 °C\n", "a.md"), /damaged: call$/);
 });
 
 test("what is not known is left out, and nothing reaches a prototype", async () => {
   const text = changed((one, [first]) => {
     Object.assign(one, { extra: 1, constructor: undefined });
     Object.assign(first, { onclick: "alert(1)", html: "<b>" });
-    first.figures = { total_tokens: 5, text: "x", more: {} };
+    first.figures = { total_tokens: 5, other: "x", more: {} };
   }).replace('"extra":1', '"__proto__":{"polluted":1},"extra":1').replace('"html":"<b>"', '"__proto__":{"polluted":1}');
   const [found] = await read(text);
   const [first] = path(found);
@@ -204,10 +206,11 @@ test("what is not known is left out, and nothing reaches a prototype", async () 
 });
 
 test("turns named like parts of an object are turns", async () => {
-  const text = changed(() => {}).replaceAll(/"([0-9a-f-]{36})"/g, (_, id) => JSON.stringify({ 0: "__proto__", 1: "constructor", 2: "null" }[id[0]] ?? id));
-  const found = await read(text).catch(({ message }) => message);
-  if (typeof found === "string") assert.match(found, /damaged/); // two of them got the same name
-  else assert.deepEqual(branch(found[0]), branch(rich()));
+  const names = ["__proto__", "null", "toString", "0", "undefined", "hasOwnProperty"];
+  const given = rich();
+  const text = Object.keys(given.nodes).reduce((json, id, at) => json.replaceAll(JSON.stringify(id), JSON.stringify(names[at])), toJson([given]));
+  const [found] = await read(text);
+  assert.deepEqual(normal(found), normal(given));
 });
 
 test("times are made to agree with the tree, and none is in the future", async () => {
