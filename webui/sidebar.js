@@ -163,9 +163,12 @@ export class Sidebar {
     const ids = [];
     for (const file of files) {
       try {
-        for (const conversation of await fromFile(file)) ids.push(await store.write(conversation) ?? conversation.id);
+        for (const conversation of await fromFile(file)) {
+          await store.write(conversation);
+          ids.push(conversation.id);
+        }
       } catch ({ message }) {
-        told.push(message);
+        told.push(`${file.name}: ${message}`);
       }
     }
     $("import-files").value = "";
