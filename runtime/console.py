@@ -2,8 +2,8 @@
 
 Answers go to stdout and nothing else does; every word about the work goes to stderr.
 A stream may be missing (a double click has no terminal) or closed early (`| head`):
-neither stops the program. NO_COLOR is honoured. What models and files say never drives
-a terminal: its control characters are shown and not sent.
+neither stops the program, nor does a reader of notes who reads no more. NO_COLOR is honoured.
+What models and files say never drives a terminal: its control characters are shown and not sent.
 """
 
 import os
@@ -12,6 +12,9 @@ from contextlib import suppress
 from typing import TextIO
 
 from runtime.errors import CannotWrite
+
+PATIENCE_S = 1.0
+"""For a reader of notes that is slow; from one that has kept us waiting for so long we expect nothing more."""
 
 SHOWN = {
     **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
@@ -31,6 +34,7 @@ class Console:
         self._is_seen = self._out is not None and self._out.isatty()
         self._colour = self._live and not os.environ.get("NO_COLOR")
         self._status = False
+        self._patience_s = PATIENCE_S
         self.is_unread = False
         """Whether the reader of the answers has left: nobody needs any more of them."""
 
@@ -75,6 +79,8 @@ class Console:
 
     def draw(self, text: str) -> None:
         """Write to stderr exactly this, which may move the cursor: for editing lines."""
+        if not self._is_read():
+            return
         with suppress(BrokenPipeError):
             _write(self._err, text)
 
@@ -91,6 +97,18 @@ class Console:
     def _tell(self, text: str) -> None:
         self.clear()
         self.draw(text)
+
+    def _is_read(self) -> bool:
+        """Whether stderr takes anything: a pipe that nobody reads is full one day, and must not stop the program."""
+        if self._err is None or sys.platform == "win32":
+            return True
+        from select import select
+
+        with suppress(OSError, ValueError):  # nothing that has a file of the system
+            takes = bool(select([], [self._err], [], self._patience_s)[1])
+            self._patience_s = PATIENCE_S if takes else 0.0
+            return takes
+        return True
 
 
 def harmless(text: str) -> str:

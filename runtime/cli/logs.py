@@ -1,6 +1,6 @@
 """Where the server's log goes: what went wrong to the terminal, requests only if asked for, all of it to a file.
 
---log-file FILE       requests and failures, appended; at 100 MB the file becomes FILE.1
+--log-file FILE       requests, failures, the beginning and the end, appended; at 100 MB the file becomes FILE.1
 --log-requests        requests to the terminal, too; a double click's is for people, and stays quiet
 --log-format json     one JSON object per line, in both
 """
@@ -14,6 +14,8 @@ from runtime.server.log_format import Lines, LogFormat
 
 ACCESS = "lmfile.access"
 FAILURES = "lmfile.server"
+LIFE = "lmfile.life"
+"""Where the program listens and why it ends; the terminal is told by the console."""
 
 
 def set_up(options: Options, console: Console) -> None:
@@ -23,6 +25,7 @@ def set_up(options: Options, console: Console) -> None:
     parent.propagate = False
     parent.setLevel(logging.WARNING)
     access.setLevel(logging.INFO if options.log_requests or options.log_file else logging.CRITICAL)
+    logging.getLogger(LIFE).setLevel(logging.INFO if options.log_file else logging.CRITICAL)
     terminal = _Terminal(console)
     terminal.setFormatter(Lines(form))
     shown = {FAILURES, ACCESS} if options.log_requests else {FAILURES}

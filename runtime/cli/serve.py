@@ -1,6 +1,7 @@
 """The server modes: the default one, which opens the browser, and `--server`."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ from runtime.server.traces.settings import trace_settings
 from runtime.version import VERSION
 
 EXIT_INTERRUPTED = 130
+log = logging.getLogger(logs.LIFE)
 TELL_EVERY_S = 0.2
 
 
@@ -78,6 +80,7 @@ async def _serve(start: Start, listed: Sequence[ModelEntry], worker: Worker, con
 def _end(stop: Stop, console: Console) -> Callable[[str], None]:
     def end(reason: str) -> None:
         console.note(reason)
+        log.info(reason)
         stop.ask()
 
     return end
@@ -181,6 +184,7 @@ def _announcement(start: Start, settings: ServerOptions, console: Console) -> Ca
     def announce() -> None:
         url = start.port.url
         console.note(f"listening on {url}")
+        log.info("listening on %s", url)
         start.found.tell(url, settings.instance)
         if _opens_page(start) and not open_browser(url):
             console.note(f"open {url} in a browser to chat; Ctrl-C ends")
