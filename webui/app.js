@@ -72,7 +72,9 @@ async function open(id) {
   else notice(t("This conversation is not here any more."));
 }
 
-const fresh = (mode = "chat") => show(tree.create(mode));
+function fresh(mode = "chat") {
+  show(tree.create(mode));
+}
 
 function show(conversation) {
   notebook.hide();
