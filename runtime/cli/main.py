@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runtime.cli import about, signals
 from runtime.cli.flags import Options
@@ -12,6 +12,7 @@ from runtime.cli.source import ModelSource, find_draft, find_model, own_payload,
 from runtime.console import Console
 from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import Worker, launch
+from runtime.engine.routing import ModelEntry
 from runtime.errors import (
     AdapterInvalid,
     AdapterNotFound,
@@ -25,7 +26,6 @@ from runtime.errors import (
 from runtime.payload import Payload
 
 EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 EXIT_BUG = 70
 NOT_OF_THE_WEIGHTS = frozenset(
     cause.exit_code for cause in (OutOfMemory, AdapterNotFound, AdapterInvalid, AdapterUnsupported)
@@ -48,8 +48,6 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except signals.Terminated:
-        return EXIT_TERMINATED
     except MemoryError:
         console.error("Starting: the system gave no memory; close other programs and try again.")
         return OutOfMemory.exit_code
@@ -86,9 +84,14 @@ def _start(options: Options, model: ModelSource, payload: Payload | None, consol
         from runtime.cli.ask import ask
 
         return ask(options, worker, console)
-    from runtime.cli.terminal import chat
+    from runtime.cli.chat.loop import chat
 
-    return chat(options, worker, console)
+    def known() -> Sequence[ModelEntry]:
+        from runtime.cli.models import entries  # asyncio and the server's client, for a chat that changes its model
+
+        return entries(options, payload, model, worker.config, console)
+
+    return chat(options, worker, known, publisher(model, payload).greeting, console)
 
 
 def _serve(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> int:

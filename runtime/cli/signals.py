@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do: end the program at once, unless somebody can do better.
+"""What SIGINT, SIGTERM and SIGHUP do: end the program at once, unless somebody can do better.
 
 A handler that raises is no way to end: the exception is lost when it comes up in a destructor or
 while an extension module is imported (one start in 500), and the program goes on. The server has
@@ -7,18 +7,19 @@ handlers of its own (runtime/server/stop.py).
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+HANG_UP = getattr(signal, "SIGHUP", None)
+"""The terminal has gone; Windows has no such signal."""
 
 Handler = Callable[[int, FrameType | None], None]
 
 
-class Terminated(BaseException):
-    """SIGTERM, for a program that has to put its terminal in order first."""
-
-
 def end_at_once(*steps: Callable[[], None]) -> None:
-    """From now on, take these last steps and end with 130 or 143."""
+    """From now on, take these last steps and end with 130 or 143, or 129 when the terminal has gone."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         try:
@@ -30,16 +31,28 @@ def end_at_once(*steps: Callable[[], None]) -> None:
     _handle(end, end)
 
 
-def raise_them() -> None:
-    """From now on, raise KeyboardInterrupt or Terminated in the main thread."""
-    _handle(signal.default_int_handler, _terminate)
+@contextmanager
+def interrupts(handle: Callable[[], object]) -> Iterator[None]:
+    """Inside, Ctrl-C means this and not the end of the program, unless somebody protects us from Ctrl-C."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda _number, _frame: handle())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def raise_interrupt() -> NoReturn:
+    """What Ctrl-C means while a line is read."""
+    raise KeyboardInterrupt
 
 
 def _handle(interrupt: Handler, terminate: Handler) -> None:
     signal.signal(signal.SIGTERM, terminate)
+    if HANG_UP is not None and signal.getsignal(HANG_UP) is not signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(HANG_UP, terminate)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # else somebody protects us from it
         signal.signal(signal.SIGINT, interrupt)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated

@@ -1,0 +1,114 @@
+"""The terminal's mode while keys are read one by one, and as it was before, whatever happens.
+
+terminal = Tty(0, console.draw)
+terminal.watch()           # Ctrl-Z gives the terminal back and takes it again; so does the size of the window
+terminal.set("keys")       # or "quiet" while an answer is written: nothing is echoed, Ctrl-C is a signal
+terminal.restore()         # may be called from a signal's handler, and more than once
+"""
+
+import os
+import select
+import signal
+import termios
+from collections.abc import Callable
+from typing import Any, Literal
+
+Mode = Literal["keys", "quiet", "plain"]
+Change = Literal["", "window", "owner"]
+
+PASTES_MARKED, PASTES_PLAIN = "\x1b[?2004h", "\x1b[?2004l"
+READ_BYTES = 1 << 16
+DEFAULT_SIZE = (80, 24)
+INPUT, LOCAL, SPECIAL = 0, 3, 6
+"""Places in what `tcgetattr` gives."""
+
+
+class Tty:
+    """The terminal behind descriptor `fd`; `draw` writes to it. changed: its window has, or others had it meanwhile."""
+
+    def __init__(self, fd: int, draw: Callable[[str], None]) -> None:
+        self.changed: Change = ""
+        self._fd = fd
+        self._draw = draw
+        self._before: list[Any] = termios.tcgetattr(fd)
+        self._mode: Mode = "plain"
+        self._wake: tuple[int, int] | None = None
+
+    def watch(self) -> None:
+        """From now on, look after the terminal when the program is stopped or the window changes."""
+        self._wake = os.pipe()
+        for end in self._wake:
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
+        signal.signal(signal.SIGTSTP, self._suspend)
+        signal.signal(signal.SIGWINCH, self._note_change)
+
+    def set(self, mode: Mode) -> None:
+        """Read keys, or be quiet, or be as it was before."""
+        if mode == "plain":
+            self.restore()
+            return
+        try:
+            self._apply(mode == "quiet")
+        except termios.error:
+            return  # it has gone, which the next read finds
+        if (mode == "keys") != (self._mode == "keys"):
+            self._draw(PASTES_MARKED if mode == "keys" else PASTES_PLAIN)
+        self._mode = mode
+
+    def restore(self) -> None:
+        """Give the terminal back as it was."""
+        if self._mode == "keys":
+            self._draw(PASTES_PLAIN)
+        if self._mode != "plain":
+            self._mode = "plain"
+            try:
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+            except termios.error:
+                return  # it has gone
+
+    def suspend(self) -> None:
+        """Stop, as Ctrl-Z does, until somebody says go on."""
+        os.kill(0, signal.SIGTSTP)
+
+    def read(self, timeout_s: float | None = None) -> bytes | None:
+        """What was typed; empty when nothing came in time or it has `changed`, None when the terminal has gone."""
+        watched = [self._fd, *([self._wake[0]] if self._wake else [])]
+        ready = select.select(watched, [], [], timeout_s)[0]
+        if self._fd not in ready:
+            if ready:
+                os.read(ready[0], READ_BYTES)
+            return b""
+        try:
+            return os.read(self._fd, READ_BYTES) or None
+        except OSError:
+            return None
+
+    def size(self) -> tuple[int, int]:
+        """Its columns and lines."""
+        try:
+            columns, lines = os.get_terminal_size(self._fd)
+        except OSError:
+            return DEFAULT_SIZE
+        return columns or DEFAULT_SIZE[0], lines or DEFAULT_SIZE[1]
+
+    def _apply(self, has_signals: bool) -> None:
+        """No lines, no echo, Enter other than Ctrl-J; with signals of Ctrl-C and Ctrl-Z, or as keys."""
+        wanted = termios.tcgetattr(self._fd)
+        wanted[INPUT] &= ~(termios.ICRNL | termios.INLCR | termios.IXON)
+        wanted[LOCAL] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN | termios.ISIG)
+        wanted[LOCAL] |= termios.ISIG if has_signals else 0
+        wanted[SPECIAL][termios.VMIN], wanted[SPECIAL][termios.VTIME] = 1, 0
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, wanted)
+
+    def _suspend(self, number: int, _frame: object) -> None:
+        mode = self._mode
+        self.restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # the program stops here
+        signal.signal(number, self._suspend)
+        self.set(mode)
+        self.changed = "owner"
+
+    def _note_change(self, _number: int, _frame: object) -> None:
+        self.changed = self.changed or "window"
