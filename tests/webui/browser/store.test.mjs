@@ -49,7 +49,6 @@ probe("conversations outlast the page, newest first", async () => {
   const [list, ...read] = await page.evaluate(async (ids) => [await store.list(), ...(await Promise.all(ids.map(store.read)))], written.map(({ id }) => id));
   assert.deepEqual(list.map(({ title, mode }) => [title, mode]), [["Once upon", "notebook"], ["Hello", "chat"]]);
   assert.deepEqual(read, [written[0], written[1], null]);
-  assert.equal(await page.evaluate(() => store.persistent()), true);
 });
 
 probe("a write puts only what changed, and nothing when nothing did", async () => {
@@ -82,7 +81,7 @@ probe("a write puts only what changed, and nothing when nothing did", async () =
     await store.write(read);
     return [counts, read.nodes[leaf].content, read.nodes[leaf].calls[0].arguments, said(read).endsWith("turn 49more")];
   });
-  assert.deepEqual(puts, [[52, 0, 2, 2, 2, 2, 2, 1, 1, 0], "turn 49more", "{}", true]);
+  assert.deepEqual(puts, [[51, 0, 2, 2, 2, 2, 2, 1, 1, 0], "turn 49more", "{}", true]);
 });
 
 probe("two tabs write in one conversation, and both are kept", async () => {
@@ -173,7 +172,7 @@ probe("titles, all branches, files and notebooks are searched, whatever the case
 
 probe("hundreds of long conversations are searched one at a time", async () => {
   const page = await bare();
-  const [found, took, most, stopped] = await page.evaluate(async () => {
+  const [found, took, most] = await page.evaluate(async () => {
     const filler = "Slow words arrive one by one and never seem to end, été comme hiver. ".repeat(15);
     for (let n = 0; n < 300; n += 1) {
       const made = say(tree.create(), ...Array.from({ length: 60 }, (_, at) => `${filler} ${at}`), n % 100 ? "" : "the Needle");
@@ -188,14 +187,10 @@ probe("hundreds of long conversations are searched one at a time", async () => {
     };
     const since = performance.now();
     const found = await store.search("NEEDLE");
-    const took = performance.now() - since;
-    const controller = new AbortController();
-    const stopped = store.search("nowhere", controller.signal);
-    controller.abort();
-    return [found.length, took, most, await stopped];
+    return [found.length, performance.now() - since, most];
   });
   console.log(`300 conversations, 20 MB, searched in ${Math.round(took)} ms`);
-  assert.deepEqual([found, most, stopped], [3, 62, []]);
+  assert.deepEqual([found, most], [3, 61]);
   assert.ok(took < 30_000, `${took} ms`);
 }, { limitMs: 120_000 });
 
@@ -225,12 +220,14 @@ probe("when the storage is full it is told, the chat goes on, and is stored when
     for (let n = 0; n < 20; n += 1) await store.write(say(big, crypto.getRandomValues(new Uint8Array(60_000)).join()));
     await store.write(say(big, "last"));
     const found = await store.read(big.id);
-    return [told.filter(({ failed }) => failed).length > 0, await store.persistent(), found === big, (await store.list()).map(({ title }) => title), (await store.search("LAST")).length];
+    return [told.some(({ failed }) => failed), found === big, (await store.list()).map(({ title }) => title), (await store.search("LAST")).length];
   });
-  assert.deepEqual(full, [true, false, true, ["big", "small"], 1]);
+  assert.deepEqual(full, [true, true, ["big", "small"], 1]);
   await quota();
-  await page.evaluate(async () => { await store.write(say(big, "room")); });
-  assert.equal(await page.evaluate(() => store.persistent()), true);
+  assert.equal(await page.evaluate(async () => {
+    await store.write(say(big, "room"));
+    return (await store.read(big.id)) === big;
+  }), false);
   const other = await another(page);
   assert.deepEqual(await other.evaluate(async () => {
     const [{ id }] = await store.list();
@@ -259,7 +256,6 @@ for (const [how, prepare] of Object.entries(WITHOUT)) {
     const page = await bare(prepare);
     const found = await page.evaluate(async () => {
       const [one, other] = [say(tree.create(), "one"), say(tree.create(), "the other")];
-      const before = await store.persistent();
       await store.write(one);
       await store.write(other);
       await store.rename(one.id, "renamed");
@@ -267,9 +263,9 @@ for (const [how, prepare] of Object.entries(WITHOUT)) {
       const same = (await store.read(one.id)) === one;
       const found = await store.search("OTHER");
       await store.remove(one.id);
-      return [before, listed, same, found.length, (await store.list()).length, await store.read("nothing"), told.filter(({ failed }) => failed).length > 0];
+      return [listed, same, found.length, (await store.list()).length, await store.read("nothing"), told.some(({ failed }) => failed)];
     });
-    assert.deepEqual(found, [false, ["the other", "renamed"], true, 1, 1, null, true]);
+    assert.deepEqual(found, [["the other", "renamed"], true, 1, 1, null, true]);
   });
 }
 
