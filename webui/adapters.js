@@ -6,7 +6,7 @@ import { $, element } from "./view.js";
 
 const MOST = 64; // adapters that one request may name
 
-/** Show what can be chosen among the rows of `settings.server`. */
+/** Show what can be chosen of what the server offers. */
 export function offer() {
   const { models, adapters = [] } = settings.server;
   const names = chats(models).map(({ id }) => id);
@@ -15,25 +15,24 @@ export function offer() {
   $("model-choice").selectedIndex = at;
   $("model-row").hidden = names.length < 2;
   $("adapters").hidden = at > 0 || !adapters.length; // they are the main model's
-  $("adapter-list").replaceChildren(...adapters.slice(0, MOST).map(row));
   $("model-group").hidden = $("model-row").hidden && $("adapters").hidden;
+  $("adapters").replaceChildren($("adapters").firstElementChild, ...adapters.slice(0, MOST).map(row));
 }
 
-function row({ name, scale }, index) {
+function row({ name, scale }) {
   const weight = settings.value.adapters[name] ?? scale;
   const box = element("input", { type: "checkbox" });
-  const slider = element("input", { type: "range", min: "0", max: "2", step: "0.05", "aria-labelledby": `adapter-${index}` });
+  const slider = element("input", { type: "range", min: "0", max: "2", step: "0.05", "aria-label": name });
   const shown = element("output", {}, number(weight));
   box.checked = weight !== 0;
   slider.value = weight || 1;
   slider.disabled = !box.checked;
-  const change = () => {
+  const made = element("div", { class: "adapter", translate: "no" }, element("label", { class: "check" }, box, name), slider, shown);
+  made.addEventListener("input", () => {
     const chosen = box.checked ? Number(slider.value) : 0;
     settings.set(`adapters.${name}`, chosen);
-    shown.textContent = number(chosen);
+    shown.value = number(chosen);
     slider.disabled = !box.checked;
-  };
-  for (const field of [box, slider]) field.addEventListener("input", change);
-  const label = element("label", { class: "check" }, box, element("span", { id: `adapter-${index}`, translate: "no" }, name));
-  return element("div", { class: "adapter" }, label, slider, shown);
+  });
+  return made;
 }

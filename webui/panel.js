@@ -9,41 +9,35 @@ import { isTool } from "./tools.js";
 import { $, button, element, on } from "./view.js";
 import { LANGUAGES } from "./words.js";
 
-/** How to sample, by name; what a preset does not name is as the server has it. */
+const UNSET = { temperature: undefined, top_k: undefined, top_p: undefined, min_p: undefined }; // as the server has it
 const PRESETS = {
-  precise: { temperature: 0.2, top_p: 0.9 },
-  balanced: {},
+  balanced: UNSET,
+  precise: { ...UNSET, temperature: 0.2, top_p: 0.9 },
   creative: { temperature: 1.1, top_k: 0, top_p: 1, min_p: 0.05 },
-  exact: { temperature: 0 },
+  exact: { ...UNSET, temperature: 0 },
 };
 const PERSON = { type: "object", properties: { name: { type: "string" }, age: { type: "integer" } }, required: ["name", "age"] };
 const EXAMPLES = { "{name, age}": PERSON, "[{name, age}, …]": { type: "array", items: PERSON, maxItems: 10 }, "yes | no": { enum: ["yes", "no"] } };
 const NEW_TOOL = { name: "", description: "", parameters: { type: "object", properties: {} } };
-
-let places = 0; // made for what is wrong with a field
 
 const pretty = (value) => JSON.stringify(value, null, 2);
 
 export class Panel {
   /** conversation: returns the open one; changed: called when its system prompt is another. */
   constructor({ conversation, changed }) {
-    Object.assign(this, { conversation, changed, usual: "" });
+    Object.assign(this, { conversation, changed });
     $("numbers").append(...Object.keys(NUMBERS).map(numberField));
     $("example").append(...Object.keys(EXAMPLES).map((name) => element("option", { translate: "no" }, name)));
     $("language").append(...Object.entries(LANGUAGES).map(([code, name]) => element("option", { value: code, lang: code, translate: "no" }, name)));
     $("tools").append(...settings.value.tools.list.map(toolFields));
     show();
-    this.bind();
-  }
-
-  bind() {
     on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
     on("panel", "focusin", showAppearance); // a shortcut may have changed the theme
     on("close-panel", "click", () => $("open-settings").click());
     on("system", "input", () => this.say($("system").value));
     on("system-reset", "click", () => this.say(this.usual));
-    on("preset", "input", () => sample(PRESETS[$("preset").value], ["seed", "max_tokens"]));
-    on("sampling-reset", "click", () => sample({}));
+    on("preset", "input", () => sample({ ...settings.value.sampling, ...PRESETS[$("preset").value] }));
+    on("sampling-reset", "click", () => sample({}, "", ""));
     on("example", "input", () => {
       $("schema").value = pretty(EXAMPLES[$("example").value]);
       take($("schema"));
@@ -55,16 +49,21 @@ export class Panel {
     on("theme", "input", () => setTheme($("theme").value));
   }
 
-  /** Show what `settings.server` offers, and the system prompt of the conversation that is open now. */
+  /** The system prompt of a conversation that has none of its own. */
+  get usual() {
+    return settings.server.props?.system_prompt ?? "";
+  }
+
+  /** Show what the server offers, and the system prompt of the conversation that is open now. */
   refresh() {
     const { props } = settings.server;
-    const possible = ["", ...ways(props)];
-    const { params = {} } = props?.default_generation_settings ?? {};
-    for (const name of Object.keys(NUMBERS)) $(name).placeholder = name === "max_tokens" && params[name] < 0 ? t("no limit") : params[name] ?? "";
-    for (const option of $("reasoning").options) option.hidden = option.disabled = !possible.includes(option.value);
-    $("thinking").hidden = possible.length === 1;
+    for (const name of Object.keys(NUMBERS)) {
+      const usual = props?.default_generation_settings.params[name] ?? "";
+      $(name).placeholder = name === "max_tokens" && usual < 0 ? t("no limit") : usual;
+    }
+    for (const option of $("reasoning").options) option.hidden = option.disabled = !["", ...ways(props)].includes(option.value);
+    $("thinking").hidden = !ways(props).length;
     offer();
-    this.usual = props?.system_prompt ?? "";
     const { system } = this.conversation();
     $("system").value = system ?? this.usual;
     $("system-note").hidden = system === null;
@@ -82,12 +81,12 @@ export class Panel {
 
 function show() {
   for (const field of $("panel").querySelectorAll("[name]")) {
-    const value = field.name.split(".").reduce((part, name) => part[name], settings.value);
+    const value = field.name.split(".").reduce((part, name) => part[name], settings.value) ?? "";
     if (field.type === "checkbox") field.checked = value;
-    else field.value = value ?? "";
-    if (field.selectedIndex < 0) field.selectedIndex = 0;
+    else field.value = value;
     mark(field, problemOf(field));
   }
+  offer();
   showPreset();
   showAppearance();
 }
@@ -101,19 +100,19 @@ function take(field) {
 
 /** Say below a field what is wrong with it, "" for nothing, if it has a place for that. */
 function mark(field, problem) {
-  const place = field.closest("label").nextElementSibling;
+  const place = field.parentElement.nextElementSibling;
   if (place?.className !== "problem") return;
   place.textContent = problem;
-  place.id ||= `problem-${(places += 1)}`;
+  place.id ||= `problem-${document.querySelectorAll(".problem[id]").length}`;
   field.setAttribute("aria-describedby", place.id);
   field.setAttribute("aria-invalid", String(Boolean(problem)));
 }
 
 function problemOf({ type, value, validity, min, max, step }) {
   if (type === "number") {
-    const isWhole = step === "1";
-    if (!validity.badInput && !validity.rangeUnderflow && !validity.rangeOverflow && !(isWhole && validity.stepMismatch)) return "";
-    return isWhole ? t("A whole number from {0} to {1}", min, max) : t("A number from {0} to {1}", min, max);
+    const isWrong = validity.badInput || validity.rangeUnderflow || validity.rangeOverflow;
+    if (step === "1") return isWrong || validity.stepMismatch ? t("A whole number from {0} to {1}", min, max) : "";
+    return isWrong ? t("A number from {0} to {1}", min, max) : "";
   }
   try {
     return value.trim() && check(value) && "";
@@ -122,7 +121,7 @@ function problemOf({ type, value, validity, min, max, step }) {
   }
 }
 
-/** A labelled field, with a place for what is wrong with it. */
+/** A labelled field, and a place for what is wrong with it. */
 function labelled(words, field, value = "") {
   field.value = value;
   return [element("label", {}, words, field), element("p", { class: "problem", "aria-live": "polite" })];
@@ -137,17 +136,14 @@ function numberField(name) {
   return element("div", {}, ...labelled(words[name] ?? name, field));
 }
 
-/** Sample in this way; numbers in `kept` stay as they are. */
-function sample(preset, kept = []) {
-  const { sampling } = settings.value;
-  settings.set("sampling", { ...preset, ...Object.fromEntries(kept.map((name) => [name, sampling[name]])) });
+function sample(sampling, stop = settings.value.stop, reasoning = settings.value.reasoning) {
+  for (const [name, value] of Object.entries({ sampling, stop, reasoning })) settings.set(name, value);
   show();
 }
 
 function showPreset() {
-  const { seed, max_tokens, ...chosen } = settings.value.sampling;
-  const text = (numbers) => JSON.stringify(Object.entries(numbers).sort());
-  $("preset").value = Object.keys(PRESETS).find((name) => text(PRESETS[name]) === text(chosen)) ?? "own";
+  const fits = ([, preset]) => Object.keys(UNSET).every((name) => preset[name] === settings.value.sampling[name]);
+  $("preset").value = Object.entries(PRESETS).find(fits)?.[0] ?? "own";
 }
 
 // ---- tools
@@ -179,8 +175,8 @@ function takeTools() {
   const list = [];
   for (const row of $("tools").children) {
     const [name, description, parameters] = row.querySelectorAll("input, textarea");
-    const problem = problemOf(parameters) || (parameters.value.trim() ? "" : t("A schema is an object: {0}", "{…}"));
-    const tool = { name: name.value.trim(), description: description.value.trim(), parameters: problem ? {} : check(parameters.value) };
+    const problem = problemOf(parameters);
+    const tool = { name: name.value.trim(), description: description.value.trim(), parameters: problem ? {} : check(parameters.value.trim() || "{}") };
     const isNamed = isTool(tool) && list.every((other) => other.name !== tool.name);
     row.querySelector("code").textContent = tool.name || "?";
     mark(name, isNamed ? "" : t("1 to 64 letters, digits, _ or -, as no other is called"));

@@ -56,13 +56,11 @@ test("a pattern that only the server knows, and a text too long for one, are pas
 test("formats", () => {
   const right = {
     date: ["2024-02-29", "1999-12-31"], time: ["23:59:59Z", "00:00:00.5+01:00"], "date-time": ["2024-02-29T12:00:00Z"],
-    email: ["a.b@c.de"], uuid: ["123e4567-e89b-12d3-a456-426614174000"], ipv4: ["0.0.0.0", "255.1.20.99"], ipv6: ["::1", "2001:db8::ff00:42:8329"],
-    hostname: ["a", "a-b.example"], uri: ["https://a.b/c?d#e", "mailto:a@b"], int32: ["anything"],
+    email: ["a.b@c.de"], uuid: ["123e4567-e89b-12d3-a456-426614174000"], ipv4: ["0.0.0.0", "255.1.20.99"], int32: ["anything"],
   };
   const wrong = {
     date: ["2023-02-29", "2024-13-01", "2024-1-1", "+02024-01-01", "2024-01-01T"], time: ["24:00:00Z", "12:00:00", "12:60:00Z"], "date-time": ["2024-02-29 12:00:00Z", "2024-02-30T12:00:00Z"],
-    email: ["a", "a@", "@b", "a b@c"], uuid: ["123e4567e89b12d3a456426614174000", "g23e4567-e89b-12d3-a456-426614174000"], ipv4: ["1.2.3", "256.1.1.1", "1.2.3.4.", "01.2.3.4"], ipv6: [":::", "1.2.3.4", "12345::", "::1]/["],
-    hostname: ["", "-a", "a.", "a..b", "a_b"], uri: ["a", "//a", "http://a b"],
+    email: ["a", "a@", "@b", "a b@c"], uuid: ["123e4567e89b12d3a456426614174000", "g23e4567-e89b-12d3-a456-426614174000"], ipv4: ["1.2.3", "256.1.1.1", "1.2.3.4.", "01.2.3.4"],
   };
   for (const [format, texts] of Object.entries(right)) for (const text of texts) assert.deepEqual(paths({ format }, text), [], `${format} ${text}`);
   for (const [format, texts] of Object.entries(wrong)) for (const text of texts) assert.equal(paths({ format }, text).length, 1, `${format} ${text}`);

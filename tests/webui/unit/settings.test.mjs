@@ -19,6 +19,7 @@ async function load(text, broken = false) {
   return { ...module, store };
 }
 
+const PROPS = { default_generation_settings: { params: {} } };
 const caps = (supports_reasoning_effort) => ({ supports_reasoning_effort });
 
 test("nothing chosen: nothing is asked", async () => {
@@ -27,17 +28,14 @@ test("nothing chosen: nothing is asked", async () => {
   assert.deepEqual([fields(), sampling()], [{}, {}]);
 });
 
-test("a choice is told, kept, and there after a reload", async () => {
+test("a choice is kept, and there after a reload", async () => {
   const { settings, store } = await load();
-  const told = [];
-  settings.changed((value) => told.push(value));
   settings.set("sampling.temperature", 0.5);
   settings.set("adapters.poet.v1.2", 1.5);
   settings.set("schema.on", true);
   settings.set("tools.list", [TOOL]);
-  assert.equal(told.length, 4);
   const expected = { ...NONE, sampling: { temperature: 0.5 }, adapters: { "poet.v1.2": 1.5 }, schema: { on: true, text: "" }, tools: { on: false, list: [TOOL] } };
-  assert.deepEqual(told.at(-1), expected);
+  assert.deepEqual(settings.value, expected);
   assert.deepEqual((await load(store.get(KEPT))).settings.value, expected);
   settings.set("sampling.temperature", undefined);
   assert.deepEqual(settings.value.sampling, {});
@@ -54,7 +52,7 @@ test("storage that is switched off, or holds something else, does no harm", asyn
 
 test("of what is stored only what is valid stays", async () => {
   const stored = {
-    sampling: { temperature: 1e9, top_k: 1.5, top_p: "0.5", min_p: 0.1, seed: -1, evil: 3, constructor: 4 },
+    sampling: { temperature: 1e9, top_k: 1.5, top_p: "0.5", min_p: 0.1, seed: -1, evil: 3, toString: 4 },
     adapters: { a: 1, b: 1e9, c: "1", d: null },
     tools: { on: 1, list: [TOOL, null, { ...TOOL, name: "a b" }, { ...TOOL, parameters: [] }, { name: "x" }] },
     more: true,
@@ -64,11 +62,10 @@ test("of what is stored only what is valid stays", async () => {
 });
 
 test("only numbers that the server takes are asked for, and none that are its own", async () => {
-  const { settings, fields, NUMBERS, isValid } = await load();
+  const { settings, fields, NUMBERS } = await load();
   for (const [name, [least, most, step]] of Object.entries(NUMBERS)) {
     for (const [number, isRight] of [[least, true], [most, true], [least - 1, false], [most + 1, false], [0.5, step < 1], [NaN, false], [Infinity, false], ["1", false]]) {
       const fits = isRight && number >= least && number <= most;
-      assert.equal(isValid(name, number), fits, `${name} ${number}`);
       settings.set(`sampling.${name}`, number);
       assert.deepEqual(fields(), fits ? { [name]: number } : {}, `${name} ${number}`);
       settings.set("sampling", {});
@@ -81,10 +78,8 @@ test("only numbers that the server takes are asked for, and none that are its ow
 
 test("stop words stand in lines of their own", async () => {
   const { settings, sampling } = await load();
-  settings.set("stop", `END\n\n\\n\\n\n${"x".repeat(257)}`);
+  settings.set("stop", "END\n\n\\n\\n\n");
   assert.deepEqual(sampling(), { stop: ["END", "\n\n"] });
-  settings.set("stop", "a\n".repeat(20));
-  assert.equal(sampling().stop.length, 16);
 });
 
 test("a schema is asked for as it is written; none means any object, and what is no schema is left out", async () => {
@@ -116,8 +111,8 @@ test("tools are offered where the switch is on and there are some", async () => 
 
 test("a model is told how to think only where its template can be", async () => {
   const { settings, fields, ways } = await load();
-  const thinks = { chat_template: "{% if enable_thinking %}", chat_template_caps: caps(false) };
-  const tries = { chat_template: "{{ reasoning_effort }}", chat_template_caps: caps(true) };
+  const thinks = { ...PROPS, chat_template: "{% if enable_thinking %}", chat_template_caps: caps(false) };
+  const tries = { ...PROPS, chat_template: "{{ reasoning_effort }}", chat_template_caps: caps(true) };
   assert.deepEqual([ways(undefined), ways({ chat_template: "{{ messages }}" }), ways(thinks), ways(tries)], [[], [], ["off", "on"], ["low", "medium", "high"]]);
   const cases = [
     ["", thinks, {}], ["off", thinks, { reasoning_effort: "none" }], ["on", thinks, { chat_template_kwargs: { enable_thinking: true } }],
