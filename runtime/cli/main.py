@@ -63,6 +63,10 @@ def _run(arguments: list[str], console: Console) -> int:
     payload = own_payload()
     if about.wanted(options):
         return about.show(options, payload, console)
+    if options.install_desktop or options.remove_desktop:
+        from runtime.cli import desktop
+
+        return desktop.change(options, payload, console)
     model = find_model(options, payload)
     if model.foreign:
         console.note(f"Using `{model.path}`, which is not part of this executable.")
