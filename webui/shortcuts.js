@@ -51,7 +51,7 @@ export function pressed({ key = "", code, altKey, ctrlKey, metaKey, shiftKey }, 
 }
 
 function show(known) {
-  const signs = (keys) => element("dd", {}, ...keys.split("+").map((key) => element("kbd", {}, SIGNS[key] ?? t(key))));
+  const signs = (keys) => element("dd", {}, ...keys.split("+").flatMap((key) => [element("kbd", {}, SIGNS[key] ?? t(key)), " "]));
   const row = ([, keys, label]) => element("div", {}, element("dt", {}, t(label)), ...keys.split(" ").map(signs));
   $("keys").replaceChildren(...SHORTCUTS.filter(([name]) => known[name]).map(row));
   $("shortcuts").showModal();
