@@ -7,33 +7,40 @@ import { $, ask, button, download, element, notice, on } from "./view.js";
 
 const DRAW_MS = 50;
 const SEARCH_MS = 200;
-const JSON_TYPE = "application/json";
 const PART_LENGTH = 2 ** 24; // an export of all is cut there, so that each of its files can be imported
 
 export class Sidebar {
   heads = []; // of all conversations, as store.list() gives them
   items = new Map(); // id -> what is shown of a conversation
   found = null; // ids, while something is searched for
-  menu = element("div", { class: "menu", role: "group" });
 
   /** page: {open(id), fresh(mode), current(): the id of the open conversation}. */
   constructor(page) {
     this.page = page;
-    on("search", "input", () => this.search());
+    on("close-sidebar", "click", hide);
+    on("search", "input", () => this.soon("search", SEARCH_MS));
     on("new-notebook", "click", () => page.fresh("notebook"));
     on("import", "click", () => $("import-files").click());
     on("import-files", "change", () => this.import([...$("import-files").files]));
-    on("export-all", "click", () => this.exportAll());
+    on("export-all", "click", () => this.exportAll([...this.heads]));
     on("delete-all", "click", () => this.remove(t("Delete all conversations?"), this.heads));
-    on("conversations", "keydown", () => this.fold(true), ({ key }) => key === "Escape" && this.unfolded);
+    on("conversations", "keydown", fold, ({ key, target }) => key === "Escape" && target.closest("[open]"));
     store.changes((change) => this.take(change));
     document.addEventListener("language", () => this.items.clear() ?? this.refresh());
   }
 
   /** Show what there is; asked for often, it is done once. */
-  refresh() {
-    clearTimeout(this.drawing);
-    this.drawing = setTimeout(() => this.draw(), DRAW_MS);
+  refresh() { this.soon("draw", DRAW_MS); }
+
+  /** Open the conversation so many places below the open one; false: there is none. */
+  step(places) {
+    const next = this.heads[this.heads.findIndex(({ id }) => id === this.page.current()) + places];
+    return Boolean(next && (this.open(next.id), true));
+  }
+
+  soon(action, ms) {
+    clearTimeout(this.waiting?.[action]);
+    this.waiting = { ...this.waiting, [action]: setTimeout(() => this[action](), ms) };
   }
 
   async draw() {
@@ -45,77 +52,43 @@ export class Sidebar {
     shown.forEach((item, at) => list.children[at] === item || list.insertBefore(item, list.children[at]));
   }
 
-  item(head) {
-    const { id } = head;
+  item({ id, title, changed }) {
     if (!this.items.has(id)) this.items.set(id, this.newItem(id));
     const { root, open, more } = this.items.get(id);
-    Object.assign(open, { textContent: head.title || t("New chat"), title: date(head.changed), ariaCurrent: id === this.page.current() || null });
+    Object.assign(open, { textContent: title || t("New chat"), title: date(changed), ariaCurrent: id === this.page.current() || null });
     more.ariaLabel = t("Actions: {0}", open.textContent);
     return root;
   }
 
   newItem(id) {
-    const open = button("", () => this.page.open(id), "open");
-    const more = button("⋯", () => this.unfold(id), "icon");
-    more.ariaExpanded = false;
-    return { open, more, root: element("li", {}, open, more) };
-  }
-
-  /** Show what can be done with a conversation, below it; or hide it, if it is shown. */
-  unfold(id) {
-    const { root, open, more } = this.items.get(id);
-    const before = this.unfolded;
-    this.fold();
-    if (before === more) return;
-    const head = { id, title: open.textContent };
-    this.menu.replaceChildren(
-      button(t("Rename"), () => this.rename(head)),
-      button(`${t("Export")} (Markdown)`, () => this.export(head, "md", "text/markdown", toMarkdown)),
-      button(`${t("Export")} (JSON)`, () => this.export(head, "json", JSON_TYPE, (one) => toJson([one]))),
-      button(t("Delete"), () => this.remove(t("Delete “{0}”?", head.title), [head])),
+    const open = button("", () => this.open(id), "open");
+    const more = element("summary", {}, "⋯");
+    const menu = element(
+      "details", { name: "conversation" }, more,
+      button(t("Rename"), () => rename(id, open)),
+      button(t("Delete"), () => this.remove(t("Delete “{0}”?", open.textContent), [{ id }])),
+      button(`${t("Export")} (Markdown)`, () => save(id, open.textContent, "md", toMarkdown)),
+      button(`${t("Export")} (JSON)`, () => save(id, open.textContent, "json", (conversation) => toJson([conversation]))),
     );
-    this.menu.ariaLabel = head.title;
-    this.unfolded = more;
-    more.ariaExpanded = true;
-    root.append(this.menu);
+    return { open, more, root: element("li", {}, open, menu) };
   }
 
-  fold(focus) {
-    if (!this.unfolded) return;
-    this.menu.remove();
-    this.unfolded.ariaExpanded = false;
-    if (focus) this.unfolded.focus();
-    this.unfolded = null;
-  }
-
-  rename({ id, title }) {
-    this.fold();
-    const { open } = this.items.get(id);
-    const field = element("input", { "aria-label": t("Rename"), value: title, maxlength: "200" });
-    const end = (keep) => {
-      if (!field.isConnected) return;
-      field.replaceWith(open);
-      open.focus();
-      if (keep && field.value !== title) store.rename(id, field.value.trim());
-    };
-    field.addEventListener("blur", () => end(true));
-    field.addEventListener("keydown", (event) => {
-      if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
-      event.stopPropagation();
-      end(event.key === "Enter");
-    });
-    open.replaceWith(field);
-    field.select();
+  open(id) {
+    if (id !== this.page.current()) this.page.open(id);
+    else if ($("stage").inert) hide(); // it lies below the list
   }
 
   async remove(question, heads) {
-    if (heads.length && (await ask(`${question} ${t("This cannot be undone.")}`, t("Delete")))) await store.remove(...heads.map(({ id }) => id));
+    const isMeant = heads.length && (await ask(`${question} ${t("This cannot be undone.")}`, t("Delete")));
+    if (isMeant) await store.remove(...heads.map(({ id }) => id));
   }
 
   /** Something changed, here or in another tab. */
   take({ removed = [], failed }) {
     this.refresh();
-    if (failed && !this.warned) notice(t("The browser cannot keep conversations: its storage is full or switched off. Export what you need before you close the page."));
+    if (failed && !this.warned) {
+      notice(t("The browser cannot keep conversations: its storage is full or switched off. Export what you need before you close the page."));
+    }
     this.warned ||= failed;
     const ids = this.heads.map(({ id }) => id);
     const place = ids.indexOf(this.page.current());
@@ -125,36 +98,24 @@ export class Sidebar {
     else this.page.fresh();
   }
 
-  search() {
-    clearTimeout(this.waiting);
-    this.searching?.abort();
-    const { signal } = (this.searching = new AbortController());
-    this.waiting = setTimeout(async () => {
-      const words = $("search").value.trim();
-      const found = words && (await store.search(words, signal));
-      if (signal.aborted) return;
-      this.found = words ? new Set(found) : null;
-      $("found").textContent = words && t("Found: {0}", found.length);
-      this.draw();
-    }, SEARCH_MS);
+  async search() {
+    const words = $("search").value.trim();
+    const found = words && (await store.search(words));
+    if (words !== $("search").value.trim()) return;
+    this.found = words ? new Set(found) : null;
+    $("found").textContent = words && t("Found: {0}", found.length);
+    this.draw();
   }
 
-  async export({ id, title }, ending, type, write) {
-    const conversation = await store.read(id);
-    if (conversation) download(fileName(title, ending), type, write(conversation));
-  }
-
-  async exportAll() {
-    const heads = [...this.heads];
+  async exportAll(heads) {
     let part = [];
     let length = 0;
-    for (const { id } of heads) {
+    for (const [at, { id }] of heads.entries()) {
       part.push(await store.read(id));
       length += JSON.stringify(part.at(-1)).length;
-      if (length < PART_LENGTH && id !== heads.at(-1).id) continue;
-      download("conversations.json", JSON_TYPE, toJson(part.filter(Boolean)));
-      part = [];
-      length = 0;
+      if (length < PART_LENGTH && at < heads.length - 1) continue;
+      download("conversations.json", "application/json", toJson(part.filter(Boolean)));
+      [part, length] = [[], 0];
     }
   }
 
@@ -162,13 +123,10 @@ export class Sidebar {
     const told = [];
     const ids = [];
     for (const file of files) {
-      try {
-        for (const conversation of await fromFile(file)) {
-          await store.write(conversation);
-          ids.push(conversation.id);
-        }
-      } catch ({ message }) {
-        told.push(`${file.name}: ${message}`);
+      const conversations = await fromFile(file).catch(({ message }) => told.push(`${file.name}: ${message}`) && []);
+      for (const conversation of conversations) {
+        await store.write(conversation);
+        ids.push(conversation.id);
       }
     }
     $("import-files").value = "";
@@ -177,4 +135,38 @@ export class Sidebar {
   }
 }
 
-const fileName = (title, ending) => `${title.replace(/[^\p{L}\p{N}]+/gu, " ").trim().slice(0, 60) || "conversation"}.${ending}`;
+const hide = () => $("show-sidebar").click();
+
+/** Close the open menu, and go back to what opened it. */
+function fold() {
+  const menu = $("conversations").querySelector("[open]");
+  menu.open = false;
+  menu.firstChild.focus();
+}
+
+/** Let a title be written in place of `shown`: Enter and leaving it keep what was written, Escape does not. */
+function rename(id, shown) {
+  const title = shown.textContent;
+  const field = element("input", { "aria-label": t("Rename"), value: title, maxlength: "200" });
+  const end = (isKept) => {
+    if (!field.isConnected) return;
+    field.replaceWith(shown);
+    shown.focus();
+    if (isKept && field.value !== title) store.rename(id, field.value.trim());
+  };
+  field.addEventListener("blur", () => end(true));
+  field.addEventListener("keydown", (event) => {
+    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+    event.stopPropagation();
+    end(event.key === "Enter");
+  });
+  fold();
+  shown.replaceWith(field);
+  field.select();
+}
+
+async function save(id, title, ending, write) {
+  const conversation = await store.read(id);
+  const name = title.replace(/[^\p{L}\p{N}]+/gu, " ").trim().slice(0, 60) || "conversation";
+  if (conversation) download(`${name}.${ending}`, ending === "md" ? "text/markdown" : "application/json", write(conversation));
+}
