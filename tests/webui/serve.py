@@ -35,6 +35,8 @@ def script(request: Generate) -> Iterable[Event | float]:
         yield from paced(request, SAMPLE.read_text(encoding="utf-8"), 0.002)
     elif match := re.search(r"replay (\w+) (\d+)", asked):
         yield from replayed(request, match[1], int(match[2]))
+    elif match := re.search(r"say exactly (.*)", asked, re.DOTALL):
+        yield from paced(request, match[1], 0.0)
     elif "hostile" in asked:
         yield from paced(request, asked, 0.0)
     elif "slow" in asked:
