@@ -180,6 +180,7 @@ async function begin() {
   document.addEventListener("language", () => chat.redraw());
   bind();
   const wanted = readAddress();
+  fresh();
   await introduce();
   if (wanted) await open(wanted);
   sidebar.refresh();
