@@ -160,4 +160,4 @@ class DirectClient:
         self._worker.wait(LAST_MOMENTS_S)
         if self._worker.lacked_memory():
             return OutOfMemory("Running the engine: there is too little memory; close other programs.")
-        return EngineDied(f"Running the engine: {self._worker.death()}; start it again, or try another model.")
+        return EngineDied(f"Running the engine: {self._worker.death().text}; start it again, or try another model.")

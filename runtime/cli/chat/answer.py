@@ -7,7 +7,7 @@ import msgspec
 
 from runtime import chat
 from runtime.cli import chats
-from runtime.cli.chat.engine import Engine
+from runtime.cli.chat.engine import Engine, Lost
 from runtime.cli.chat.talk import Figures, Talk
 from runtime.cli.flags import Options
 from runtime.cli.requests import failure, generate_request
@@ -23,7 +23,7 @@ from runtime.engine.protocol import (
     Started,
     Thought,
 )
-from runtime.errors import UsageError
+from runtime.errors import LmfileError, UsageError
 
 MARGIN = "| "
 """Before each line of a thought, for terminals without colours."""
@@ -44,7 +44,29 @@ def ask(engine: Engine, options: Options, talk: Talk, question: str, console: Co
     form = chat.find(facts.tool_template or facts.chat_template)
     conversation = _conversation(options, talk.messages(question))
     request = _request(engine, options, talk, form, conversation)
-    voice, reader, started = _Voice(console), None, None
+    voice = _Voice(console)
+    try:
+        return _listen(engine, request, voice, form, conversation, console)
+    except (LmfileError, Lost):
+        voice.break_off()
+        raise
+
+
+def context_left(facts: ModelFacts, figures: Figures) -> int:
+    """How many tokens fit behind an answer."""
+    return max(0, facts.n_ctx - figures.n_prompt - figures.n_answer)
+
+
+def _listen(
+    engine: Engine,
+    request: Generate,
+    voice: "_Voice",
+    form: chat.Form,
+    conversation: chat.Conversation,
+    console: Console,
+) -> Answer:
+    """Show the events of the answer and return what came."""
+    reader, started = None, None
     for event in engine.generate(request):
         if isinstance(event, Started):
             started, reader = event, form.reader(conversation, event.prompt)
@@ -62,11 +84,6 @@ def ask(engine: Engine, options: Options, talk: Talk, question: str, console: Co
             voice.end()
             return Answer("".join(voice.said), "".join(voice.thought), event.reason, _figures(started, event))
     raise failure(Failed(id=request.id, kind="internal", message="the engine said no last word"))
-
-
-def context_left(facts: ModelFacts, figures: Figures) -> int:
-    """How many tokens fit behind an answer."""
-    return max(0, facts.n_ctx - figures.n_prompt - figures.n_answer)
 
 
 def _conversation(options: Options, messages: list[dict[str, object]]) -> chat.Conversation:
@@ -118,6 +135,7 @@ class _Voice:
     def __init__(self, console: Console) -> None:
         self.said: list[str] = []
         self.thought: list[str] = []
+        self._is_at_start = False
         self._console = console
         self._thinks_since = 0.0
 
@@ -134,12 +152,19 @@ class _Voice:
     def end(self) -> None:
         """The answer is complete: the next text begins a line of its own."""
         self._end_thought()
-        if not self.said or not self.said[-1].endswith("\n"):
+        if not self._is_at_start:
             self._console.answer("\n")
+
+    def break_off(self) -> None:
+        """There will be no more of it."""
+        self._end_thought()
+        if self.said:
+            self.end()
 
     def _say(self, text: str) -> None:
         self._end_thought()
         self.said.append(text)
+        self._is_at_start = text.endswith("\n")
         self._console.answer(text)
 
     def _think(self, text: str) -> None:

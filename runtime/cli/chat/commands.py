@@ -138,7 +138,7 @@ COMMANDS = (
     Command("/save", "FILE", "write the conversation; /save! replaces a file", Commands.save),
     Command("/load", "FILE", "go on with a saved one, or one of the chat page", Commands.load),
     Command("/stats", "", "tokens, speed, context", Commands.stats),
-    Command("/adapter", "[NAME[:X]…|off|default]", "list adapters, or choose some with weights", Commands.adapter),
+    Command("/adapter", "[NAME[:X]…|off]", "list adapters, or choose some with weights", Commands.adapter),
     Command("/model", "[NAME]", "list models, or choose one", Commands.model),
     Command("/json", "[SCHEMA|FILE|off]", "have answers in JSON, after a schema", Commands.json),
     Command("/image", "FILE", "show the model a picture", Commands.image),

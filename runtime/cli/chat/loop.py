@@ -22,7 +22,7 @@ from runtime.engine.launch import Worker
 from runtime.engine.routing import ModelEntry
 from runtime.errors import CannotWrite, LmfileError, UsageError
 
-HINT = "/help lists the commands, Ctrl-C stops an answer, Ctrl-D ends."
+HINT = "/help lists the commands, Ctrl-D ends."
 
 
 def chat(
@@ -120,6 +120,8 @@ class _Chat:
 
     def _tell(self, found: Answer) -> None:
         """Say what there is to say about an answer. Raises: UsageError for one that is not what it had to be."""
+        if self._console.is_unread:
+            return
         if found.reason == "cancelled":
             self._console.note("(stopped)")
         elif found.reason == "length":

@@ -41,22 +41,23 @@ class Editor:
         self._waiting: list[Key] = []
         self._interrupted_at = float("-inf")
         self._line = Line()
+        self._prompt = ""
         self._place = 0
         self._draft = ""
         self._words: str | None = None
 
     def read(self, prompt: str) -> str | None:
         """The next message; None at the end: Ctrl-D, or Ctrl-C twice."""
-        self._line, self._words = Line(), None
+        self._line, self._prompt, self._words = Line(), prompt, None
         self._place, self._draft = len(self._history.entries), ""
         self._terminal.set("keys")
         try:
             while True:
-                self._show(prompt)
+                self._show()
                 if self._take(self._next()):
-                    return self._entered(prompt)
+                    return self._entered()
         except End:
-            self._screen.leave(self._line.text, prompt, self._paint(prompt))
+            self._leave()
             return None
         finally:
             self._terminal.set("quiet")
@@ -102,8 +103,8 @@ class Editor:
             return False
         return True
 
-    def _entered(self, prompt: str) -> str:
-        self._screen.leave(self._line.text, prompt, self._paint(prompt))
+    def _entered(self) -> str:
+        self._leave()
         self._history.add(self._line.text)
         return unfenced(self._line.text)
 
@@ -160,7 +161,7 @@ class Editor:
         elif found:
             common = _common(found)
             if common == line.text:
-                self._screen.leave(line.text, "")
+                self._leave()
                 self._draw("  ".join(found) + "\r\n")
             line.set(common)
 
@@ -169,7 +170,7 @@ class Editor:
         if not self._line.text and now - self._interrupted_at < TWICE_S:
             raise End
         self._interrupted_at = now if not self._line.text else float("-inf")
-        self._screen.leave(self._line.text, "")
+        self._leave()
         if not self._line.text:
             self._draw(f"{AGAIN}\r\n")
         self._line.set("")
@@ -184,14 +185,16 @@ class Editor:
         self._screen.clear()
 
     def _suspend(self) -> None:
-        self._draw("\r\n")
         self._terminal.suspend()
 
-    def _show(self, prompt: str) -> None:
+    def _show(self) -> None:
         if self._words is None:
-            self._screen.show(self._line.text, self._line.at, prompt, self._paint(prompt))
+            self._screen.show(self._line.text, self._line.at, self._prompt, self._paint(self._prompt))
         else:
             self._screen.show(self._line.text, self._line.at, f"search `{self._words[-12:]}`: ")
+
+    def _leave(self) -> None:
+        self._screen.leave(self._line.text, self._prompt, self._paint(self._prompt))
 
 
 DEEDS: dict[str, Callable[[Editor], None]] = {

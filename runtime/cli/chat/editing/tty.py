@@ -59,7 +59,7 @@ class Tty:
     def restore(self) -> None:
         """Give the terminal back as it was."""
         if self._mode == "keys":
-            self._draw(PASTES_PLAIN)
+            self._draw(f"{PASTES_PLAIN}\r\n")
         if self._mode != "plain":
             self._mode = "plain"
             try:
