@@ -20,6 +20,7 @@ class Screen:
         self._size = size
         self._widths: list[int] = []
         self._row = 0
+        self._column = 0
 
     def show(self, text: str, at: int, prompt: str, painted: str = "") -> None:
         """Draw `text` with the cursor at `at` in place of what was drawn before. painted: the prompt in its colours."""
@@ -35,6 +36,7 @@ class Screen:
         begun = heads[row] + shown(text[visible[row].start : at])
         self._draw(self._to_top() + "\r\n".join(written) + up + "\r" + begun)
         self._widths, self._row = [indent + each.width for each in visible], row
+        self._column = indent + width(text[visible[row].start : at])
 
     def leave(self, text: str, prompt: str, painted: str = "") -> None:
         """Draw all of it once more as it was entered, and go on below."""
@@ -49,7 +51,7 @@ class Screen:
 
     def forget(self) -> None:
         """What was drawn stays, and the next time begins where the cursor is."""
-        self._widths, self._row = [], 0
+        self._widths, self._row, self._column = [], 0, 0
 
     def _room(self) -> tuple[int, int]:
         columns, lines = self._size()
@@ -58,7 +60,10 @@ class Screen:
     def _to_top(self) -> str:
         """Go to where the prompt begins, in a window that may have become narrower, and clear from there on."""
         columns = self._room()[0]
-        up = sum(max(1, -(-width_ // columns)) for width_ in self._widths[: self._row])
+        up = sum(max(1, -(-each // columns)) for each in self._widths[: self._row])
+        if self._widths:
+            is_behind = self._column == self._widths[self._row]  # there it stays in the row that it filled
+            up += max(0, self._column - is_behind) // columns
         return f"\r\x1b[{up}A\x1b[J" if up else "\r\x1b[J"
 
 
