@@ -46,6 +46,7 @@ export class Sidebar {
   async draw() {
     this.heads = await store.list();
     const list = $("conversations");
+    if (list.querySelector("input")) return; // a title is being written
     const shown = this.heads.filter(({ id }) => this.found?.has(id) ?? true).map((head) => this.item(head));
     const kept = new Set(shown);
     for (const old of [...list.children]) if (!kept.has(old)) old.remove();
@@ -65,7 +66,7 @@ export class Sidebar {
     const more = element("summary", {}, "⋯");
     const menu = element(
       "details", { name: "conversation" }, more,
-      button(t("Rename"), () => rename(id, open)),
+      button(t("Rename"), () => this.rename(id, open)),
       button(t("Delete"), () => this.remove(t("Delete “{0}”?", open.textContent), [{ id }])),
       button(`${t("Export")} (Markdown)`, () => save(id, open.textContent, "md", toMarkdown)),
       button(`${t("Export")} (JSON)`, () => save(id, open.textContent, "json", (conversation) => toJson([conversation]))),
@@ -76,6 +77,28 @@ export class Sidebar {
   open(id) {
     if (id !== this.page.current()) this.page.open(id);
     else if ($("stage").inert) hide(); // it lies below the list
+  }
+
+  /** Let a title be written in place of `shown`: Enter and leaving it keep what was written, Escape does not. */
+  rename(id, shown) {
+    const title = shown.textContent;
+    const field = element("input", { "aria-label": t("Rename"), value: title, maxlength: "200" });
+    const end = (isKept) => {
+      field.onblur = null;
+      field.replaceWith(shown);
+      shown.focus();
+      if (isKept && field.value !== title) store.rename(id, field.value.trim());
+      this.refresh();
+    };
+    field.onblur = () => end(true);
+    field.addEventListener("keydown", (event) => {
+      if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+      event.stopPropagation();
+      end(event.key === "Enter");
+    });
+    fold();
+    shown.replaceWith(field);
+    field.select();
   }
 
   async remove(question, heads) {
@@ -142,27 +165,6 @@ function fold() {
   const menu = $("conversations").querySelector("[open]");
   menu.open = false;
   menu.firstChild.focus();
-}
-
-/** Let a title be written in place of `shown`: Enter and leaving it keep what was written, Escape does not. */
-function rename(id, shown) {
-  const title = shown.textContent;
-  const field = element("input", { "aria-label": t("Rename"), value: title, maxlength: "200" });
-  const end = (isKept) => {
-    if (!field.isConnected) return;
-    field.replaceWith(shown);
-    shown.focus();
-    if (isKept && field.value !== title) store.rename(id, field.value.trim());
-  };
-  field.addEventListener("blur", () => end(true));
-  field.addEventListener("keydown", (event) => {
-    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
-    event.stopPropagation();
-    end(event.key === "Enter");
-  });
-  fold();
-  shown.replaceWith(field);
-  field.select();
 }
 
 async function save(id, title, ending, write) {
