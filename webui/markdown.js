@@ -1,190 +1,321 @@
-// Markdown to a tree of `[tag, attributes, ...children]`, where a child is a node or a text.
+// Markdown that streams in becomes elements, each line once: a stack of open containers (quotes, items) and one open leaf.
 //
-// The text comes from a model and is not trusted: only the tags below can come out, links only
-// to http, https and mailto, pictures as links, no HTML. Time is linear in the length: a link has
-// at most WINDOW characters, an end is searched for once, nesting ends at DEPTH.
+// What kind of block a line begins is decided as soon as no later character can change it; until then it is not shown. From then
+// on its text goes to the leaf. A line is decided after LIMIT characters in any case, and containers are nested DEPTH deep at most.
 
-const DEPTH = 8;
-const WINDOW = 2000;
-const SCHEMES = new Set(["http:", "https:", "mailto:"]);
+import { Code } from "./highlight.js";
+import { Run, fill } from "./inline.js";
+import { t } from "./i18n.js";
+import { element } from "./view.js";
 
-/** The blocks of a text, each `{source, node}`: equal sources have equal nodes. */
-export function parse(text) {
-  return blocks(text.replace(/\r\n?/g, "\n").replace(/\t/g, "    ").split("\n"), 0);
+const DEPTH = 32;
+const LIMIT = 1000;
+
+const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+|$)/;
+const RULE = /^ {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$/;
+const FENCE = /^ {0,3}(?:(`{3,})([^`]*)|(~{3,})(.*))$/;
+const MATH = /^ {0,3}(?:\$\$(?!.*\$\$)|\\\[(?!.*\\\]))/;
+const QUOTE = /^ {0,3}> ?/;
+const ITEM = /^ {0,3}(?:([-+*])|(\d{1,9})([.)]))(?:[ \t]+|$)/;
+const TASK = /^\[([ xX])\] /;
+const ROW = /^ {0,3}\|/;
+// What may still become another kind of block, as long as its line has not ended.
+const PARTIAL = new RegExp(String.raw`^ {0,3}(?:#{1,6}[ \t]*|([-*_])(?:[ \t]*\1)*[ \t]*|(?:\+|\d{1,9}[.)]?)[ \t]*|\`{1,2}|\`{3,}[^\`]*|~{1,2}|~{3,}.*`
+  + String.raw`|\$|\$\$(?!.*\$\$).*|\\|\\\[(?!.*\\\]).*|\[[ xX]?\]?)$`);
+
+/** Show a whole text in `target`. */
+export function render(target, text) {
+  target.replaceChildren();
+  const writer = new Writer(target);
+  writer.write(text);
+  writer.end();
 }
 
-function blocks(lines, depth) {
-  const found = [];
-  for (let at = 0, end = 0; at < lines.length; at = end) {
-    let node = null;
-    [node, end] = blank(lines[at]) ? [null, at + 1] : block(lines, at, depth);
-    if (node) found.push({ source: lines.slice(at, end).join("\n"), node });
+/** Shows a text in `target` while it comes: `write` piece by piece, then `end`. */
+export class Writer {
+  #boxes; // open containers: {node} or, of an item, {node, list, mark, need, offset}
+  #leaf = null;
+  #line = ""; // as long as it is not decided
+  #decided = false;
+  #gap = false; // a blank line came before
+
+  constructor(target) {
+    this.#boxes = [{ node: target }];
   }
-  return found;
-}
 
-/** The block that begins at line `at`, and the line after it. */
-function block(lines, at, depth) {
-  const heading = /^ {0,3}(#{1,6}) +(.*)$/.exec(lines[at]);
-  if (heading) return [[`h${heading[1].length}`, {}, ...inline(heading[2].trimEnd())], at + 1];
-  if (isRule(lines[at])) return [["hr", {}], at + 1];
-  if (fenceOf(lines[at])) return code(lines, at);
-  if (isTable(lines, at)) return table(lines, at);
-  if (depth < DEPTH && isQuote(lines[at])) return quote(lines, at, depth);
-  if (depth < DEPTH && itemOf(lines[at])) return list(lines, at, depth);
-  let end = at + 1;
-  while (end < lines.length && !blank(lines[end]) && !interrupts(lines, end)) end += 1;
-  return [["p", {}, ...inline(lines.slice(at, end).map((line) => line.trimStart()).join("\n"))], end];
-}
-
-const blank = (line) => line.trim() === "";
-const indentOf = (line) => line.length - line.trimStart().length;
-const isRule = (line) => /^ {0,3}([-*_])(?: *\1){2,} *$/.test(line);
-const isQuote = (line) => /^ {0,3}>/.test(line);
-const fenceOf = (line) => /^( *)(`{3,}|~{3,})([^`]*)$/.exec(line);
-const isTable = (lines, at) =>
-  lines[at].includes("|") && /^(?=.{3,2000}$)(?=.*\|) *\|? *:?-+:? *(?:\| *:?-+:? *)*\|? *$/.test(lines[at + 1] ?? "");
-
-function interrupts(lines, at) {
-  const line = lines[at];
-  return /^ {0,3}#{1,6} /.test(line) || isRule(line) || fenceOf(line) || isQuote(line) || itemOf(line) || isTable(lines, at);
-}
-
-function code(lines, at) {
-  const [, indent, fence, info] = fenceOf(lines[at]);
-  const closes = (line) => line.trim().length >= fence.length && line.trim() === fence[0].repeat(line.trim().length);
-  let end = at + 1;
-  while (end < lines.length && !closes(lines[end])) end += 1;
-  const text = lines.slice(at + 1, end).map((line) => line.slice(Math.min(indent.length, indentOf(line)))).join("\n");
-  const language = /^[\w+#.-]{1,30}/.exec(info.trim())?.[0] ?? "";
-  return [["code-block", { language }, text], Math.min(end + 1, lines.length)];
-}
-
-function quote(lines, at, depth) {
-  let end = at + 1;
-  while (end < lines.length && isQuote(lines[end])) end += 1;
-  const inner = lines.slice(at, end).map((line) => line.replace(/^ {0,3}> ?/, ""));
-  return [["blockquote", {}, ...blocks(inner, depth + 1).map(({ node }) => node)], end];
-}
-
-/** Of a line that begins a list item: where its marker and its text stand, and its number. */
-function itemOf(line) {
-  const match = /^( *)([-*+]|(\d{1,9})[.)])( +|$)/.exec(line);
-  if (!match || isRule(line)) return null;
-  const offset = match[1].length + match[2].length + Math.min(match[4].length || 1, 4);
-  return { indent: match[1].length, offset, ordered: match[3] !== undefined, start: Number(match[3]) };
-}
-
-function list(lines, at, depth) {
-  const first = itemOf(lines[at]);
-  const items = [];
-  let end = at;
-  for (let item = first; item && item.ordered === first.ordered && item.indent < first.indent + 2; item = itemOf(lines[end] ?? "")) {
-    const inner = [lines[end].slice(item.offset)];
-    for (end += 1; end < lines.length && (blank(lines[end]) || indentOf(lines[end]) >= item.indent + 2); end += 1) {
-      inner.push(lines[end].slice(Math.min(item.offset, indentOf(lines[end]))));
+  write(piece) {
+    for (const [n, text] of piece.replaceAll("\r", "").split("\n").entries()) {
+      if (n) this.#endLine();
+      if (this.#decided) this.#put(text);
+      else if (text) {
+        this.#line += text;
+        this.#decide(this.#line.slice(0, LIMIT), this.#line.length >= LIMIT, false);
+      }
     }
-    items.push(["li", {}, ...tight(blocks(inner, depth + 1))]);
   }
-  return [[first.ordered ? "ol" : "ul", first.ordered ? { start: first.start } : {}, ...items], end];
-}
 
-/** The nodes of an item: a paragraph that begins it needs no paragraph. */
-function tight([first, ...rest]) {
-  const head = first?.node[0] === "p" ? first.node.slice(2) : first ? [first.node] : [];
-  return [...head, ...rest.map(({ node }) => node)];
-}
+  end() {
+    if (this.#line) this.#endLine();
+    this.#close();
+  }
 
-function table(lines, at) {
-  const sides = cells(lines[at + 1]).map((mark) => (mark.endsWith(":") ? (mark.startsWith(":") ? "center" : "right") : null));
-  const row = (line, tag) =>
-    ["tr", {}, ...cells(line).map((cell, n) => [tag, sides[n] ? { class: sides[n] } : {}, ...inline(cell)])];
-  let end = at + 2;
-  while (end < lines.length && lines[end].includes("|")) end += 1;
-  const body = lines.slice(at + 2, end).map((line) => row(line, "td"));
-  return [["table", {}, ["thead", {}, row(lines[at], "th")], ["tbody", {}, ...body]], end];
-}
+  #endLine() {
+    if (!this.#decided) this.#decide(this.#line, true, true);
+    if (this.#leaf?.kind === "heading") this.#close();
+    this.#line = "";
+    this.#decided = false;
+  }
 
-const cells = (line) =>
-  line.trim().replace(/^\||(?<!\\)\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, "|"));
+  /** Find out what a line is, of which `line` is known, and begin it. `now`: it must be decided; `whole`: it has ended. */
+  #decide(line, now, whole) {
+    const { depth, rest } = this.#match(line);
+    if (blank(rest) && !now) return;
+    if (depth === this.#boxes.length && this.#leaf?.closer) this.#continue(rest, now, whole);
+    else if (blank(rest) && whole) this.#blank(depth);
+    else this.#begin(rest, depth, now, whole);
+  }
 
-/** The nodes of a run of text. */
-export function inline(text, depth = 0) {
-  const nodes = [];
-  const closers = new Map();
-  let plain = "";
-  for (let at = 0; at < text.length; ) {
-    const { node, end } = (depth < DEPTH && special(text, at, depth, closers)) || { node: text[at], end: at + 1 };
-    if (typeof node === "string") plain += node;
-    else {
-      if (plain) nodes.push(plain);
-      nodes.push(node);
-      plain = "";
+  /** How many containers go on in a line, and what is left of it. An open fence holds the items around it. */
+  #match(line) {
+    let [depth, rest] = [1, line];
+    for (; depth < this.#boxes.length; depth += 1) {
+      const { list, need, offset } = this.#boxes[depth];
+      const quote = !list && QUOTE.exec(rest);
+      if (list ? !blank(rest) && indent(rest) < need && !this.#leaf?.closer : !quote) break;
+      rest = list ? dedent(rest, offset) : rest.slice(quote[0].length);
     }
-    at = end;
+    return { depth, rest };
   }
-  return plain ? [...nodes, plain] : nodes;
-}
 
-/** What begins at `at` besides plain text: `{node, end}`. */
-function special(text, at, depth, closers) {
-  switch (text[at]) {
-    case "\\": return /[!-/:-@[-`{-~]/.test(text[at + 1] ?? "") ? { node: text[at + 1], end: at + 2 } : null;
-    case "\n": return text.slice(at - 2, at) === "  " ? { node: ["br", {}], end: at + 1 } : null;
-    case "`": case "*": case "_": case "~": return span(text, at, depth, closers);
-    case "!": case "[": return link(text, at, depth);
-    case "h": return address(text, at);
-    default: return null;
+  /** A line of a fence or a formula. */
+  #continue(rest, now, whole) {
+    const { kind, closer } = this.#leaf;
+    const closes = whole && (closer.test(rest) || (kind === "math" && blank(rest)));
+    if (!now && (kind === "math" || /^\s*[`~]*\s*$/.test(rest))) return;
+    if (!closes || kind === "math") this.#start(rest, whole);
+    if (closes) this.#close();
+  }
+
+  #blank(depth) {
+    if (this.#leaf?.kind === "code" && depth === this.#boxes.length) this.#leaf.blanks += 1;
+    else this.#close();
+    this.#boxes.length = depth;
+    this.#gap = true;
+  }
+
+  /** A line that is none of a fence: it goes on with the leaf, or opens containers and a leaf in the container `depth`. */
+  #begin(line, depth, now, whole) {
+    const leaf = depth === this.#boxes.length ? this.#leaf : null;
+    if (leaf?.head?.includes("|") && leaf.head.length < LIMIT && /^[ \t|:-]+$/.test(line)) {
+      if (!now) return;
+      if (whole && line.includes("|")) return this.#table(line);
+    }
+    const opens = [];
+    let rest = line;
+    for (;;) {
+      if (!now && (blank(rest) || PARTIAL.test(rest))) return;
+      const box = depth + opens.length <= DEPTH && container(rest, leaf?.kind === "text" && !opens.length);
+      if (!box) break;
+      opens.push(box);
+      rest = rest.slice(box.offset);
+      if (!box.mark || !TASK.test(rest)) continue;
+      box.look = { class: "task" };
+      rest = rest.replace(TASK, (_, done) => (done === " " ? "☐ " : "☑ "));
+    }
+    const open = opens.length ? null : this.#leaf;
+    const goes = open?.kind === "text" && !ROW.test(rest);
+    const found = block(rest, whole, goes);
+    if (found?.leaf?.kind === "code" && !found.leaf.closer && open === leaf && leaf?.kind === "code") {
+      for (; leaf.blanks; leaf.blanks -= 1) leaf.line();
+      return this.#start(found.text, whole);
+    }
+    if (!found && leaf && open?.kind === "table") {
+      if (rest.includes("|")) return this.#start(rest, whole);
+      if (!now) return;
+    }
+    if (!found && goes) {
+      open.head = null;
+      open.write("\n");
+      return this.#start(rest.trimStart(), whole);
+    }
+    this.#close();
+    this.#open(opens, depth);
+    const { leaf: made, node = made?.node, text } = found ?? { leaf: paragraph(), text: rest.trimStart() };
+    if (node) this.#boxes.at(-1).node.append(node);
+    this.#leaf = made;
+    if (text !== undefined) this.#start(text, whole);
+  }
+
+  /** Open containers in the container `depth`; those deeper are closed. */
+  #open(opens, depth) {
+    const before = this.#boxes[depth];
+    let list = opens[0]?.mark && before?.mark === opens[0].mark ? before.list : null; // which goes on with another item
+    if (this.#gap) (list ?? this.#boxes[depth - 1].list)?.setAttribute("class", "loose");
+    this.#gap = false;
+    this.#boxes.length = depth;
+    for (const box of opens) {
+      const outer = this.#boxes.at(-1).node;
+      box.node = element(box.mark ? "li" : "blockquote", box.look);
+      if (box.mark && !list) outer.append((list = element(...box.tag)));
+      (list ?? outer).append(box.node);
+      this.#boxes.push(Object.assign(box, { list }));
+      list = null;
+    }
+  }
+
+  /** The paragraph so far was the head of a table, whose columns `marks` describes. */
+  #table(marks) {
+    const { node, head } = this.#leaf;
+    this.#leaf = new Table(head, marks);
+    node.replaceWith(this.#leaf.node);
+  }
+
+  /** What is known of a line goes to the leaf, and so does the rest when it comes. */
+  #start(text, whole) {
+    this.#decided = !whole;
+    this.#leaf.line?.();
+    this.#put(text + this.#line.slice(LIMIT));
+  }
+
+  #put(text) {
+    if (this.#leaf.head?.length < LIMIT) this.#leaf.head += text;
+    this.#leaf.write(text);
+  }
+
+  #close() {
+    this.#leaf?.end(this.#leaf.kind === "heading");
+    this.#leaf = null;
   }
 }
 
-// A mark, the tags it stands for from outside to inside, and what ends it.
-const SPANS = {
-  "`": [["code"], /(?<!`)`(?!`)/g], "``": [["code"], /(?<!`)``(?!`)/g], "~~": [["del"], /(?<!\s)~~/g],
-  "*": [["em"], /(?<![\s*])\*(?!\*)/g], "**": [["strong"], /(?<!\s)\*\*(?!\*)/g], "***": [["strong", "em"], /(?<!\s)\*{3}/g],
-  _: [["em"], /(?<![\s_])_(?!\w)/g], __: [["strong"], /(?<!\s)__(?!\w)/g],
-};
+const blank = (text) => !/\S/.test(text);
+const indent = (text) => /^[ \t]*/.exec(text)[0].replaceAll("\t", "    ").length;
 
-function span(text, at, depth, closers) {
-  const mark = /^(?:`+|\*+|_+|~+)/.exec(text.slice(at, at + 9))[0];
-  const from = at + mark.length;
-  const opens = mark in SPANS && (mark[0] === "`" || !/^\s?$/.test(text[from] ?? "")) && !(mark[0] === "_" && /\w/.test(text[at - 1] ?? ""));
-  const end = opens ? closer(text, mark, from + 1, closers) : Infinity;
-  if (end === Infinity) return { node: mark, end: from };
-  const [tags] = SPANS[mark];
-  const inner = mark[0] === "`" ? [text.slice(from, end).replace(/\n/g, " ").trim()] : inline(text.slice(from, end), depth + 1);
-  return { node: tags.reduceRight((inside, tag) => [[tag, {}, ...inside]], inner)[0], end: end + mark.length };
+/** A line without its first `columns` columns of space, as far as it has them. */
+function dedent(line, columns) {
+  let at = 0;
+  for (let left = columns; left > 0 && /[ \t]/.test(line[at] ?? ""); at += 1) left -= line[at] === "\t" ? 4 : 1;
+  return line.slice(at);
 }
 
-/** Where the next end of a mark is; remembered, so that each text is searched once for each mark. */
-function closer(text, mark, from, closers) {
-  const pattern = SPANS[mark][1];
-  pattern.lastIndex = from;
-  if (!(closers.get(mark) >= from)) closers.set(mark, pattern.exec(text)?.index ?? Infinity);
-  return closers.get(mark);
+/** The container that `rest` opens: where its content begins, and of an item its list and how far its lines are indented. */
+function container(rest, interrupts) {
+  const quote = QUOTE.exec(rest);
+  if (quote) return { offset: quote[0].length };
+  const item = RULE.test(rest) ? null : ITEM.exec(rest);
+  if (!item) return null;
+  const [all, bullet, number, dot] = item;
+  if (interrupts && (all === rest || Number(number ?? 1) !== 1)) return null; // as text that goes on it makes more sense
+  const marker = all.trimEnd().length;
+  const spaces = all.length - marker;
+  const offset = marker + (spaces > 4 || all === rest ? 1 : spaces);
+  const tag = bullet ? ["ul"] : ["ol", Number(number) === 1 ? {} : { start: Number(number) }];
+  return { tag, mark: bullet ?? dot, offset, need: Math.min(offset, indent(rest) + 2) };
 }
 
-/** `[text](address)`; a picture becomes a link to it, and is not fetched. */
-function link(text, at, depth) {
-  const pattern = /^!?\[((?:[^[\]\\\n]|\\.){1,500})\]\(([^\s()]*(?:\([^\s()]*\)[^\s()]*)?)(?: +"[^"\n]*")?\)/;
-  const match = pattern.exec(text.slice(at, at + WINDOW));
-  const href = match && safe(match[2]);
-  return href && { node: ["a", { href }, ...inline(match[1], depth + 1)], end: at + match[0].length };
+/** What `rest` begins, if no paragraph: a leaf and its text, or a node. `goes`: a paragraph could go on. */
+function block(rest, whole, goes) {
+  if (blank(rest) && whole) return {};
+  if (indent(rest) >= 4 && !goes) return { leaf: Object.assign(new Code("", t("Code")), { blanks: 0 }), text: dedent(rest, 4) };
+  const heading = HEADING.exec(rest);
+  if (heading) return { leaf: Object.assign(new Run(element(`h${heading[1].length}`)), { kind: "heading" }), text: rest.slice(heading[0].length) };
+  if (!whole) return null;
+  if (RULE.test(rest)) return { node: element("hr") };
+  if (MATH.test(rest)) return { leaf: new Formula(), text: rest.trimStart() };
+  const fence = FENCE.exec(rest);
+  if (!fence) return null;
+  const mark = fence[1] ?? fence[3];
+  const language = /^[\w+#.-]{1,30}/.exec((fence[2] ?? fence[4]).trim())?.[0] ?? "";
+  return { leaf: Object.assign(new Code(language, t("Code")), { closer: new RegExp(`^\\s*${mark[0]}{${mark.length},}\\s*$`) }) };
 }
 
-/** An address that stands by itself. */
-function address(text, at) {
-  const shown = !/\w/.test(text[at - 1] ?? "") && /^https?:\/\/[^\s<>"'`)\]*]*[^\s<>"'`)\]*.,;:!?]/.exec(text.slice(at, at + WINDOW))?.[0];
-  const href = shown && safe(shown);
-  return href && { node: ["a", { href }, shown], end: at + shown.length };
+const paragraph = () => Object.assign(new Run(element("p")), { kind: "text", head: "" });
+
+/** Lines between $$ and $$, or \[ and \], as they are. */
+class Formula {
+  kind = "math";
+  closer = /(?:\$\$|\\\])\s*$/;
+  node = element("div", { class: "math display" });
+
+  line() {
+    if (this.node.lastChild) this.write("\n");
+  }
+
+  write(text) {
+    fill(this.node, [text]);
+  }
+
+  end() {}
 }
 
-/** The address if a click on it can only open a page or a letter, else null. */
-export function safe(href) {
-  try {
-    const url = new URL(href);
-    return SCHEMES.has(url.protocol) ? url.href : null;
-  } catch {
-    return null;
+/** A table that grows cell by cell; what a row has beyond the last column stays in that. */
+class Table {
+  kind = "table";
+  #sides;
+  #columns;
+  #part = element("thead");
+  #row = null;
+  #cell = null;
+  #column;
+  #before; // what comes before the first word of the cell; null: that was there
+  #held = ""; // a backslash that may belong to a | after it
+
+  constructor(head, marks) {
+    this.#sides = cells(marks).map((mark) => (mark.trim().endsWith(":") ? (mark.trim().startsWith(":") ? "center" : "right") : ""));
+    this.#columns = cells(head).length;
+    const table = element("table", {}, this.#part);
+    this.node = element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": t("Table") }, table);
+    this.line();
+    this.write(head);
+    this.end();
+    this.#part = element("tbody");
+    table.append(this.#part);
+  }
+
+  /** Begin a row. */
+  line() {
+    this.end();
+    this.#row = element("tr");
+    this.#part.append(this.#row);
+    this.#column = -1;
+  }
+
+  write(text) {
+    const all = this.#held + text;
+    this.#held = all.endsWith("\\") ? "\\" : "";
+    for (const [n, part] of all.slice(0, all.length - this.#held.length).split(/(?<!\\)\|/).entries()) {
+      if (n) this.#next();
+      this.#say(part.replaceAll("\\|", "|"));
+    }
+  }
+
+  /** The row is complete; cells that it lacks are empty. */
+  end() {
+    if (!this.#row) return;
+    this.#say(this.#held);
+    this.#held = "";
+    while (this.#column < this.#columns - 1) this.#next();
+    this.#cell.end();
+    this.#row = this.#cell = null;
+  }
+
+  #next() {
+    this.#before = this.#column < this.#columns - 1 ? "" : "| ";
+    if (this.#before) return;
+    this.#cell?.end();
+    this.#column += 1;
+    const side = this.#sides[this.#column];
+    this.#cell = new Run(element(this.#part.localName === "thead" ? "th" : "td", side ? { class: side } : {}));
+    this.#row.append(this.#cell.node);
+  }
+
+  #say(text) {
+    const more = this.#before === null ? text : text.trimStart();
+    if (!more) return;
+    if (!this.#cell) this.#next();
+    this.#cell.write((this.#before ?? "") + more);
+    this.#before = null;
   }
 }
+
+const cells = (row) => row.trim().replace(/^\||(?<!\\)\|$/g, "").split(/(?<!\\)\|/);
