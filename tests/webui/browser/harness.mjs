@@ -83,7 +83,9 @@ export async function shot(page, name) {
 export function check(name, action, { expects = /^$/, limitMs = LIMIT_MS } = {}) {
   test(name, { timeout: limitMs }, async () => {
     try {
-      await action();
+      await action().catch((error) => {
+        throw new Error(`${error.message}\nThe pages said: ${pages.flatMap(({ said }) => said).join("\n")}`, { cause: error });
+      });
       const wrong = pages.flatMap((page) => [...page.said, ...page.left]).filter((text) => !expects.test(text));
       assert.deepEqual(wrong, []);
     } finally {
