@@ -162,10 +162,15 @@ function bind() {
   shortcuts({
     newChat: () => fresh(), search: () => toggle("sidebar", true), list: () => toggle("sidebar"), settings: () => toggle("panel"),
     message: () => $("input").focus(), stop,
-    theme: nextTheme,
-    regenerate: () => $("log").querySelector(".turn:last-child .again")?.click(),
+    theme: nextTheme, previous: () => sidebar.step(-1), next: () => sidebar.step(1),
+    regenerate: () => press(".turn:last-child .again"), edit: () => press(".user .edit"), copy: () => press(".assistant > .actions > .copy"),
     close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),
   });
+}
+
+/** Press the last of these buttons. */
+function press(buttons) {
+  [...$("log").querySelectorAll(buttons)].at(-1)?.click();
 }
 
 /** A link may bring a key, which stays in this tab and leaves the address; a reload, the conversation. */

@@ -117,7 +117,7 @@ export class Turns {
       "div", { class: "actions" },
       this.branches(node),
       node.content && copyButton(() => node.content),
-      button(t("Edit"), () => this.edit(node, root, text)),
+      button(t("Edit"), () => this.edit(node, root, text), "edit"),
       isAnswer && button(node.problem ? t("Try again") : t("Regenerate"), () => actions.again(node), "again"),
       isAnswer && node.content && button(t("Continue"), () => actions.go(node), "go"),
     );

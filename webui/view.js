@@ -26,7 +26,7 @@ export function copyButton(text) {
     const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
     target.textContent = copied ? t("Copied") : t("Not allowed here");
     setTimeout(() => (target.textContent = t("Copy")), TOLD_MS);
-  });
+  }, "copy");
 }
 
 /** Call `action` at an event, in place of what the browser would do. */
