@@ -15,6 +15,7 @@ from runtime.engine.config import WorkerConfig
 from runtime.engine.protocol import Event, Failed, Finished, Generate
 from runtime.payload import Assistant
 from tests.runtime.server.live import Live, ScriptedEngine, fail, say
+from tests.webui.guesses import guessed
 from tests.webui.replay import replayed
 
 SAMPLE = Path(__file__).with_name("sample.md")
@@ -31,7 +32,9 @@ POEM = "Slow words arrive one by one and never seem to end. "
 def script(request: Generate) -> Iterable[Event | float]:
     """Answer the last message; a word of it says how."""
     asked = str((request.chat.messages if request.chat else [{}])[-1].get("content", ""))
-    if "sample" in asked:
+    if request.n_probs:
+        yield from guessed(request)
+    elif "sample" in asked:
         yield from paced(request, SAMPLE.read_text(encoding="utf-8"), 0.002)
     elif match := re.search(r"replay (\w+) (\d+)", asked):
         yield from replayed(request, match[1], int(match[2]))
@@ -91,7 +94,9 @@ def start_loading() -> Live:
 def start_clicked() -> Live:
     """A server as a double click starts it: with a publisher's assistant, two adapters, and an end."""
     adapters = encode([Wanted("pirate", "/pirate.gguf"), Wanted("robot", "/robot.gguf", scale=0.0)])
-    return start(config=WorkerConfig(model_path="", adapters=adapters), assistant=FRIEDA, quit_after_s=300.0)
+    config = WorkerConfig(model_path="", adapters=adapters)
+    live = start(config=config, assistant=FRIEDA, quit_after_s=300.0, end=lambda _reason: live.ask_to_stop())
+    return live
 
 
 @contextmanager
