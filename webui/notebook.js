@@ -81,8 +81,8 @@ export class Notebook {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     const { scrollHeight, scrollTop, clientHeight } = $("scroll");
-    const text = textOf(this.queue);
-    $("draft").setRangeText(text, this.conversation.text.length, this.conversation.text.length, "preserve");
+    const [field, text, end] = [$("draft"), textOf(this.queue), this.conversation.text.length];
+    field.setRangeText(text, end, end, field.selectionStart === end ? "end" : "preserve");
     $("tokens").append(...this.queue.map(({ node }) => node));
     this.pieces.push(...this.queue.splice(0));
     this.keep(this.conversation.text + text);
