@@ -94,8 +94,13 @@ def start_loading() -> Live:
 def start_clicked() -> Live:
     """A server as a double click starts it: with a publisher's assistant, two adapters, and an end."""
     adapters = encode([Wanted("pirate", "/pirate.gguf"), Wanted("robot", "/robot.gguf", scale=0.0)])
-    config = WorkerConfig(model_path="", adapters=adapters)
-    live = start(config=config, assistant=FRIEDA, quit_after_s=300.0, end=lambda _reason: live.ask_to_stop())
+    live = start(
+        config=WorkerConfig(model_path="", adapters=adapters),
+        assistant=FRIEDA,
+        system_prompt=FRIEDA.system_prompt,
+        quit_after_s=300.0,
+        end=lambda _reason: live.ask_to_stop(),
+    )
     return live
 
 
