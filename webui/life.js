@@ -25,26 +25,33 @@ export function begin(assistant) {
   });
 }
 
-/** What covers the page while the program is gone; `show(quit)`: it was ended on purpose. */
+/** What covers the page while the program is gone; `show(wanted)`: it was ended on purpose. */
 function dialog({ name, instance }) {
-  let quit = false;
+  let shown = false, quit = false;
   const sentence = element("p", { translate: "no" });
-  const made = element("dialog", { class: "over", role: "alertdialog" }, element("div", {}, sentence, button(t("Try again"), look, "main")));
-  made.addEventListener("cancel", (event) => event.preventDefault());
+  const inside = element("div", {}, sentence, button(t("Try again"), look, "main"));
+  const made = element("dialog", { class: "over", role: "alertdialog" }, inside);
+  made.addEventListener("close", () => shown && made.showModal()); // a second Escape closes any dialog
   document.body.append(made);
-  setInterval(() => made.open && look(), LOOK_MS);
+  setInterval(() => shown && look(), LOOK_MS);
 
+  function cover(yes) {
+    if (shown === yes) return;
+    shown = yes;
+    if (yes) made.showModal();
+    else made.close();
+  }
   async function look() {
     const found = await get("assistant").catch(() => null);
     if (found && found.instance !== instance) location.reload();
-    else if (found && !quit) made.close();
+    else if (found && !quit) cover(false);
   }
   return {
-    get open() { return made.open; },
+    get open() { return shown; },
     show(wanted = false) {
       quit ||= wanted;
       sentence.textContent = t("{0} has ended. Open it again to go on.", name);
-      if (!made.open) made.showModal();
+      cover(true);
     },
   };
 }
