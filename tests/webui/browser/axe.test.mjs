@@ -59,7 +59,7 @@ const attach = one((page) => page.setInputFiles("#pick", [
 ]), wait("#files .file"), wait("#files .problem"));
 const named = (page) => ask(page, "A first question");
 const list = one(named, press("#show-sidebar"), wait("#conversations li"));
-const menu = one(list, press("#conversations .icon"));
+const menu = one(list, press("#conversations summary"));
 const tell = (verb) => (page) => page.getByRole("button", { name: verb, exact: true }).click();
 const themed = (name) => async (page) => {
   await page.evaluate((theme) => localStorage.setItem("lmfile.theme", theme), name);
