@@ -51,9 +51,11 @@ def violation(text: str, schema: Json) -> str:
 
 
 def _violations(value: Json, schema: Json, root: Json, place: str, depth: int) -> Iterator[str]:
+    if schema is False:
+        yield f"`{place}` must not be there"
+    if depth > MAX_DEPTH:
+        yield f"`{place[:80]}…` lies too deep"
     if not isinstance(schema, dict) or depth > MAX_DEPTH:
-        if schema is False:
-            yield f"`{place}` must not be there"
         return
     if "$ref" in schema:
         yield from _violations(value, _target(root, schema["$ref"]), root, place, depth + 1)
