@@ -99,7 +99,7 @@ async function stream(page, shape) {
   const marks = [await state(page, client)];
   const begin = Date.now();
   for (let quarter = 1; quarter <= 4; quarter += 1) {
-    await new Promise((resolve) => setTimeout(resolve, begin + SECONDS * 250 * quarter - Date.now()));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, begin + SECONDS * 250 * quarter - Date.now())));
     marks.push(await state(page, client));
   }
   await asked;
