@@ -28,9 +28,9 @@ export function begin(assistant) {
 /** What covers the page while the program is gone; `show(wanted)`: it was ended on purpose. */
 function dialog({ name, instance }) {
   let shown = false, quit = false;
-  const sentence = element("p", { translate: "no" });
+  const sentence = element("p", { id: "ended", translate: "no" });
   const inside = element("div", {}, sentence, button(t("Try again"), look, "main"));
-  const made = element("dialog", { class: "over", role: "alertdialog" }, inside);
+  const made = element("dialog", { class: "over", role: "alertdialog", "aria-labelledby": "ended" }, inside);
   made.addEventListener("close", () => shown && made.showModal()); // a second Escape closes any dialog
   document.body.append(made);
   setInterval(() => shown && look(), LOOK_MS);

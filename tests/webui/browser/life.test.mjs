@@ -1,9 +1,10 @@
 // The life of a double click as a page lives it: it says that it is open and that it leaves, ends the program, and notices its end.
 
 import assert from "node:assert/strict";
-import { CLICKED, READY, REFUSED, check, ready, shot, tab } from "./harness.mjs";
+import { CLICKED, READY, REFUSED, check, open, ready, shot, tab } from "./harness.mjs";
 
 const BEAT_MS = 20_000;
+const LOOK_MS = 2000;
 const COVER = "dialog.over[open]";
 const refused = { expects: REFUSED };
 
@@ -25,15 +26,6 @@ async function until(n) {
   }
 }
 
-/** A page whose time the test lets pass. */
-async function timed() {
-  const page = await ready(CLICKED);
-  await page.clock.install();
-  await page.reload();
-  await page.waitForSelector("#send:enabled");
-  return page;
-}
-
 check("a page is known while it is open, through reloads, and until it is closed", async () => {
   const page = await ready(CLICKED);
   await until(1);
@@ -48,56 +40,44 @@ check("a page is known while it is open, through reloads, and until it is closed
   await until(0);
 });
 
-check("it says again and again that it is open", async () => {
-  const page = await timed();
+check("a page says again and again that it is open, and is covered while nobody hears it", async () => {
+  const page = await open(CLICKED);
+  await page.clock.install();
+  await page.reload();
+  await page.waitForSelector("#send:enabled");
   const said = [];
   page.on("request", (request) => request.url().endsWith("/presence") && said.push(request.postDataJSON()));
-  for (let n = 1; n <= 3; n++) {
-    const beat = page.waitForRequest("**/presence");
-    await page.clock.fastForward(BEAT_MS);
-    await beat;
-  }
+  for (let n = 1; n <= 3; n++) await Promise.all([page.waitForResponse("**/presence"), page.clock.fastForward(BEAT_MS)]);
   assert.equal(new Set(said.map(({ page: name }) => name)).size, 1);
   assert.ok(said.every(({ left }) => !left));
-});
 
-check("a program that does not answer covers the page until it does", async () => {
-  const page = await timed();
   await page.fill("#input", "half a sentence");
   await page.route("**/*", (route) => route.abort());
   await page.clock.fastForward(BEAT_MS);
   await page.waitForSelector(COVER);
   assert.match(await page.textContent(COVER), /Aunt Frieda has ended\. Open it again to go on\./);
-  await page.keyboard.press("Escape");
-  await page.keyboard.press("Escape");
+  for (let n = 0; n < 3; n++) await page.keyboard.press("Escape");
   assert.ok(await page.isVisible(COVER), "there is nothing below that would work");
   await shot(page, "ended");
   await page.unroute("**/*");
-  await page.clock.fastForward(2000);
+  await page.clock.fastForward(LOOK_MS);
   await page.waitForSelector(COVER, { state: "detached" });
   assert.equal(await page.inputValue("#input"), "half a sentence");
-}, refused);
 
-check("another start of the program begins the page anew", async () => {
-  const page = await timed();
   await page.evaluate(() => (document.body.dataset.before = "yes"));
   await page.route("**/presence", (route) => route.abort());
   await page.clock.fastForward(BEAT_MS);
   await page.waitForSelector(COVER);
   await page.route("**/assistant", async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, json: { ...(await response.json()), instance: "another" } });
+    await route.fulfill({ response, json: { ...(await response.json()), instance: "another start of the program" } });
   });
   await page.click(`${COVER} button`);
   await page.waitForSelector("body:not([data-before])");
 }, refused);
 
-check("there is no Quit where no double click has started the program", async () => {
-  const page = await ready(READY);
-  assert.ok(await page.isHidden("#quit"));
-});
-
-check("Quit asks first, and then ends the program", async () => {
+check("Quit asks first, and then ends the program; without a double click there is none", async () => {
+  assert.ok(await (await ready(READY)).isHidden("#quit"));
   const page = await ready(CLICKED);
   await page.click("#quit");
   assert.match(await page.textContent("#asked"), /Quit Aunt Frieda\?/);
@@ -107,6 +87,6 @@ check("Quit asks first, and then ends the program", async () => {
   await page.click("#yes");
   await page.waitForSelector(COVER);
   await assert.rejects(fetch(`${CLICKED}/assistant`), "nobody listens there any more");
-  await page.waitForTimeout(3000); // two looks
+  await Promise.all([page.waitForEvent("requestfailed"), page.click(`${COVER} button`)]);
   assert.ok(await page.isVisible(COVER));
 }, refused);
