@@ -87,7 +87,7 @@ function read(text, from, final, linked = false) {
   const open = []; // marks that may begin an emphasis
   const reader = { text, final, linked, closers: new Map() };
   let sure = null;
-  for (let at = from; at < text.length; ) {
+  for (let at = from; at < text.length; reader.final ||= Boolean(sure)) {
     const start = at;
     const { part, end, unsure } = token(reader, at);
     at = end;
@@ -203,11 +203,11 @@ function math(reader, at) {
 }
 
 /** `[text](address)`; a picture becomes a link to it, and is not fetched. */
-function link({ text, linked }, at) {
+function link({ text, final, linked }, at) {
   const picture = text[at] === "!";
   if (picture && text[at + 1] !== "[") return {};
   const found = match(LINK, text, at);
-  if (!found || found[0].length > WINDOW) return { unsure: near({ text }, at).unsure && !text.includes("\n", at) };
+  if (!found || found[0].length > WINDOW) return { unsure: !final && near({ text }, at).unsure && !text.includes("\n", at) };
   const end = at + found[0].length;
   const href = safe(found[2] ?? found[3]);
   if (linked) return picture ? { part: found[1] || " ", end } : {};
