@@ -59,7 +59,7 @@ export class Panel {
     const { props } = settings.server;
     for (const name of Object.keys(NUMBERS)) {
       const usual = props?.default_generation_settings.params[name] ?? "";
-      $(name).placeholder = name === "max_tokens" && usual < 0 ? t("no limit") : usual;
+      $(name).placeholder = name === "max_tokens" && usual < 0 ? "∞" : usual;
     }
     for (const option of $("reasoning").options) option.hidden = option.disabled = !["", ...ways(props)].includes(option.value);
     $("thinking").hidden = !ways(props).length;
@@ -76,8 +76,6 @@ export class Panel {
     this.refresh();
   }
 }
-
-// ---- fields
 
 function show() {
   for (const field of $("panel").querySelectorAll("[name]")) {
@@ -127,8 +125,6 @@ function labelled(words, field, value = "") {
   return [element("label", {}, words, field), element("p", { class: "problem", "aria-live": "polite" })];
 }
 
-// ---- sampling
-
 function numberField(name) {
   const [min, max, step] = NUMBERS[name];
   const words = { temperature: t("Temperature (low: predictable, high: surprising)"), max_tokens: t("Longest answer, in tokens") };
@@ -145,8 +141,6 @@ function showPreset() {
   const fits = ([, preset]) => Object.keys(UNSET).every((name) => preset[name] === settings.value.sampling[name]);
   $("preset").value = Object.entries(PRESETS).find(fits)?.[0] ?? "own";
 }
-
-// ---- tools
 
 function toolFields({ name, description, parameters }) {
   const row = element(
@@ -185,8 +179,6 @@ function takeTools() {
   }
   settings.set("tools.list", list);
 }
-
-// ---- appearance
 
 function showAppearance() {
   [$("language").value, $("theme").value] = [choice(), theme()];

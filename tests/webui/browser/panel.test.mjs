@@ -31,7 +31,7 @@ const about = (page, selector) => page.$eval(selector, (field) => {
 check("numbers are asked for as they are set, with the server's own shown where none is", async () => {
   const page = await panel();
   assert.equal(await page.getAttribute("#temperature", "placeholder"), "0.8");
-  assert.equal(await page.getAttribute("#max_tokens", "placeholder"), "no limit");
+  assert.equal(await page.getAttribute("#max_tokens", "placeholder"), "∞");
   assert.deepEqual((await asked(page)).rest, {});
   await page.getByLabel("top_k").fill("7");
   await page.getByLabel("Longest answer, in tokens").fill("50");
