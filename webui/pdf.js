@@ -6,11 +6,11 @@ import { t } from "./i18n.js";
 
 const WORK = 1e8;
 const DEPTH = 40;
-const FILTERS = new Map([["/FlateDecode", inflate], ["/ASCII85Decode", ascii85]]);
+const UNIT = [1, 0, 0, 1, 0, 0];
 const ACCENTS = { grave: "\u0300", acute: "\u0301", circumflex: "\u0302", tilde: "\u0303", dieresis: "\u0308", ring: "\u030a", caron: "\u030c", cedilla: "\u0327" };
-const NAMES = new Map("space exclam!quotedbl\"numbersign#dollar$percent%ampersand&quotesingle'parenleft(parenright)asterisk*plus+comma,hyphen-period.slash/\
-zero0one1two2three3four4five5six6seven7eight8nine9colon:semicolon;less<equal=greater>question?at@bracketleft[bracketright]braceleft{braceright}underscore_quoteleft‘quoteright’\
-quotedblleft“quotedblright”endash–emdash—bullet•ellipsis…germandblsßEuro€fiﬁflﬂffﬀffiﬃfflﬄ".match(/\w+?[^a-z](?=[a-zE]|$)/g).map((pair) => [pair.slice(0, -1), pair.at(-1)]));
+const NAMES = new Map("space quotesingle'parenleft(parenright)comma,hyphen-period.slash/zero0one1two2three3four4five5six6seven7eight8nine9colon:semicolon;\
+quoteleft‘quoteright’quotedblleft“quotedblright”endash–emdash—bullet•ellipsis…germandblsßEuro€fiﬁflﬂffﬀffiﬃfflﬄ"
+  .match(/\w+?[^a-z](?=[a-zE]|$)/g).map((pair) => [pair.slice(0, -1), pair.at(-1)]));
 
 class Bytes extends String {} // a string in the file
 class Ref {
@@ -22,8 +22,6 @@ class Dict extends Map {
   list(name) { return [this.get(name) ?? []].flat().map(see); }
 }
 
-const UNIT = [1, 0, 0, 1, 0, 0];
-const NONE = new Dict();
 const see = (value) => (value instanceof Ref ? value.table.get(value.id) : value);
 const pause = () => new Promise((resolve) => setTimeout(resolve));
 const bytesOf = (text) => Uint8Array.from(String(text), (character) => character.charCodeAt());
@@ -36,7 +34,7 @@ export async function textOf(bytes) {
   try {
     await scan(file);
     const texts = [];
-    for (const page of pagesOf([...file.table.values()])) texts.push(await read(file, ...page));
+    for (const [page, resources] of pagesOf([...file.table.values()])) texts.push(await pageText(file, page, resources));
     return texts.join("\n\n").replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replaceAll("\0", "").trim();
   } catch (cause) {
     throw new Error(file.refusal, { cause });
@@ -83,7 +81,7 @@ function pagesOf(objects) {
   const typed = (name) => objects.filter((one) => one instanceof Dict && one.get("/Type") === name);
   const seen = new Set();
   const below = (node, above) => {
-    if (!(node instanceof Dict) || seen.has(node) || seen.size > 1e5) return [];
+    if (!(node instanceof Dict) || seen.has(node)) return [];
     seen.add(node);
     const resources = node.get("/Resources") ?? above;
     return node.has("/Kids") ? node.list("/Kids").flatMap((kid) => below(kid, resources)) : [[node, resources]];
@@ -94,8 +92,10 @@ function pagesOf(objects) {
 
 /** A stream's content as a string of bytes; "" for what holds no text. */
 async function decode(file, stream) {
-  let data = stream?.data ?? [];
-  for (const filter of data.length ? stream.list("/Filter").slice(0, 4) : []) data = (await FILTERS.get(filter)?.(data, file)) ?? [];
+  let data = stream?.data?.subarray(0, stream.get("/Length")) ?? [];
+  for (const filter of data.length ? stream.list("/Filter").slice(0, 4) : []) {
+    data = filter === "/FlateDecode" ? await inflate(file, data) : filter === "/ASCII85Decode" ? ascii85(data) : [];
+  }
   return binary(data);
 }
 
@@ -105,15 +105,10 @@ function binary(data) {
   return parts.join("");
 }
 
-/** What can be inflated: the last bytes go in one by one, so that damage at the end costs nothing before it. */
-async function inflate(data, file) {
-  const { readable, writable } = new DecompressionStream("deflate");
-  const [reader, writer, parts] = [readable.getReader(), writable.getWriter(), []];
-  const feed = async () => {
-    for (let at = 0, end; at < data.length; at = end) await writer.write(data.subarray(at, (end = at + Math.max(1, Math.min(4096, data.length - 16 - at)))));
-    await writer.close();
-  };
-  feed().catch(() => {});
+/** What can be inflated, up to where it is damaged. */
+async function inflate(file, data) {
+  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
+  const parts = [];
   for (let part; (part = await reader.read().catch(() => ({}))).value; parts.push(part.value)) spend(file, part.value.length);
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
@@ -121,7 +116,7 @@ async function inflate(data, file) {
 function ascii85(data) {
   const text = binary(data).replace(/\s|~[^]*/g, "").replaceAll("z", "!!!!!");
   return bytesOf(text.replace(/[^]{1,5}/g, (group) => {
-    const value = [0, 1, 2, 3, 4].reduce((sum, at) => sum * 85 + (group.charCodeAt(at) || 117) - 33, 0);
+    const value = [...group.padEnd(5, "u")].reduce((sum, digit) => sum * 85 + digit.charCodeAt() - 33, 0);
     return String.fromCharCode(...[24, 16, 8, 0].slice(0, group.length - 1).map((shift) => (value / 2 ** shift) & 255));
   }));
 }
@@ -164,119 +159,114 @@ class Reader {
       const mark = this.take(/\\([0-7]{1,3}|\r\n|[^])|[^]/y);
       depth += mark === "(" ? 1 : mark === ")" ? -1 : 0;
       if (!depth) break;
-      found += mark[0] === "\\" ? unescape(mark.slice(1)) : mark;
+      if (/^\\[0-7]/.test(mark)) found += String.fromCharCode(parseInt(mark.slice(1), 8) & 255);
+      else found += { "\\n": "\n", "\\r": "\r", "\\t": "\t", "\\\n": "", "\\\r": "", "\\\r\n": "" }[mark] ?? mark.at(-1);
     }
     return new Bytes(found);
   }
 
-  /** Give a dictionary the stream that follows it. */
+  /** Give a dictionary the stream that follows it; its length may be an object that comes later. */
   stream(dict) {
     if (!this.take(/[\0\s]*stream(\r\n|\n|\r)/y)) return;
-    const [start, length] = [this.at, dict.get("/Length")];
-    this.at += length;
-    if (!(length >= 0) || !/^\s*endstream/.test(this.text.slice(this.at, this.at + 20))) this.at = this.text.indexOf("endstream", start);
-    if (this.at < 0) this.at = this.text.length;
-    dict.data = this.file.bytes.subarray(start, this.at);
+    const length = dict.get("/Length");
+    const isRight = /^\s*endstream/.test(this.text.substr(this.at + length, 20));
+    const end = this.text.indexOf("endstream", this.at + (isRight ? length : 0));
+    dict.data = this.file.bytes.subarray(this.at, (this.at = end < 0 ? this.text.length : end));
   }
 }
 
-function unescape(text) {
-  if (/^[0-7]/.test(text)) return String.fromCharCode(parseInt(text, 8) & 255);
-  return { n: "\n", r: "\r", t: "\t", "\n": "", "\r": "", "\r\n": "" }[text] ?? text;
-}
-
-/** The text of a page. */
-async function read(file, page, resources) {
+async function pageText(file, dict, resources) {
   const parts = [];
-  for (const part of page.list("/Contents")) parts.push(await decode(file, part));
-  const canvas = { file, out: [], saved: [], now: { base: UNIT, Tc: 0, Tw: 0, Tz: 100, TL: 0 } };
-  await run(canvas, parts.join("\n"), resources, 0);
+  for (const part of dict.list("/Contents")) parts.push(await decode(file, part));
+  const page = { file, out: [], saved: [], now: { base: UNIT, Tc: 0, Tw: 0, Tz: 100, TL: 0 } };
+  await run(page, parts.join("\n"), resources, 0);
   await pause();
-  return canvas.out.join("").trim();
+  return page.out.join("").trim();
 }
 
-/** Follow the operators of a content; operators with a field of their name in `now` set it. */
-async function run(canvas, content, resources, depth) {
-  const reader = new Reader(canvas.file, content);
+/** Follow the operators of a content; those that are named as a part of `now` set it. */
+async function run(page, content, resources, depth) {
+  const reader = new Reader(page.file, content);
   for (let values = [], word, count = 1; (word = reader.value()) !== undefined; count += 1) {
     if (count % 4096 === 0) await pause();
-    if (typeof word !== "string" || word[0] === "/") values.push(word);
-    else {
-      const named = (kind) => resources?.get(kind)?.get(values[0]);
-      if (word === "Tf") Object.assign(canvas.now, { font: await fontOf(canvas.file, named("/Font")), size: values[1] });
-      else if (word === "Do" && depth < 8) await form(canvas, named("/XObject"), resources, depth);
-      else if (word === "ID") reader.take(/[^]*?\sEI(?=\s)/y);
-      else if (Object.hasOwn(canvas.now, word)) canvas.now[word] = values[0];
-      else OPERATORS.get(word)?.(canvas, ...values.slice(-6));
-      values = [];
+    if (typeof word !== "string" || word[0] === "/") {
+      values.push(word);
+      continue;
     }
+    const named = (kind) => resources?.get(kind)?.get(values[0]);
+    if (word === "Tf") Object.assign(page.now, { font: await fontOf(page.file, named("/Font")), size: values[1] });
+    else if (word === "Do" && depth < 8) await form(page, named("/XObject"), resources, depth + 1);
+    else if (word === "ID") reader.take(/[^]*?\sEI(?=\s)/y);
+    else if (Object.hasOwn(page.now, word)) page.now[word] = values[0];
+    else OPERATORS.get(word)?.(page, ...values.slice(-6));
+    values = [];
   }
 }
 
-async function form(canvas, dict, resources, depth) {
+async function form(page, dict, resources, depth) {
   if (dict?.get("/Subtype") !== "/Form") return;
-  const before = canvas.now;
-  canvas.now = { ...before, base: times(dict.has("/Matrix") ? dict.list("/Matrix") : UNIT, before.base) };
-  await run(canvas, await decode(canvas.file, dict), dict.get("/Resources") ?? resources, depth + 1);
-  canvas.now = before;
+  const before = page.now;
+  page.now = { ...before, base: times(dict.has("/Matrix") ? dict.list("/Matrix") : UNIT, before.base) };
+  await run(page, await decode(page.file, dict), dict.get("/Resources") ?? resources, depth);
+  page.now = before;
 }
-
 
 const OPERATORS = new Map(Object.entries({
-  q: (canvas) => canvas.saved.length < 99 && canvas.saved.push({ ...canvas.now }),
-  Q: (canvas) => (canvas.now = canvas.saved.pop() ?? canvas.now),
-  cm: (canvas, ...matrix) => (canvas.now.base = times(matrix, canvas.now.base)),
-  BT: (canvas) => (canvas.place = canvas.line = UNIT),
-  Tm: (canvas, ...matrix) => (canvas.place = canvas.line = matrix),
+  q: (page) => page.saved.length < 99 && page.saved.push({ ...page.now }),
+  Q: (page) => (page.now = page.saved.pop() ?? page.now),
+  cm: (page, ...matrix) => (page.now.base = times(matrix, page.now.base)),
+  BT: (page) => (page.place = page.line = UNIT),
+  Tm: (page, ...matrix) => (page.place = page.line = matrix),
   Td: move,
-  TD: (canvas, x, y) => move(canvas, x, -(canvas.now.TL = -y)),
-  "T*": (canvas) => move(canvas, 0, -canvas.now.TL),
+  TD: (page, x, y) => move(page, x, -(page.now.TL = -y)),
+  "T*": (page) => move(page),
   Tj: show,
-  TJ: (canvas, parts) => parts.forEach((part) => (part instanceof Bytes ? show(canvas, part) : advance(canvas, (-part / 1000) * canvas.now.size))),
-  "'": (canvas, text) => show(canvas, text, move(canvas, 0, -canvas.now.TL)),
-  '"': (canvas, Tw, Tc, text) => show(canvas, text, Object.assign(canvas.now, { Tw, Tc }), move(canvas, 0, -canvas.now.TL)),
+  TJ: (page, parts) => parts.forEach((part) => (part instanceof Bytes ? show(page, part) : advance(page, (-part / 1000) * page.now.size))),
+  "'": (page, text) => show(page, text, move(page)),
+  '"': (page, word, letter, text) => show(page, text, move(page)),
 }));
 
-function move(canvas, x, y) {
-  canvas.place = canvas.line = times([1, 0, 0, 1, x, y], canvas.line);
+function move(page, x = 0, y = -page.now.TL) {
+  page.place = page.line = times([1, 0, 0, 1, x, y], page.line);
 }
 
-function advance(canvas, width) {
-  canvas.place = times([1, 0, 0, 1, (width * canvas.now.Tz) / 100, 0], canvas.place);
+function advance(page, width) {
+  page.place = times([1, 0, 0, 1, (width * page.now.Tz) / 100, 0], page.place);
 }
 
 /** Write a string of codes, after a space or a new line where it stands away from what was written last. */
-function show(canvas, codes) {
-  const { font, size, base, Tc, Tw } = canvas.now;
-  const [a, b, c, d, x, y] = times(canvas.place, base);
-  const [dx, dy] = [x - (canvas.end?.[4] ?? x), y - (canvas.end?.[5] ?? y)];
+function show(page, codes) {
+  const { font, size, base, Tc, Tw } = page.now;
+  const [a, b, c, d, x, y] = times(page.place, base);
+  const [dx, dy] = [x - (page.end?.[4] ?? x), y - (page.end?.[5] ?? y)];
   const em = Math.hypot(c, d) * Math.abs(size);
-  const [along, across] = [dx * a + dy * b, dx * b - dy * a].map((distance) => distance / Math.hypot(a, b) / em);
-  canvas.out.push(Math.abs(across) > 2.2 ? "\n\n" : Math.abs(across) > 0.5 ? "\n" : along > 0.12 || along < -1 ? " " : "");
+  const [along, across] = [dx * a + dy * b, Math.abs(dx * b - dy * a)].map((distance) => distance / Math.hypot(a, b) / em);
+  page.out.push(across > 2.2 ? "\n\n" : across > 0.5 ? "\n" : along > 0.12 || along < -1 ? " " : "");
   for (const [part] of String(codes).matchAll(font.pattern)) {
     const code = numberOf(part);
     const text = font.unicode.get(code) ?? font.names[code] ?? "";
-    canvas.out.push(text);
-    spend(canvas.file, text.length + 1);
-    advance(canvas, (font.widths.get(code) ?? (font.width || roughly(part))) * size + Tc + (part === " " ? Tw : 0));
+    page.out.push(text);
+    spend(page.file, text.length + 1);
+    advance(page, (font.widths.get(code) ?? font.width(part)) * size + Tc + (part === " " ? Tw : 0));
   }
-  canvas.end = times(canvas.place, base);
+  page.end = times(page.place, base);
 }
-
-/** The width of a letter in a font that does not tell. */
-const roughly = (letter) => (/[ !',.:;|fijlrt()[\]]/.test(letter) ? 0.29 : /[A-Zmw%@]/.test(letter) ? 0.7 : 0.5);
 
 /** How the codes of a font are read, what they mean, and how wide they are. */
-async function fontOf(file, dict = NONE) {
-  if (!file.fonts.has(dict)) {
-    const unicode = unicodeOf(new Reader(file, await decode(file, dict.get("/ToUnicode"))));
-    const inner = dict.list("/DescendantFonts")[0];
-    const unit = dict.list("/FontMatrix")[0] ?? 0.001;
-    const widths = widthsOf(file, inner ? inner.list("/W") : [dict.get("/FirstChar"), dict.list("/Widths")], unit);
-    file.fonts.set(dict, { unicode, widths, width: inner ? 1 : 0, pattern: inner ? /[^]{2}/g : /[^]/g, names: inner ? [] : namesOf(dict.get("/Encoding")) });
-  }
-  return file.fonts.get(dict);
+async function fontOf(file, dict = new Dict()) {
+  if (file.fonts.has(dict)) return file.fonts.get(dict);
+  const unicode = unicodeOf(new Reader(file, await decode(file, dict.get("/ToUnicode"))));
+  const [inner] = dict.list("/DescendantFonts");
+  const [unit = 0.001] = dict.list("/FontMatrix");
+  const font = inner
+    ? { unicode, names: [], pattern: /[^]{2}/g, width: () => 1, widths: widthsOf(file, inner.list("/W"), 0.001) }
+    : { unicode, names: namesOf(dict.get("/Encoding")), pattern: /[^]/g, width: roughly, widths: widthsOf(file, [dict.get("/FirstChar"), dict.list("/Widths")], unit) };
+  file.fonts.set(dict, font);
+  return font;
 }
+
+/** The width of a letter in a font that does not say. */
+const roughly = (letter) => (/[ !',.:;|fijlrt()[\]]/.test(letter) ? 0.29 : /[A-Zmw%@]/.test(letter) ? 0.7 : 0.5);
 
 /** Widths by code, of `first [width …]` and `first last width`. */
 function widthsOf(file, list, unit) {
@@ -284,7 +274,7 @@ function widthsOf(file, list, unit) {
   for (let at = 0; at < list.length; at += Array.isArray(list[at + 1]) ? 2 : 3) {
     const [first, next, width] = list.slice(at, at + 3);
     if (Array.isArray(next)) next.forEach((one, offset) => found.set(first + offset, see(one) * unit));
-    else for (let code = first; code <= Math.min(next, 65535); code += 1) found.set(code, width * unit, spend(file, 1));
+    else for (let code = first; code <= Math.min(next, 65535); code += 1) found.set(code, width * unit, spend(file, 9));
   }
   return found;
 }
@@ -310,19 +300,22 @@ function unicodeOf(reader) {
 
 /** The 256 characters of a simple font. */
 function namesOf(encoding) {
-  const [base, differences] = encoding instanceof Dict ? [encoding.get("/BaseEncoding"), encoding.list("/Differences")] : [encoding, []];
-  const decoder = new TextDecoder(base === "/MacRomanEncoding" ? "macintosh" : "windows-1252");
-  const found = [...decoder.decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
+  const isOwn = encoding instanceof Dict;
+  const label = (isOwn ? encoding.get("/BaseEncoding") : encoding) === "/MacRomanEncoding" ? "macintosh" : "windows-1252";
+  const found = [...new TextDecoder(label).decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
   let code = 0;
-  for (const value of differences) {
+  for (const value of isOwn ? encoding.list("/Differences") : []) {
     if (typeof value === "number") code = value;
-    else found[code++ & 255] = characterOf(String(value).slice(1).split(".")[0]);
+    else found[code] = characterOf(String(value).slice(1).split(".")[0]) ?? found[code];
+    code += typeof value !== "number";
   }
   return found;
 }
 
+/** What a glyph's name stands for; null where it is not known. */
 function characterOf(name) {
-  const [, code] = /^u(?:ni)?([\dA-F]{4})/.exec(name) ?? [];
-  const accent = ACCENTS[name.slice(1)] ?? (name.length === 1 ? "" : null);
-  return NAMES.get(name) ?? (code ? String.fromCharCode(parseInt(code, 16)) : accent === null ? "" : (name[0] + accent).normalize("NFC"));
+  const code = /^u(?:ni)?([\dA-F]{4})/.exec(name)?.[1];
+  if (code) return String.fromCharCode(parseInt(code, 16));
+  const accent = name.length === 1 ? "" : ACCENTS[name.slice(1)];
+  return NAMES.get(name) ?? (accent === undefined ? null : (name[0] + accent).normalize("NFC"));
 }

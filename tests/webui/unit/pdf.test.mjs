@@ -56,7 +56,7 @@ test("the operators that show text", async () => {
   await shows("one two", "BT /F 10 Tf [(o) 10 (ne) -300 (tw) -20 (o)] TJ ET");
   await shows("up\n\ndown", "q 1 0 0 1 0 90 cm BT /F 10 Tf (up) Tj ET Q BT /F 10 Tf (down) Tj ET");
   await shows("sideways\nbelow", "BT /F 10 Tf 0 1 -1 0 50 50 Tm (side) Tj (ways) Tj 0 -12 Td (below) Tj ET");
-  await shows("before after", "BT /F 10 Tf (before ) Tj ET BI /W 1 /H 1 ID \x00(\xff EI\nBT /F 10 Tf (after) Tj ET");
+  await shows("before\n\nafter", "BT /F 10 Tf (before) Tj ET BI /W 1 /H 1 ID \x00(\xff EI\nBT /F 10 Tf 0 -99 Td (after) Tj ET");
 });
 
 test("strings", async () => {
