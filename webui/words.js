@@ -27,7 +27,6 @@ Conversation|Unterhaltung|Conversation|Conversación|对话内容|会話
 Conversations|Unterhaltungen|Conversations|Conversaciones|对话列表|会話一覧
 Keyboard shortcuts|Tastenkürzel|Raccourcis clavier|Atajos de teclado|键盘快捷键|キーボードショートカット
 Loading the model…|Das Modell wird geladen…|Chargement du modèle…|Cargando el modelo…|正在加载模型…|モデルを読み込んでいます…
-Loading the model|Das Modell wird geladen|Chargement du modèle|Cargando el modelo|正在加载模型|モデルを読み込み中
 New chat|Neuer Chat|Nouvelle discussion|Nuevo chat|新对话|新しいチャット
 Notebook|Notizbuch|Bloc-notes|Cuaderno|笔记本|ノートブック
 Quit|Beenden|Quitter|Salir|退出|終了
@@ -37,9 +36,9 @@ Skip to the message|Zur Nachricht springen|Aller au message|Saltar al mensaje|�
 Starting…|Startet…|Démarrage…|Iniciando…|正在启动…|起動しています…
 The model cannot be used|Das Modell ist nicht verfügbar|Le modèle est indisponible|El modelo no está disponible|模型无法使用|モデルを使用できません
 What is on your mind?|Worum geht es?|À quoi pensez-vous ?|¿En qué piensas?|想聊点什么？|何を話しましょうか？
-What you write stays on the computer this runs on.|Alles Geschriebene bleibt auf dem Rechner, auf dem dies läuft.
-  |Ce que vous écrivez reste sur l’ordinateur qui exécute ce programme.|Lo que escribes se queda en el equipo donde se ejecuta esto.
-  |你写的内容只留在运行本程序的电脑上。|入力した内容は、これを動かしているコンピューターから出ません。
+What you write stays on the computer this runs on.|Alles bleibt auf dem Rechner, auf dem dies läuft.
+  |Tout reste sur l’ordinateur qui exécute ceci.|Todo se queda en el equipo donde se ejecuta.|内容只留在运行本程序的电脑上。
+  |入力内容は、これを動かすコンピューターから出ません。
 You|Frage|Vous|Tú|你|あなた
 
 # Writing and answers
@@ -64,8 +63,8 @@ Versions|Fassungen|Versions|Versiones|版本|版
 Write a message|Nachricht schreiben|Écrire un message|Escribe un mensaje|输入消息|メッセージを入力
 
 # Settings
-1 to 64 letters, digits, _ or -, as no other is called|1 bis 64 Buchstaben, Ziffern, _ oder -, noch nicht vergeben
-  |1 à 64 lettres, chiffres, _ ou -, sans doublon|De 1 a 64 letras, cifras, _ o -, sin repetir|1 到 64 个字母、数字、_ 或 -，不可重复
+1 to 64 letters, digits, _ or -, as no other is called|1 bis 64 Buchstaben, Ziffern, _ oder -, nur einmal
+  |1 à 64 lettres, chiffres, _ ou -, sans doublon|De 1 a 64 letras, cifras, _ o -, sin repetir|1 到 64 个字母、数字、_ 或 -，不重复
   |英数字、_、- で 1～64 文字、重複不可
 A number from {0} to {1}|Eine Zahl von {0} bis {1}|Un nombre de {0} à {1}|Un número de {0} a {1}|{0} 到 {1} 的数字|{0} から {1} までの数
 A whole number from {0} to {1}|Eine ganze Zahl von {0} bis {1}|Un nombre entier de {0} à {1}|Un número entero de {0} a {1}
@@ -93,6 +92,7 @@ Model|Modell|Modèle|Modelo|模型|モデル
 Model and adapters|Modell und Adapter|Modèle et adaptateurs|Modelo y adaptadores|模型与适配器|モデルとアダプター
 Name|Name|Nom|Nombre|名称|名前
 New function|Neue Funktion|Nouvelle fonction|Nueva función|新函数|新しい関数
+no limit|unbegrenzt|sans limite|sin límite|不限|無制限
 Off|Aus|Désactivé|Desactivado|关|オフ
 Offer these functions|Diese Funktionen anbieten|Proposer ces fonctions|Ofrecer estas funciones|提供这些函数|これらの関数を提供
 On|An|Activé|Activado|开|オン
@@ -122,22 +122,20 @@ This server asks for a key|Dieser Server verlangt einen Schlüssel|Ce serveur de
   |このサーバーにはキーが必要です
 
 # Errors
-The answer was cut off: the connection ended.|Die Antwort brach ab: Die Verbindung endete.
-  |La réponse a été coupée : la connexion s’est terminée.|La respuesta se cortó: terminó la conexión.|回答中断：连接已结束。|回答が途切れました：接続が終わりました。
+The answer was cut off: the connection ended.|Die Antwort brach ab: Die Verbindung endete.|Réponse coupée : la connexion a pris fin.
+  |La respuesta se cortó: terminó la conexión.|回答中断：连接已断开。|回答が途切れました：接続が切れました。
 The model is being loaded. Try in a moment.|Das Modell wird geladen. Gleich noch einmal versuchen.
-  |Le modèle est en cours de chargement. Réessayez dans un instant.|El modelo se está cargando. Inténtalo en un momento.|模型正在加载，请稍后再试。
-  |モデルを読み込んでいます。少し待ってから試してください。
+  |Le modèle se charge. Réessayez dans un instant.|El modelo se está cargando. Inténtalo en un momento.|正在加载模型，请稍后再试。
+  |モデルを読み込み中です。少し待って再試行してください。
 The program does not answer. Is it still running?|Das Programm antwortet nicht. Läuft es noch?
-  |Le programme ne répond pas. Est-il toujours lancé ?|El programa no responde. ¿Sigue en marcha?|程序没有响应。它还在运行吗？
-  |プログラムが応答しません。まだ動いていますか？
+  |Le programme ne répond pas. Est-il toujours lancé ?|El programa no responde. ¿Sigue en marcha?|程序没有响应。还在运行吗？|プログラムが応答しません。動いていますか？
 The server answered {0}.|Der Server antwortete mit {0}.|Le serveur a répondu {0}.|El servidor respondió {0}.|服务器返回 {0}。
   |サーバーの応答は {0} でした。
-The server asks for a key, and this is not the right one.|Der Server verlangt einen Schlüssel, und dieser ist nicht der richtige.
-  |Le serveur demande une clé, et celle-ci n’est pas la bonne.|El servidor pide una clave, y esta no es la correcta.|服务器需要密钥，而此密钥不正确。
-  |サーバーにはキーが必要ですが、このキーは正しくありません。
-This chat is too long for the model: {0} tokens, and {1} fit.|Dieser Chat ist zu lang für das Modell: {0} Tokens, Platz ist für {1}.
-  |Cette discussion est trop longue pour le modèle : {0} tokens, pour {1} possibles.
-  |Este chat es demasiado largo para el modelo: {0} tokens, y caben {1}.|对话超出模型上限：共 {0} token，最多 {1}。|チャットがモデルには長すぎます：{0} トークン（上限 {1}）。
+The server asks for a key, and this is not the right one.|Der Server verlangt einen anderen Schlüssel.
+  |Le serveur demande une autre clé.|El servidor pide otra clave.|服务器需要另一个密钥。|サーバーには別のキーが必要です。
+This chat is too long for the model: {0} tokens, and {1} fit.|Der Chat ist zu lang für das Modell: {0} Tokens, {1} passen.
+  |Discussion trop longue pour le modèle : {0} tokens, {1} au plus.|Chat demasiado largo para el modelo: {0} tokens, caben {1}.
+  |对话对模型太长：{0} token，上限 {1}。|チャットが長すぎます：{0} トークン（上限 {1}）。
 This conversation is not here any more.|Diese Unterhaltung gibt es nicht mehr.|Cette conversation n’existe plus.
   |Esta conversación ya no existe.|此对话已不存在。|この会話はもうありません。
 
@@ -162,10 +160,10 @@ too much to check|zu viel zum Prüfen|trop long à vérifier|demasiado para comp
 
 # Files
 {0} tokens|{0} Tokens|{0} tokens|{0} tokens|{0} token|{0} トークン
-{0} tokens in files, {1} fit|{0} Tokens in Dateien, Platz ist für {1}|{0} tokens dans les fichiers, pour {1} possibles
-  |{0} tokens en archivos, caben {1}|文件共 {0} token，最多 {1}|ファイル {0} トークン（上限 {1}）
-At most {0} files go with one message.|Zu einer Nachricht gehören höchstens {0} Dateien.|Un message accepte {0} fichiers au plus.
-  |Un mensaje admite {0} archivos como máximo.|一条消息最多附 {0} 个文件。|1 件のメッセージに付けられるファイルは {0} 個までです。
+{0} tokens in files, {1} fit|{0} Tokens in Dateien, {1} passen|{0} tokens de fichiers, {1} au plus|{0} tokens en archivos, caben {1}
+  |文件 {0} token，上限 {1}|ファイル {0} トークン（上限 {1}）
+At most {0} files go with one message.|Höchstens {0} Dateien je Nachricht.|{0} fichiers au plus par message.
+  |Como máximo {0} archivos por mensaje.|每条消息最多 {0} 个文件。|ファイルは 1 件に {0} 個までです。
 Attach files|Dateien anhängen|Joindre des fichiers|Adjuntar archivos|添加文件|ファイルを添付
 Files|Dateien|Fichiers|Archivos|文件|ファイル
 It is larger than {0} MB.|Die Datei ist größer als {0} MB.|Le fichier dépasse {0} Mo.|El archivo supera {0} MB.|文件超过 {0} MB。
@@ -174,25 +172,23 @@ Reading…|Wird gelesen…|Lecture…|Leyendo…|正在读取…|読み取り中
 Remove {0}|{0} entfernen|Retirer {0}|Quitar {0}|移除 {0}|{0} を取り除く
 The file cannot be read.|Die Datei ist nicht lesbar.|Le fichier est illisible.|El archivo no se puede leer.|无法读取文件。|ファイルを読み取れません。
 The file is empty.|Die Datei ist leer.|Le fichier est vide.|El archivo está vacío.|文件为空。|ファイルが空です。
-The file is neither text nor a PDF.|Die Datei ist weder Text noch PDF.|Le fichier n’est ni un texte ni un PDF.
-  |El archivo no es texto ni PDF.|文件既不是文本也不是 PDF。|テキストでも PDF でもないファイルです。
-The PDF has no text; its pages may be pictures.|Das PDF enthält keinen Text; vielleicht sind seine Seiten Bilder.
-  |Le PDF n’a pas de texte ; ses pages sont peut-être des images.|El PDF no tiene texto; quizá sus páginas sean imágenes.
-  |PDF 中没有文本；其页面可能是图片。|PDF にテキストがありません。ページが画像かもしれません。
+The file is neither text nor a PDF.|Die Datei ist weder Text noch PDF.|Ni un texte ni un PDF.|No es texto ni PDF.|既非文本也非 PDF。
+  |テキストでも PDF でもありません。
+The PDF has no text; its pages may be pictures.|Das PDF hat keinen Text, vielleicht nur Bilder.
+  |Le PDF n’a pas de texte, peut-être des images.|El PDF no tiene texto, quizá solo imágenes.|PDF 没有文本，可能是图片。
+  |PDF にテキストがありません。画像かもしれません。
 The PDF is damaged.|Das PDF ist beschädigt.|Le PDF est endommagé.|El PDF está dañado.|PDF 已损坏。|PDF が壊れています。
-The PDF is protected by a password.|Das PDF ist mit einem Passwort geschützt.|Le PDF est protégé par un mot de passe.
-  |El PDF está protegido con contraseña.|PDF 受密码保护。|PDF はパスワードで保護されています。
-The PDF is too large to be read here.|Das PDF ist zu groß, um hier gelesen zu werden.|Le PDF est trop volumineux pour être lu ici.
-  |El PDF es demasiado grande para leerlo aquí.|PDF 太大，无法在此读取。|PDF が大きすぎて、ここでは読めません。
+The PDF is protected by a password.|Das PDF hat ein Passwort.|Le PDF a un mot de passe.|El PDF tiene contraseña.|PDF 有密码。
+  |PDF にパスワードがあります。
+The PDF is too large to be read here.|Das PDF ist zu groß.|Le PDF est trop volumineux.|El PDF es demasiado grande.|PDF 太大。|PDF が大きすぎます。
 This model reads text only.|Dieses Modell liest nur Text.|Ce modèle ne lit que du texte.|Este modelo solo lee texto.|此模型只能读取文本。
   |このモデルが読めるのはテキストだけです。
 
 # Notebook
 Alternatives|Alternativen|Autres choix|Alternativas|其他选择|ほかの候補
-Ctrl+Enter goes on writing. Alt+↓ shows what else could stand there.
-  |Strg+Eingabe schreibt weiter. Alt+↓ zeigt, was dort sonst stehen könnte.
-  |Ctrl+Entrée poursuit le texte. Alt+↓ montre les autres choix.|Ctrl+Intro sigue escribiendo. Alt+↓ muestra qué más podría ir ahí.
-  |Ctrl+Enter 续写。Alt+↓ 显示此处的其他可能。|Ctrl+Enter で続きを書きます。Alt+↓ でほかの候補を表示します。
+Ctrl+Enter goes on writing. Alt+↓ shows what else could stand there.|Strg+Eingabe schreibt weiter. Alt+↓ zeigt Alternativen.
+  |Ctrl+Entrée poursuit. Alt+↓ montre d’autres choix.|Ctrl+Intro sigue. Alt+↓ muestra alternativas.|Ctrl+Enter 续写。Alt+↓ 显示其他选择。
+  |Ctrl+Enter で続きを書き、Alt+↓ でほかの候補を表示。
 Generate|Erzeugen|Générer|Generar|生成|生成
 Text|Text|Texte|Texto|文本|テキスト
 Undo|Rückgängig|Annuler la suite|Deshacer|撤销|元に戻す
@@ -220,16 +216,16 @@ Found: {0}|Gefunden: {0}|Résultats : {0}|Encontradas: {0}|找到：{0}|検索�
 Imported: {0}|Importiert: {0}|Importées : {0}|Importadas: {0}|已导入：{0}|インポート済み：{0}
 It is damaged: {0}|Die Datei ist beschädigt: {0}|Le fichier est endommagé : {0}|El archivo está dañado: {0}|文件已损坏：{0}|ファイルが壊れています：{0}
 It is not an export of conversations.|Das ist kein Export von Unterhaltungen.|Ce n’est pas un export de conversations.
-  |No es una exportación de conversaciones.|这不是导出的对话。|会話のエクスポートではありません。
-It was exported by another version.|Der Export stammt aus einer anderen Version.|L’export vient d’une autre version.
-  |Se exportó con otra versión.|这是其他版本导出的。|別のバージョンのエクスポートです。
+  |No es una exportación de conversaciones.|不是导出的对话。|会話のエクスポートではありません。
+It was exported by another version.|Von einer anderen Version exportiert.|Exporté par une autre version.|Exportado por otra versión.
+  |由其他版本导出。|別のバージョンのエクスポートです。
 New notebook|Neues Notizbuch|Nouveau bloc-notes|Nuevo cuaderno|新笔记本|新しいノートブック
-The browser cannot keep conversations: its storage is full or switched off. Export what you need before you close the page.
-  |Der Browser kann Unterhaltungen nicht speichern: Sein Speicher ist voll oder abgeschaltet. Vor dem Schließen der Seite exportieren.
-  |Le navigateur ne peut pas conserver les conversations : stockage plein ou désactivé. Exportez-les avant de fermer la page.
-  |El navegador no puede guardar conversaciones: almacenamiento lleno o desactivado. Expórtalas antes de cerrar la página.
-  |浏览器无法保存对话：存储已满或被禁用。关闭页面前请先导出。|ブラウザーに会話を保存できません：保存領域が満杯か無効です。閉じる前にエクスポートしてください。
-This cannot be undone.|Das lässt sich nicht rückgängig machen.|Cette action est définitive.|No se puede deshacer.|此操作无法撤销。|元に戻せません。
+The browser cannot keep conversations: export them before you close the page.
+  |Der Browser behält keine Unterhaltungen: vor dem Schließen der Seite exportieren.
+  |Le navigateur ne garde pas les conversations : exportez-les avant de fermer la page.
+  |El navegador no guarda conversaciones: expórtalas antes de cerrar la página.|浏览器无法保存对话：关闭页面前请先导出。
+  |ブラウザーに会話を保存できません：閉じる前にエクスポートしてください。
+This cannot be undone.|Das ist endgültig.|C’est définitif.|No se puede deshacer.|无法撤销。|元に戻せません。
 `;
 
 /** By the English text: the texts in the other languages, in the order of LANGUAGES. */
