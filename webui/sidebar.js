@@ -7,71 +7,67 @@ import { $, ask, button, download, element, notice, on } from "./view.js";
 
 const DRAW_MS = 50;
 const SEARCH_MS = 200;
+const JSON_TYPE = "application/json";
 const PART_LENGTH = 2 ** 24; // an export of all is cut there, so that each of its files can be imported
 
 export class Sidebar {
   heads = []; // of all conversations, as store.list() gives them
-  items = new Map(); // id -> what is shown of a conversation
+  items = new Map(); // id -> the element that shows a conversation
   found = null; // ids, while something is searched for
 
   /** page: {open(id), fresh(mode), current(): the id of the open conversation}. */
   constructor(page) {
     this.page = page;
     on("close-sidebar", "click", hide);
-    on("search", "input", () => this.soon("search", SEARCH_MS));
+    on("search", "input", soon(() => this.search(), SEARCH_MS));
     on("new-notebook", "click", () => page.fresh("notebook"));
     on("import", "click", () => $("import-files").click());
     on("import-files", "change", () => this.import([...$("import-files").files]));
-    on("export-all", "click", () => this.exportAll([...this.heads]));
-    on("delete-all", "click", () => this.remove(t("Delete all conversations?"), this.heads));
+    on("export-all", "click", () => exportAll(this.heads));
+    on("delete-all", "click", () => remove(t("Delete all conversations?"), this.heads));
     on("conversations", "keydown", fold, ({ key, target }) => key === "Escape" && target.closest("[open]"));
     store.changes((change) => this.take(change));
     document.addEventListener("language", () => this.items.clear() ?? this.refresh());
   }
 
   /** Show what there is; asked for often, it is done once. */
-  refresh() { this.soon("draw", DRAW_MS); }
+  refresh = soon(() => this.draw(), DRAW_MS);
 
   /** Open the conversation so many places below the open one; false: there is none. */
   step(places) {
     const next = this.heads[this.heads.findIndex(({ id }) => id === this.page.current()) + places];
-    return Boolean(next && (this.open(next.id), true));
-  }
-
-  soon(action, ms) {
-    clearTimeout(this.waiting?.[action]);
-    this.waiting = { ...this.waiting, [action]: setTimeout(() => this[action](), ms) };
+    if (next) this.page.open(next.id);
+    return Boolean(next);
   }
 
   async draw() {
     this.heads = await store.list();
     const list = $("conversations");
     if (list.querySelector("input")) return; // a title is being written
-    const shown = this.heads.filter(({ id }) => this.found?.has(id) ?? true).map((head) => this.item(head));
-    const kept = new Set(shown);
+    const items = this.heads.filter(({ id }) => this.found?.has(id) ?? true).map((head) => this.item(head));
+    const kept = new Set(items);
     for (const old of [...list.children]) if (!kept.has(old)) old.remove();
-    shown.forEach((item, at) => list.children[at] === item || list.insertBefore(item, list.children[at]));
+    items.forEach((item, at) => list.children[at] === item || list.insertBefore(item, list.children[at]));
   }
 
   item({ id, title, changed }) {
     if (!this.items.has(id)) this.items.set(id, this.newItem(id));
-    const { root, open, more } = this.items.get(id);
+    const [open, menu] = this.items.get(id).children;
     Object.assign(open, { textContent: title || t("New chat"), title: date(changed), ariaCurrent: id === this.page.current() || null });
-    more.ariaLabel = t("Actions: {0}", open.textContent);
-    return root;
+    menu.firstChild.ariaLabel = t("Actions: {0}", open.textContent);
+    return open.parentNode;
   }
 
   newItem(id) {
     const open = button("", () => this.open(id), "open");
-    const more = element("summary", {}, "⋯");
     const menu = element(
-      "details", { name: "conversation" }, more,
+      "details", { name: "conversation" }, element("summary", {}, "⋯"),
       button(t("Rename"), () => this.rename(id, open)),
-      button(t("Delete"), () => this.remove(t("Delete “{0}”?", open.textContent), [{ id }])),
-      button(`${t("Export")} (Markdown)`, () => save(id, open.textContent, "md", toMarkdown)),
-      button(`${t("Export")} (JSON)`, () => save(id, open.textContent, "json", (conversation) => toJson([conversation]))),
+      button(t("Delete"), () => remove(t("Delete “{0}”?", open.textContent), [{ id }])),
+      button(`${t("Export")} (Markdown)`, () => save(id, open.textContent, "md", "text/markdown", toMarkdown)),
+      button(`${t("Export")} (JSON)`, () => save(id, open.textContent, "json", JSON_TYPE, (one) => toJson([one]))),
     );
-    return { open, more, root: element("li", {}, open, menu) };
+    return element("li", {}, open, menu);
   }
 
   open(id) {
@@ -79,7 +75,7 @@ export class Sidebar {
     else if ($("stage").inert) hide(); // it lies below the list
   }
 
-  /** Let a title be written in place of `shown`: Enter and leaving it keep what was written, Escape does not. */
+  /** Let a title be written in place of `shown`: Enter and leaving keep what was written, Escape does not. */
   rename(id, shown) {
     const title = shown.textContent;
     const field = element("input", { "aria-label": t("Rename"), value: title, maxlength: "200" });
@@ -91,33 +87,27 @@ export class Sidebar {
       this.refresh();
     };
     field.onblur = () => end(true);
-    field.addEventListener("keydown", (event) => {
+    field.onkeydown = (event) => {
       if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
       event.stopPropagation();
       end(event.key === "Enter");
-    });
+    };
     fold();
     shown.replaceWith(field);
     field.select();
-  }
-
-  async remove(question, heads) {
-    const isMeant = heads.length && (await ask(`${question} ${t("This cannot be undone.")}`, t("Delete")));
-    if (isMeant) await store.remove(...heads.map(({ id }) => id));
   }
 
   /** Something changed, here or in another tab. */
   take({ removed = [], failed }) {
     this.refresh();
     if (failed && !this.warned) {
-      notice(t("The browser cannot keep conversations: its storage is full or switched off. Export what you need before you close the page."));
+      notice(t("The browser cannot keep conversations: export them before you close the page."));
     }
     this.warned ||= failed;
-    const ids = this.heads.map(({ id }) => id);
-    const place = ids.indexOf(this.page.current());
-    if (!removed.includes(ids[place])) return;
-    const next = [...ids.slice(place), ...ids.slice(0, place).reverse()].find((id) => !removed.includes(id));
-    if (next) this.page.open(next);
+    if (!removed.includes(this.page.current())) return;
+    const place = this.heads.findIndex(({ id }) => id === this.page.current());
+    const next = [...this.heads.slice(place), ...this.heads.slice(0, place).reverse()].find(({ id }) => !removed.includes(id));
+    if (next) this.page.open(next.id);
     else this.page.fresh();
   }
 
@@ -128,18 +118,6 @@ export class Sidebar {
     this.found = words ? new Set(found) : null;
     $("found").textContent = words && t("Found: {0}", found.length);
     this.draw();
-  }
-
-  async exportAll(heads) {
-    let part = [];
-    let length = 0;
-    for (const [at, { id }] of heads.entries()) {
-      part.push(await store.read(id));
-      length += JSON.stringify(part.at(-1)).length;
-      if (length < PART_LENGTH && at < heads.length - 1) continue;
-      download("conversations.json", "application/json", toJson(part.filter(Boolean)));
-      [part, length] = [[], 0];
-    }
   }
 
   async import(files) {
@@ -160,6 +138,15 @@ export class Sidebar {
 
 const hide = () => $("show-sidebar").click();
 
+/** A function that does `action` once, when it was not called for a while. */
+function soon(action, ms) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(action, ms);
+  };
+}
+
 /** Close the open menu, and go back to what opened it. */
 function fold() {
   const menu = $("conversations").querySelector("[open]");
@@ -167,8 +154,24 @@ function fold() {
   menu.firstChild.focus();
 }
 
-async function save(id, title, ending, write) {
-  const conversation = await store.read(id);
+async function remove(question, heads) {
+  const isMeant = heads.length && (await ask(`${question} ${t("This cannot be undone.")}`, t("Delete")));
+  if (isMeant) await store.remove(...heads.map(({ id }) => id));
+}
+
+async function save(id, title, ending, type, write) {
   const name = title.replace(/[^\p{L}\p{N}]+/gu, " ").trim().slice(0, 60) || "conversation";
-  if (conversation) download(`${name}.${ending}`, ending === "md" ? "text/markdown" : "application/json", write(conversation));
+  download(`${name}.${ending}`, type, write(await store.read(id)));
+}
+
+async function exportAll(heads) {
+  let part = [];
+  let length = 0;
+  for (const { id } of heads) {
+    part.push(await store.read(id));
+    length += JSON.stringify(part.at(-1)).length;
+    if (length < PART_LENGTH && id !== heads.at(-1).id) continue;
+    download("conversations.json", JSON_TYPE, toJson(part));
+    [part, length] = [[], 0];
+  }
 }

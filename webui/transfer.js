@@ -6,24 +6,25 @@ import { add, create, newId, path, title } from "./tree.js";
 const FORMAT = "lmfile-conversations";
 const VERSION = 1;
 const MOST_MB = 64;
-const HEADINGS = { system: "System", user: "You", assistant: "Assistant", tool: "Tool", notebook: "Notebook" };
-const HEADING = `## (?:${Object.values(HEADINGS).join("|")})$`;
-const NOTE = "- (?:Attached|Call): ";
+const SECTION = /\n{0,2}^## (System|User|Assistant|Tool|Notebook)$\n{0,2}/m;
+const NOTES = /^(?:- (?:Attached|Call): .*\n?)+\n?/;
+const OURS = /^(?=\\*(?:## (?:System|User|Assistant|Tool|Notebook)$|- (?:Attached|Call): ))/gm; // where a text would be taken for our own lines
+const ESCAPED = new RegExp(`^\\\\${OURS.source.slice(1)}`, "gm");
 
 export const toJson = (conversations) => JSON.stringify({ format: FORMAT, version: VERSION, conversations });
 
-/** The branch that is shown, with a heading for each turn; a line of a text that looks like one of ours gets a backslash. */
+/** The branch that is shown, a section for each turn; a line of a text that looks like ours gets a backslash. */
 export function toMarkdown(conversation) {
   const { system, text, mode } = conversation;
   const turns = mode === "notebook" ? [{ role: mode, content: text }] : path(conversation);
   if (system !== null) turns.unshift({ role: "system", content: system });
-  return `${[`# ${oneLine(conversation.title || title(conversation))}`, ...turns.flatMap(section)].join("\n\n")}\n`;
+  return [`# ${oneLine(conversation.title || title(conversation))}\n`, ...turns.map(section)].join("");
 }
 
 function section({ role, content, files = [], calls = [] }) {
-  const notes = [...files.map(({ name }) => `- Attached: ${name}`), ...calls.map((call) => `- Call: ${call.name}(${call.arguments})`)];
-  const escaped = content.replace(new RegExp(`^(?=\\\\*(?:${HEADING}|${NOTE}))`, "gm"), "\\");
-  return [`## ${HEADINGS[role]}`, ...(notes.length ? [notes.map(oneLine).join("\n")] : []), escaped];
+  const notes = [...files.map(({ name }) => `Attached: ${name}`), ...calls.map((call) => `Call: ${call.name}(${call.arguments})`)];
+  const listed = notes.map((note) => `- ${oneLine(note)}\n`).join("");
+  return `\n## ${role[0].toUpperCase()}${role.slice(1)}\n\n${listed && `${listed}\n`}${content.replace(OURS, "\\")}\n`;
 }
 
 const oneLine = (text) => text.replace(/\s+/g, " ");
@@ -32,7 +33,7 @@ const oneLine = (text) => text.replace(/\s+/g, " ");
 export async function fromFile(file) {
   if (file.size > MOST_MB * 1e6) throw new Error(t("It is larger than {0} MB.", MOST_MB));
   const text = await file.text();
-  if (text.startsWith("# ") && new RegExp(`^${HEADING}`, "m").test(text)) return [fromMarkdown(text)];
+  if (text.startsWith("# ") && SECTION.test(text)) return [fromMarkdown(text)];
   const { format, version, conversations } = parsed(text);
   if (format !== FORMAT) throw new Error(t("It is not an export of conversations."));
   if (version !== VERSION) throw new Error(t("It was exported by another version."));
@@ -49,14 +50,14 @@ function parsed(text) {
 
 function fromMarkdown(text) {
   const lines = /(?<!\r)\n/.test(text) ? text : text.replaceAll("\r\n", "\n");
-  const [head, ...sections] = lines.replace(/\n$/, "").split(new RegExp(`\n?\n?^(?=${HEADING})`, "m"));
+  const [head, ...parts] = lines.replace(/\n$/, "").split(SECTION);
   const conversation = { ...create(), title: head.slice(2).trim() };
   const pending = []; // calls whose results come next
-  for (const one of sections) {
-    const [, name, notes = "", body] = new RegExp(`^## (.+)\n{0,2}(?:((?:${NOTE}.*\n?)+)\n?)?([^]*)`).exec(one);
-    const content = body.replace(new RegExp(`^\\\\(?=\\\\*(?:${HEADING}|${NOTE}))`, "gm"), "");
-    const role = Object.keys(HEADINGS).find((key) => HEADINGS[key] === name);
-    const calls = [...notes.matchAll(/^- Call: (.*?)\((.*)\)$/gm)].map(([, called, given]) => ({ id: newId(), name: called, arguments: given }));
+  for (let at = 0; at < parts.length; at += 2) {
+    const role = parts[at].toLowerCase();
+    const [notes] = NOTES.exec(parts[at + 1]) ?? [""];
+    const content = parts[at + 1].slice(notes.length).replace(ESCAPED, "");
+    const calls = [...notes.matchAll(/^- Call: (.*?)\((.*)\)$/gm)].map(([, name, given]) => ({ id: newId(), name, arguments: given }));
     if (role === "system") conversation.system = content;
     else if (role === "notebook") Object.assign(conversation, { mode: role, text: content });
     else add(conversation, conversation.leaf, { role, content, ...(calls.length && { calls }), ...(role === "tool" && { call: pending.shift()?.id }) });

@@ -7,12 +7,24 @@ import { PHONE, ask, check, ended, lastAnswer, open, ready, shot, tab } from "./
 const OPEN = "#conversations .open";
 const POLLED = { polling: 50 }; // a tab in the background draws no frames
 
-/** A page with the list shown, and a conversation for each question. */
-async function listed(questions = [], options) {
-  const page = await ready(undefined, options);
+/** A page with the list shown, in which each question was asked and answered before; the last one is open. */
+async function listed(questions = []) {
+  const page = await open();
+  await page.evaluate(async (texts) => {
+    const [store, tree] = await Promise.all([import("/store.js"), import("/tree.js")]);
+    for (const content of texts) {
+      const made = tree.create();
+      tree.add(made, null, { role: "user", content });
+      tree.add(made, made.leaf, { role: "assistant", content: `You said: ${content}` });
+      await store.write(made);
+    }
+  }, questions);
+  await page.waitForSelector("#send:enabled");
   if (await page.isHidden("#sidebar")) await page.click("#show-sidebar");
-  for (const question of questions) await begin(page, question);
   await shows(page, [...questions].reverse());
+  if (questions.length === 0) return page;
+  await page.locator(OPEN).first().click();
+  await isOpen(page, questions.at(-1));
   return page;
 }
 
@@ -185,7 +197,7 @@ check("one conversation is exported as Markdown and as JSON, and both come back 
   const page = await listed(["Bread: how? / why"]);
   const [name, markdown] = await downloaded(page, () => act(page, "Bread: how? / why", "Export (Markdown)"));
   assert.equal(name, "Bread how why.md");
-  assert.match(markdown, /^# Bread: how\? \/ why\n\n## You\n\nBread: how\? \/ why\n\n## Assistant\n\nYou said: Bread/);
+  assert.match(markdown, /^# Bread: how\? \/ why\n\n## User\n\nBread: how\? \/ why\n\n## Assistant\n\nYou said: Bread/);
   const [jsonName, json] = await downloaded(page, () => page.click("#conversations [open] button:text-is('Export (JSON)')"));
   assert.equal(jsonName, "Bread how why.json");
   assert.equal(JSON.parse(json).conversations.length, 1);
@@ -221,7 +233,7 @@ check("a file that cannot be imported is named, and the others come in", async (
 check("hostile files show nothing but their text", async () => {
   const page = await listed();
   const hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![y](https://evil.example/y.png)";
-  await bring(page, ["a.md", `# ${hostile}\n\n## You\n\n${hostile}\n\n## Assistant\n\n${hostile}\n`]);
+  await bring(page, ["a.md", `# ${hostile}\n\n## User\n\n${hostile}\n\n## Assistant\n\n${hostile}\n`]);
   await shows(page, [hostile]);
   await page.waitForSelector(".assistant .text");
   assert.equal(await page.locator("#log img, #conversations img, #log a[href^='javascript']").count(), 0);

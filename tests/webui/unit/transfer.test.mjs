@@ -53,7 +53,7 @@ test("Markdown is for people", () => {
 
 Be brief.
 
-## You
+## User
 
 - Attached: sky.png
 - Attached: notes.txt
@@ -89,8 +89,8 @@ test("Markdown brings the visible branch back, with its calls", async () => {
   const [, called, first, second] = path(found);
   assert.deepEqual(called.calls.map((call) => [call.name, call.arguments]), [["weather", '{"city": "Paris"}'], ["time", "{}"]]);
   assert.deepEqual([first.call, second.call], called.calls.map(({ id }) => id));
-  const [note] = await read(toMarkdown({ ...create("notebook"), text: "Once\n## You\nupon" }));
-  assert.deepEqual([note.mode, note.text, note.title], ["notebook", "Once\n## You\nupon", "Once"]);
+  const [note] = await read(toMarkdown({ ...create("notebook"), text: "Once\n## User\nupon" }));
+  assert.deepEqual([note.mode, note.text, note.title], ["notebook", "Once\n## User\nupon", "Once"]);
 });
 
 /** Numbers from a seed, so that a failure can be repeated. */
@@ -98,7 +98,7 @@ function* random(seed) {
   for (let state = seed; ; yield (state >>> 8) / 2 ** 24) state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
 }
 
-const PIECES = ["## You", "## Assistant", "## System", "## Tool", "## Notebook", "# Title", "## ", "You", "\n", "\n", "\n\n", "\r", "\r\n", "\\", "\\\\", " ", "\t",
+const PIECES = ["## User", "## Assistant", "## System", "## Tool", "## Notebook", "# Title", "## ", "You", "\n", "\n", "\n\n", "\r", "\r\n", "\\", "\\\\", " ", "\t",
   "- Call: f(1)", "- Attached: x", "- ", ": ", "```", "> ", "a", "é", "👋", "\u2028", "\u2029", "\u0085", "\ufeff", "\0", "</h1>", "$&", "{0}", "---"];
 
 test("Markdown brings back whatever the texts say", async () => {
@@ -125,7 +125,7 @@ test("Markdown survives an editor that ends its lines in another way", async () 
 });
 
 test("what is foreign is told by its name", async () => {
-  const foreign = ["", "hello", "# A heading\n\nand a text\n", "## You\n\nHi", "{}", "[]", "null", "7", '"x"', '[{"role":"user","content":"x"}]', '{"format":"other"}', "{", "\0\x01"];
+  const foreign = ["", "hello", "# A heading\n\nand a text\n", "## User\n\nHi", "{}", "[]", "null", "7", '"x"', '[{"role":"user","content":"x"}]', '{"format":"other"}', "{", "\0\x01"];
   for (const text of foreign) {
     await assert.rejects(read(text, "odd.json"), { message: "It is not an export of conversations." }, text);
   }
@@ -237,7 +237,7 @@ test("large files are read in time that grows with them", async () => {
   const picture = create();
   add(picture, null, { role: "user", content: "", files: [{ name: "p", type: "image/png", url: PICTURE + "A".repeat(30 * MIB) }] });
   assert.equal(title((await read(toJson([picture])))[0]), "p");
-  for (const text of ["\\".repeat(MIB), "\n".repeat(MIB), "- Call: ".repeat(MIB / 8), "- Call: x\n".repeat(MIB / 8), "## You\n".repeat(MIB / 8), "#".repeat(MIB), "(".repeat(MIB)]) {
+  for (const text of ["\\".repeat(MIB), "\n".repeat(MIB), "- Call: ".repeat(MIB / 8), "- Call: x\n".repeat(MIB / 8), "## User\n".repeat(MIB / 8), "#".repeat(MIB), "(".repeat(MIB)]) {
     const given = create();
     add(given, null, { role: "user", content: text });
     assert.equal(path((await read(toMarkdown(given)))[0])[0].content === text, true);
