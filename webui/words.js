@@ -92,7 +92,6 @@ Model|Modell|Modèle|Modelo|模型|モデル
 Model and adapters|Modell und Adapter|Modèle et adaptateurs|Modelo y adaptadores|模型与适配器|モデルとアダプター
 Name|Name|Nom|Nombre|名称|名前
 New function|Neue Funktion|Nouvelle fonction|Nueva función|新函数|新しい関数
-no limit|unbegrenzt|sans limite|sin límite|不限|無制限
 Off|Aus|Désactivé|Desactivado|关|オフ
 Offer these functions|Diese Funktionen anbieten|Proposer ces fonctions|Ofrecer estas funciones|提供这些函数|これらの関数を提供
 On|An|Activé|Activado|开|オン
