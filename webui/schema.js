@@ -18,13 +18,13 @@ const FORMATS = {
 const least = (value, wanted) => size(value) >= wanted;
 const most = (value, wanted) => size(value) <= wanted;
 
-/** By kind of value: whether it keeps to what a keyword says. */
+/** Whether a value keeps to what a keyword says; below, by kind of value. */
+const ANY = {
+  type: (value, wanted) => [wanted].flat().some((one) => one === kind(value) || (one === "integer" && Number.isInteger(value))),
+  const: (value, wanted) => canonical(value) === canonical(wanted),
+  enum: (value, wanted) => wanted.map(canonical).includes(canonical(value)),
+};
 const KEEPS = {
-  any: {
-    type: (value, wanted) => [wanted].flat().some((one) => one === kind(value) || (one === "integer" && Number.isInteger(value))),
-    const: (value, wanted) => canonical(value) === canonical(wanted),
-    enum: (value, wanted) => wanted.map(canonical).includes(canonical(value)),
-  },
   number: {
     minimum: least, maximum: most,
     exclusiveMinimum: (value, border) => value > border,
@@ -32,14 +32,8 @@ const KEEPS = {
     multipleOf: (value, unit) => Math.abs(value / unit - Math.round(value / unit)) < 1e-9,
   },
   string: { minLength: least, maxLength: most, pattern: matches, format: (value, name) => !Object.hasOwn(FORMATS, name) || FORMATS[name](value) },
-  array: {
-    minItems: least, maxItems: most,
-    uniqueItems: (value, wanted) => !wanted || new Set(value.map(canonical)).size === value.length,
-  },
-  object: {
-    minProperties: least, maxProperties: most,
-    required: (value, names) => names.every((name) => Object.hasOwn(value, name)),
-  },
+  array: { minItems: least, maxItems: most, uniqueItems: (value, wanted) => !wanted || new Set(value.map(canonical)).size === value.length },
+  object: { minProperties: least, maxProperties: most, required: (value, names) => names.every((name) => Object.hasOwn(value, name)) },
 };
 
 /** The schema in a text. Throws an Error that says what is wrong with it. */
@@ -71,26 +65,26 @@ export function violations(root, value) {
     if (left < 0 || left-- === 0) return;
     if (schema === false) tell(path, t("not allowed"));
     if (kind(schema) !== "object") return;
-    for (const keyword of broken(schema, value, depth)) tell(path, t("breaks {0}", `${keyword}: ${quoted(schema[keyword])}`));
-    for (const part of schema.allOf ?? []) visit(part, value, path, depth + 1, tell);
-    if (schema.$ref) visit(target(root, schema.$ref), value, path, depth + 1, tell);
-    for (const [name, part] of parts(schema, value)) visit(part, value[name], `${path}/${name}`, depth + 1, tell);
-  }
-
-  function* broken(schema, value, depth) {
     const holds = (part) => {
       let isKept = true;
       visit(part, value, "", depth + 1, () => (isKept = false));
       return isKept;
     };
-    for (const [keyword, keeps] of Object.entries({ ...KEEPS.any, ...KEEPS[kind(value)] })) {
-      if (Object.hasOwn(schema, keyword) && !keeps(value, schema[keyword])) yield keyword;
+    for (const [keyword, keeps] of Object.entries({ ...ANY, ...KEEPS[kind(value)], ...combined(holds) })) {
+      const wanted = schema[keyword];
+      if (Object.hasOwn(schema, keyword) && !keeps(value, wanted)) tell(path, t("breaks {0}", `${keyword}: ${quoted(wanted)}`));
     }
-    if (schema.anyOf && !schema.anyOf.some(holds)) yield "anyOf";
-    if (schema.oneOf && schema.oneOf.filter(holds).length !== 1) yield "oneOf";
-    if (schema.not !== undefined && holds(schema.not)) yield "not";
+    for (const part of schema.allOf ?? []) visit(part, value, path, depth + 1, tell);
+    if (schema.$ref) visit(target(root, schema.$ref), value, path, depth + 1, tell);
+    for (const [name, part] of parts(schema, value)) visit(part, value[name], `${path}/${name}`, depth + 1, tell);
   }
 }
+
+const combined = (holds) => ({
+  anyOf: (_, all) => all.some(holds),
+  oneOf: (_, all) => all.filter(holds).length === 1,
+  not: (_, part) => !holds(part),
+});
 
 /** What "#/…" leads to; where that is nothing, everything is right. */
 function target(root, reference) {
