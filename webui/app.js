@@ -37,7 +37,7 @@ const sidebar = new Sidebar({ open, fresh, current: () => chat.conversation.id }
 const panel = new Panel({ conversation: () => chat.conversation, changed: () => chat.saveSoon() });
 
 function send(text) {
-  return chat.send(text, chat.busy ? [] : attachments.take());
+  return !attachments.reading && chat.send(text, chat.busy ? [] : attachments.take());
 }
 
 /** End what is being written; returns whether there was something. */

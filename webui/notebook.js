@@ -89,34 +89,25 @@ export class Notebook {
     if (scrollHeight - scrollTop - clientHeight < NEAR_PX) $("scroll").scrollTop = $("scroll").scrollHeight;
   }
 
-  /** Somebody wrote: find where, so that all tokens elsewhere stay what they are. */
+  /** Somebody wrote: what that touches becomes one written piece, and all tokens elsewhere stay what they are. */
   edit() {
     this.queue = [];
     this.stop();
-    const [before, after] = [this.conversation.text, $("draft").value];
+    const [{ pieces }, before, after] = [this, this.conversation.text, $("draft").value];
     const most = Math.min(before.length, after.length);
-    let [head, tail] = [0, 0];
+    let [head, tail, first, from, last, to] = [0, 0, 0, 0, pieces.length, 0];
     while (head < most && before[head] === after[head]) head += 1;
     while (tail < most - head && before.at(-1 - tail) === after.at(-1 - tail)) tail += 1;
-    this.splice(head, before.length - tail, after.length - tail);
+    while (first < last && from + pieces[first].text.length <= head) from += pieces[first++].text.length;
+    while (first < last && to + pieces[last - 1].text.length <= tail) to += pieces[--last].text.length;
+    while (first && !pieces[first - 1].options) from -= pieces[--first].text.length;
+    while (last < pieces.length && !pieces[last].options) to -= pieces[last++].text.length;
+    const made = written(after.slice(from, after.length - to));
+    for (const { node } of pieces.splice(first, last - first, made)) node.remove();
+    $("tokens").insertBefore(made.node, pieces[first + 1]?.node ?? null);
     this.keep(after);
     this.tell(null);
     this.update();
-  }
-
-  /** The text from `start` to `end` is another, in the field until `stop`: what it touches becomes one written piece. */
-  splice(start, end, stop) {
-    let [at, from, to, index, count] = [0, start, end, 0, 0];
-    for (const { text, options } of this.pieces) {
-      const next = at + text.length;
-      if (options ? at < end && next > start : at <= end && next >= start) {
-        [from, to, count] = [Math.min(from, at), Math.max(to, next), count + 1];
-      } else if (next <= start) index += 1;
-      at = next;
-    }
-    const made = written($("draft").value.slice(from, to - end + stop));
-    for (const { node } of this.pieces.splice(index, count, made)) node.remove();
-    $("tokens").insertBefore(made.node, this.pieces[index + 1]?.node ?? null);
   }
 
   /** Let the text be made of these pieces. */

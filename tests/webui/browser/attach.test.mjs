@@ -88,6 +88,29 @@ check("every refusal says why, and is gone with the next files", async () => {
   assert.equal(await page.locator("#files li").count(), 1);
 });
 
+check("nothing is sent while a file is being read; in a notebook there are no files", async () => {
+  const page = await ready();
+  let go;
+  await page.route("**/tokenize", (route) => new Promise((resolve) => (go = resolve)).then(() => route.continue()));
+  await page.setInputFiles("#pick", plain("a.txt", "alpha"));
+  await page.waitForSelector("#files .soft");
+  assert.equal(await page.textContent("#files .soft"), "a.txt: Reading…×");
+  await page.fill("#input", "What is it?");
+  await page.press("#input", "Enter");
+  assert.equal(await page.inputValue("#input"), "What is it?");
+  go();
+  await page.waitForSelector("#files details");
+  if (await page.isHidden("#sidebar")) await page.click("#show-sidebar");
+  await page.click("#new-notebook");
+  assert.ok(await page.isHidden("#attachments"));
+  assert.ok(await give(page, "drop", [["b.txt", "be"]]));
+  await page.click("#new");
+  assert.deepEqual(await chips(page), ["a.txt · 5 tokensalpha"]);
+  await page.fill("#input", "What is it?");
+  await page.press("#input", "Enter");
+  await ended(page);
+});
+
 check("twenty files, and no more; more tokens than fit are marked", async () => {
   const page = await ready();
   await page.setInputFiles("#pick", Array.from({ length: 22 }, (_, at) => plain(`${at}.txt`, "x".repeat(900))));
