@@ -46,7 +46,7 @@ def server(arrived: list[str], passed: list[tuple[str, str, str]]) -> Iterator[L
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "MIDDLEWARES", [arrive, *app.MIDDLEWARES, note])
-        running = start()
+        running = start(quit_after_s=300.0)
     yield running
     running.close()
 

@@ -21,7 +21,7 @@ FETCH = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 BODY = b'{"prompt": "x", "messages": [{"role": "user", "content": "x"}], "model": "m", "max_tokens": 1}'
 
 ROUTES = ["/", "/app.js", "/health", "/v1/models", "/props", "/completion", "/v1/chat/completions", "/v1/messages",
-          "/lora-adapters", "/openapi.json", "/nowhere"]  # fmt: skip
+          "/lora-adapters", "/openapi.json", "/assistant", "/icon", "/presence", "/quit", "/nowhere"]  # fmt: skip
 REQUESTS: list[tuple[str, str | None]] = [
     *[(method, None) for method in ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")],
     ("POST", None),
@@ -107,7 +107,7 @@ def passed() -> Passed:
 def counting(passed: Passed) -> Iterator[Live]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "MIDDLEWARES", [*app.MIDDLEWARES, passed.middleware()])
-        live = Live(ScriptedEngine())
+        live = Live(ScriptedEngine(), quit_after_s=300.0)
     yield live
     live.close()
 

@@ -11,7 +11,7 @@ import { launch } from "./harness.mjs";
 const TARGET = process.env.LMFILE_TARGET;
 const SHARED = process.env.LMFILE_SHARED;
 const PORT = new URL(TARGET).port;
-const PATHS = ["/", "/health", "/v1/models", "/completion", "/v1/chat/completions", "/app.js", "/icon.svg"];
+const PATHS = ["/", "/health", "/v1/models", "/completion", "/v1/chat/completions", "/app.js", "/icon", "/assistant", "/quit"];
 let browser, elsewhere;
 
 before(async () => {
