@@ -17,7 +17,7 @@ ADAPTERS = PROJECT / "tests" / "data" / "adapters"
 MARLOW = (
     *("--name", "Marlow", "--color", "#1f4f8f", "--icon", str(HERE / "walk" / "icon.svg")),
     *("--greeting", "Ahoy! What shall we look up?"),
-    *("--system-prompt", "You are Marlow, who gives short and friendly answers."),
+    *("--system-prompt", "You are a helpful AI assistant."),
     *("--starter", "What is a lighthouse for?"),
     *("--starter", "Write four lines about the sea."),
     *("--starter", "How do I bake bread?"),
