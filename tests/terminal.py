@@ -12,27 +12,27 @@ from tests.running import WAIT_S, Command, session
 
 
 class Terminal:
-    """`command` in the foreground of a terminal of its own; killed at the end."""
+    """`command` in the foreground of a terminal of its own; killed at the end. master: our end of the terminal."""
 
     def __init__(self, command: Command, env: Mapping[str, str]) -> None:
         self.screen = ""
         self._at = 0
         arguments = [os.fspath(part) for part in command]
-        self._pid, self._master = pty.fork()
-        if self._pid == 0:
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
             os.execve(arguments[0], arguments, dict(env))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pid in session(self._pid):
+        for pid in session(self.pid):
             os.kill(pid, signal.SIGKILL)
-        os.close(self._master)
+        os.close(self.master)
 
     def type(self, text: str) -> None:
         """Press these keys."""
-        os.write(self._master, text.encode())
+        os.write(self.master, text.encode())
 
     def expect(self, text: str, after: str = "", within_s: float = WAIT_S) -> None:
         """Wait until `text` appears behind what was expected before (and behind `after`)."""
@@ -49,15 +49,15 @@ class Terminal:
         deadline = time.monotonic() + within_s
         while self._read():
             assert time.monotonic() < deadline, f"it goes on: {self.screen!r}"
-        code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return code if code >= 0 else 128 - code
 
     def _read(self) -> bool:
         """Take what is there, waiting a little; False at the end."""
-        if not select.select([self._master], [], [], 0.1)[0]:
+        if not select.select([self.master], [], [], 0.1)[0]:
             return True
         try:
-            data = os.read(self._master, 65536)
+            data = os.read(self.master, 65536)
         except OSError:
             return False  # Linux's way to say that nobody holds the other end
         self.screen += data.decode("utf-8", "replace")
