@@ -77,11 +77,9 @@ export async function search(words) {
   const wanted = fold(words).split(/\s+/);
   const found = [];
   for (const { id, title: shown, text } of await list()) {
-    let missing = without(wanted, `${shown}\n${text}`);
-    for (const { content, files = [] } of missing.length ? await turnsOf(id) : []) {
-      missing = missing.length ? without(missing, [content, ...files.map(({ name }) => name)].join("\n")) : missing;
-    }
-    if (missing.length === 0) found.push(id);
+    const turns = (await turnsOf(id)).flatMap(({ content, files = [] }) => [content, ...files.map(({ name }) => name)]);
+    const said = fold([shown, text, ...turns].join("\n"));
+    if (wanted.every((word) => said.includes(word))) found.push(id);
   }
   return found;
 }
@@ -102,11 +100,6 @@ function headOf({ nodes, ...head }) {
 function printsOf(conversation) {
   const prints = Object.values(conversation.nodes).map(({ files, ...node }) => [node.id, JSON.stringify(node)]);
   return new Map([["", JSON.stringify(headOf(conversation))], ...prints]);
-}
-
-function without(words, text) {
-  const folded = fold(text);
-  return words.filter((word) => !folded.includes(word));
 }
 
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toUpperCase().trim();

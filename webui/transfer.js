@@ -37,7 +37,7 @@ export async function fromFile(file) {
   const { format, version, conversations } = parsed(text);
   if (format !== FORMAT) throw new Error(t("It is not an export of conversations."));
   if (version !== VERSION) throw new Error(t("It was exported by another version."));
-  return checked(conversations, [object], "conversations").map(whole);
+  return checked(conversations, ["object"], "conversations").map(whole);
 }
 
 function parsed(text) {
@@ -66,34 +66,28 @@ function fromMarkdown(text) {
   return whole(conversation);
 }
 
-const text = (value) => typeof value === "string";
-const number = (value) => Number.isFinite(value) && value >= 0 && value < 9e15;
-const object = (value) => value?.constructor === Object;
-const like = (pattern) => (value) => text(value) && pattern.test(value);
-
-// How each field is read: by what it must be, [what is in the list], or its own fields; those with "?" may be missing.
-const CALL = { id: text, name: text, arguments: text };
-const FILE = { name: text, type: text, "text?": text, "url?": like(/^data:image\/(png|jpeg|webp|gif|bmp);base64,/), "tokens?": number };
-const FIGURES = { "total_tokens?": number, "predicted_per_second?": number, "prompt_per_second?": number, "cache_n?": number };
+// How each field is read: by its type or a pattern, [what is in the list], or its own fields; those with "?" may be missing.
+const TEXT = "string";
+const NUMBER = "number";
+const CALL = { id: TEXT, name: TEXT, arguments: TEXT };
+const FILE = { name: TEXT, type: TEXT, "text?": TEXT, "url?": /^data:image\/(png|jpeg|webp|gif|bmp);base64,/, "tokens?": NUMBER };
+const FIGURES = { "total_tokens?": NUMBER, "predicted_per_second?": NUMBER, "prompt_per_second?": NUMBER, "cache_n?": NUMBER };
 const NODE = {
-  "parent?": text, role: like(/^(user|assistant|tool)$/), content: text, "thought?": text, "calls?": [CALL], "call?": text, "files?": [FILE],
-  "figures?": FIGURES, "problem?": text, "model?": text, "schema?": text, "finish?": text, at: number,
+  "parent?": TEXT, role: /^(user|assistant|tool)$/, content: TEXT, "thought?": TEXT, "calls?": [CALL], "call?": TEXT, "files?": [FILE],
+  "figures?": FIGURES, "problem?": TEXT, "model?": TEXT, "schema?": TEXT, "finish?": TEXT, at: NUMBER,
 };
 const CONVERSATION = {
-  title: text, created: number, changed: number, mode: like(/^(chat|notebook)$/), "system?": text, text, nodes: object, "leaf?": text,
+  title: TEXT, created: NUMBER, changed: NUMBER, mode: /^(chat|notebook)$/, "system?": TEXT, text: TEXT, nodes: "object", "leaf?": TEXT,
 };
 
 /** What is known of `value`. Throws an Error with the name of a field that is wrong. */
 function checked(value, type, name) {
-  if (typeof type === "function") return type(value) ? value : damaged(name);
-  if (Array.isArray(type)) return Array.isArray(value) ? value.map((one) => checked(one, type[0], name)) : damaged(name);
-  if (!object(value)) damaged(name);
-  const found = {};
-  for (const [field, inner] of Object.entries(type)) {
-    const key = field.replace("?", "");
-    if (key === field || (value[key] ?? null) !== null) found[key] = checked(value[key], inner, key);
-  }
-  return found;
+  if (type instanceof RegExp ? typeof value === TEXT && type.test(value) : typeof value === type) return value;
+  if (Array.isArray(type) && Array.isArray(value)) return value.map((one) => checked(one, type[0], name));
+  if (type.constructor !== Object || value?.constructor !== Object) damaged(name);
+  const fields = Object.entries(type).map(([field, inner]) => [field.replace("?", ""), inner, field.endsWith("?")]);
+  const present = fields.filter(([key, , isOptional]) => !isOptional || (value[key] ?? null) !== null);
+  return Object.fromEntries(present.map(([key, inner]) => [key, checked(value[key], inner, key)]));
 }
 
 function damaged(name) {
@@ -102,22 +96,21 @@ function damaged(name) {
 
 /** A conversation with new ids, in which every turn hangs below one that is there, and every result below its call. */
 function whole(value) {
-  const { nodes: given, leaf = null, ...conversation } = checked(value, CONVERSATION, "conversations");
-  const all = Object.entries(given).map(([old, node]) => ({ old, parent: null, ...checked(node, NODE, "nodes") }));
+  const { nodes: given, leaf, ...conversation } = checked(value, CONVERSATION, "conversations");
+  const all = Object.entries(given ?? {}).map(([old, node]) => ({ ...checked(node, NODE, "nodes"), old }));
   const below = Map.groupBy(all, ({ parent }) => parent);
-  const ids = new Map([[null, null]]); // grows while it is walked, from the top down
+  const now = Date.now();
+  const met = new Map([[undefined, { id: null, at: 0 }]]); // by their old ids; grows while it is walked, from the top down
   const calls = new Map();
-  const nodes = {};
-  for (const [above, parent] of ids) {
+  for (const [above, parent] of met) {
     for (const { old, ...node } of below.get(above) ?? []) {
-      const id = newId();
-      ids.set(old, id);
-      nodes[id] = { ...node, id, parent, at: Math.max(node.at, (nodes[parent]?.at ?? 0) + 1) };
-      calls.set(id, node.role === "tool" ? calls.get(parent) : new Set(node.calls?.map((call) => call.id)));
-      if (node.role === "tool" && !calls.get(id)?.has(node.call)) damaged("call");
+      met.set(old, { ...node, id: newId(), parent: parent.id, at: Math.max(Math.min(node.at, now), parent.at + 1) });
+      calls.set(old, node.role === "tool" ? calls.get(above) : new Set(node.calls?.map(({ id }) => id)));
+      if (node.role === "tool" && !calls.get(old)?.has(node.call)) damaged("call");
     }
   }
-  if (ids.size <= all.length) damaged("parent"); // what hangs below itself, or nowhere, was not met
-  if (!ids.has(leaf)) damaged("leaf");
-  return { system: null, ...conversation, id: newId(), changed: Math.min(conversation.changed, Date.now()), nodes, leaf: ids.get(leaf) };
+  if (met.size <= all.length) damaged("parent"); // what hangs below itself, or nowhere, was not met
+  const last = met.get(leaf) ?? damaged("leaf");
+  const nodes = Object.fromEntries([...met.values()].slice(1).map((node) => [node.id, node]));
+  return { system: null, ...conversation, id: newId(), changed: Math.min(Math.abs(conversation.changed), now), nodes, leaf: last.id };
 }

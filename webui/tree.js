@@ -38,8 +38,7 @@ export function choose(conversation, id) {
 /** The given title, or the beginning of what was written first. */
 export function title({ title: given, nodes, text, leaf }) {
   const [first] = path({ nodes, leaf });
-  const line = /\S.{0,99}/u.exec(given || first?.content || first?.files?.[0].name || text)?.[0].trim() ?? "";
-  return line.length > 80 ? `${line.slice(0, 80).replace(/\s+\S*$|[^]$/u, "")}…` : line;
+  return /\S.{0,79}/u.exec(given || first?.content || first?.files?.[0].name || text)?.[0].trim() ?? "";
 }
 
 /** Make a conversation whole from which another tab took turns: what hung below them comes to the top. */

@@ -89,9 +89,7 @@ test("a title is what was given, or the beginning of what was written first", ()
   assert.equal(of("\n\n  A line  \nand another"), "A line");
   assert.equal(of("", [{ name: "report.pdf", type: "application/pdf" }]), "report.pdf");
   assert.equal(of("   "), "");
-  const long = of("word ".repeat(1000));
-  assert.ok(long.length <= 81 && long.endsWith("word…"), long);
-  assert.match(of("x".repeat(1000)), /^x{79}…$/);
+  assert.equal(of("x".repeat(1000)), "x".repeat(80));
   assert.ok(of("👋".repeat(1000)).isWellFormed());
   assert.ok(of(`x${"👋".repeat(1000)}`).isWellFormed());
   assert.equal(title({ ...create("notebook"), text: "Once upon\na time" }), "Once upon");
