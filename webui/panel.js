@@ -17,8 +17,14 @@ const PRESETS = {
   exact: { ...UNSET, temperature: 0 },
 };
 const PERSON = { type: "object", properties: { name: { type: "string" }, age: { type: "integer" } }, required: ["name", "age"] };
-const EXAMPLES = { "{name, age}": PERSON, "[{name, age}, …]": { type: "array", items: PERSON, maxItems: 10 }, "yes | no": { enum: ["yes", "no"] } };
+const EXAMPLES = {
+  "{name, age}": PERSON,
+  "[{name, age}, …]": { type: "array", items: PERSON, maxItems: 10 },
+  "yes | no": { enum: ["yes", "no"] },
+};
 const NEW_TOOL = { name: "", description: "", parameters: { type: "object", properties: {} } };
+
+let places = 0; // where something was said about a field
 
 const pretty = (value) => JSON.stringify(value, null, 2);
 
@@ -28,7 +34,9 @@ export class Panel {
     Object.assign(this, { conversation, changed });
     $("numbers").append(...Object.keys(NUMBERS).map(numberField));
     $("example").append(...Object.keys(EXAMPLES).map((name) => element("option", { translate: "no" }, name)));
-    $("language").append(...Object.entries(LANGUAGES).map(([code, name]) => element("option", { value: code, lang: code, translate: "no" }, name)));
+    for (const [value, name] of Object.entries(LANGUAGES)) {
+      $("language").append(element("option", { value, lang: value, translate: "no" }, name));
+    }
     $("tools").append(...settings.value.tools.list.map(toolFields));
     show();
     on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
@@ -39,7 +47,7 @@ export class Panel {
     on("preset", "input", () => sample({ ...settings.value.sampling, ...PRESETS[$("preset").value] }));
     on("sampling-reset", "click", () => sample({}, "", ""));
     on("example", "input", () => {
-      $("schema").value = pretty(EXAMPLES[$("example").value]);
+      $("schema").value = pretty(EXAMPLES[$("example").value]) ?? "";
       take($("schema"));
     });
     on("tools", "input", takeTools);
@@ -64,6 +72,10 @@ export class Panel {
     for (const option of $("reasoning").options) option.hidden = option.disabled = !["", ...ways(props)].includes(option.value);
     $("thinking").hidden = !ways(props).length;
     offer();
+    this.recite();
+  }
+
+  recite() {
     const { system } = this.conversation();
     $("system").value = system ?? this.usual;
     $("system-note").hidden = system === null;
@@ -73,7 +85,7 @@ export class Panel {
   say(text) {
     this.conversation().system = text === this.usual ? null : text;
     this.changed();
-    this.refresh();
+    this.recite();
   }
 }
 
@@ -85,7 +97,7 @@ function show() {
     mark(field, problemOf(field));
   }
   offer();
-  showPreset();
+  showChoices();
   showAppearance();
 }
 
@@ -93,7 +105,7 @@ function take(field) {
   const value = field.type === "checkbox" ? field.checked : field.value;
   settings.set(field.name, field.type === "number" ? Number(value || NaN) : value);
   mark(field, problemOf(field));
-  showPreset();
+  showChoices();
 }
 
 /** Say below a field what is wrong with it, "" for nothing, if it has a place for that. */
@@ -101,7 +113,7 @@ function mark(field, problem) {
   const place = field.parentElement.nextElementSibling;
   if (place?.className !== "problem") return;
   place.textContent = problem;
-  place.id ||= `problem-${document.querySelectorAll(".problem[id]").length}`;
+  place.id ||= `problem-${(places += 1)}`;
   field.setAttribute("aria-describedby", place.id);
   field.setAttribute("aria-invalid", String(Boolean(problem)));
 }
@@ -137,9 +149,12 @@ function sample(sampling, stop = settings.value.stop, reasoning = settings.value
   show();
 }
 
-function showPreset() {
-  const fits = ([, preset]) => Object.keys(UNSET).every((name) => preset[name] === settings.value.sampling[name]);
+/** Show which preset the numbers are, and offer examples as long as none of a person's own schema is lost by it. */
+function showChoices() {
+  const { sampling, schema } = settings.value;
+  const fits = ([, preset]) => Object.keys(UNSET).every((name) => preset[name] === sampling[name]);
   $("preset").value = Object.entries(PRESETS).find(fits)?.[0] ?? "own";
+  $("example").disabled = ![undefined, ...Object.values(EXAMPLES)].some((one) => (pretty(one) ?? "") === schema.text.trim());
 }
 
 function toolFields({ name, description, parameters }) {
@@ -148,7 +163,7 @@ function toolFields({ name, description, parameters }) {
     element("summary", {}, element("code", { translate: "no" }, name || "?")),
     ...labelled(t("Name"), element("input"), name),
     ...labelled(t("Description"), element("textarea", { rows: "2" }), description),
-    ...labelled(t("Parameters, as JSON schema"), element("textarea", { rows: "5", class: "json", spellcheck: "false" }), pretty(parameters)),
+    ...labelled(t("Parameters, as JSON schema"), element("textarea", { rows: "5", class: "json" }), pretty(parameters)),
     button(t("Remove"), () => {
       row.remove();
       takeTools();
@@ -170,7 +185,8 @@ function takeTools() {
   for (const row of $("tools").children) {
     const [name, description, parameters] = row.querySelectorAll("input, textarea");
     const problem = problemOf(parameters);
-    const tool = { name: name.value.trim(), description: description.value.trim(), parameters: problem ? {} : check(parameters.value.trim() || "{}") };
+    const schema = problem ? {} : check(parameters.value.trim() || "{}");
+    const tool = { name: name.value.trim(), description: description.value.trim(), parameters: schema };
     const isNamed = isTool(tool) && list.every((other) => other.name !== tool.name);
     row.querySelector("code").textContent = tool.name || "?";
     mark(name, isNamed ? "" : t("1 to 64 letters, digits, _ or -, as no other is called"));

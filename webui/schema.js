@@ -31,9 +31,18 @@ const KEEPS = {
     exclusiveMaximum: (value, border) => value < border,
     multipleOf: (value, unit) => Math.abs(value / unit - Math.round(value / unit)) < 1e-9,
   },
-  string: { minLength: least, maxLength: most, pattern: matches, format: (value, name) => !Object.hasOwn(FORMATS, name) || FORMATS[name](value) },
-  array: { minItems: least, maxItems: most, uniqueItems: (value, wanted) => !wanted || new Set(value.map(canonical)).size === value.length },
-  object: { minProperties: least, maxProperties: most, required: (value, names) => names.every((name) => Object.hasOwn(value, name)) },
+  string: {
+    minLength: least, maxLength: most, pattern: matches,
+    format: (value, name) => !Object.hasOwn(FORMATS, name) || FORMATS[name](value),
+  },
+  array: {
+    minItems: least, maxItems: most,
+    uniqueItems: (value, wanted) => !wanted || new Set(value.map(canonical)).size === value.length,
+  },
+  object: {
+    minProperties: least, maxProperties: most,
+    required: (value, names) => names.every((name) => Object.hasOwn(value, name)),
+  },
 };
 
 /** The schema in a text. Throws an Error that says what is wrong with it. */

@@ -1,7 +1,7 @@
 // The column of settings: what is chosen there is asked for, what is wrong is said, and what came back is judged.
 
 import assert from "node:assert/strict";
-import { CLICKED, READY, ask, check, ended, lastAnswer, open, ready, shot } from "./harness.mjs";
+import { CLICKED, PHONE, READY, ask, check, ended, lastAnswer, open, ready, shot } from "./harness.mjs";
 
 const PROMPT = "You are Aunt Frieda.";
 
@@ -90,6 +90,9 @@ check("an answer is asked for by a schema, and judged by it", async () => {
   const page = await panel();
   await page.getByLabel("Answer in JSON").check();
   assert.deepEqual((await asked(page, 'say exactly {"a": 1}')).rest, { response_format: { type: "json_object" } });
+  await page.getByLabel("Example").selectOption("yes | no");
+  await page.getByLabel("Example").selectOption("");
+  assert.equal(await page.inputValue("#schema"), "");
   await page.getByLabel("Example").selectOption("{name, age}");
   const { json_schema: { schema, strict }, type } = (await asked(page, 'say exactly {"name": "Ann", "age": 7}', 2)).rest.response_format;
   assert.deepEqual([type, strict, schema.required], ["json_schema", true, ["name", "age"]]);
@@ -98,6 +101,7 @@ check("an answer is asked for by a schema, and judged by it", async () => {
   assert.match(await page.textContent(".assistant:last-child .verdict"), /^✗.*\$\/age: breaks type: "integer"/s);
   await shot(page, "panel-schema");
   await page.getByLabel("Schema", { exact: true }).fill('{\n"type": "object",\n}');
+  assert.ok(await page.getByLabel("Example").isDisabled()); // it would replace what a person has written
   const [invalid, sentence] = await about(page, "#schema");
   assert.equal(invalid, "true");
   assert.match(sentence, /^Not JSON: .*line 3/);
@@ -138,6 +142,11 @@ check("functions are declared, checked, changed and removed", async () => {
   await page.click("#tools summary >> nth=0");
   await page.getByRole("button", { name: "Remove" }).click();
   assert.equal(await page.evaluate(() => document.activeElement.id), "tool-add");
+  await page.click("#tool-add");
+  await page.keyboard.type("another");
+  const places = await page.$$eval(".problem[id]", (all) => all.map(({ id }) => id));
+  assert.equal(new Set(places).size, places.length);
+  await page.getByRole("button", { name: "Remove" }).last().click();
   await page.click("#new");
   assert.deepEqual((await asked(page)).rest.tools.map((one) => one.function.name), ["search"]);
 });
@@ -219,7 +228,7 @@ check("of several models another can be chosen, and a template that can think be
 });
 
 check("the language and the theme are chosen, and the column is closed by its own button", async () => {
-  const page = await panel();
+  const page = await panel(READY, PHONE);
   await page.getByLabel("Language").selectOption("Deutsch");
   assert.equal(await page.textContent("#open-settings"), "Einstellungen");
   await page.fill("#top_p", "5");
