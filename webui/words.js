@@ -27,7 +27,7 @@ Conversation|Unterhaltung|Conversation|Conversación|对话内容|会話
 Conversations|Unterhaltungen|Conversations|Conversaciones|对话列表|会話一覧
 Keyboard shortcuts|Tastenkürzel|Raccourcis clavier|Atajos de teclado|键盘快捷键|キーボードショートカット
 Loading the model…|Das Modell wird geladen…|Chargement du modèle…|Cargando el modelo…|正在加载模型…|モデルを読み込んでいます…
-New chat|Neuer Chat|Nouvelle discussion|Nuevo chat|新对话|新しいチャット
+New chat|Neuer Chat|Nouveau chat|Nuevo chat|新对话|新しいチャット
 Notebook|Notizbuch|Bloc-notes|Cuaderno|笔记本|ノートブック
 Quit|Beenden|Quitter|Salir|退出|終了
 Search|Suchen|Rechercher|Buscar|搜索|検索
@@ -133,7 +133,7 @@ The server answered {0}.|Der Server antwortete mit {0}.|Le serveur a répondu {0
 The server asks for a key, and this is not the right one.|Der Server verlangt einen anderen Schlüssel.
   |Le serveur demande une autre clé.|El servidor pide otra clave.|服务器需要另一个密钥。|サーバーには別のキーが必要です。
 This chat is too long for the model: {0} tokens, and {1} fit.|Der Chat ist zu lang für das Modell: {0} Tokens, {1} passen.
-  |Discussion trop longue pour le modèle : {0} tokens, {1} au plus.|Chat demasiado largo para el modelo: {0} tokens, caben {1}.
+  |Chat trop long pour le modèle : {0} tokens, {1} au plus.|Chat demasiado largo para el modelo: {0} tokens, caben {1}.
   |对话对模型太长：{0} token，上限 {1}。|チャットが長すぎます：{0} トークン（上限 {1}）。
 This conversation is not here any more.|Diese Unterhaltung gibt es nicht mehr.|Cette conversation n’existe plus.
   |Esta conversación ya no existe.|此对话已不存在。|この会話はもうありません。
@@ -190,7 +190,7 @@ Ctrl+Enter goes on writing. Alt+↓ shows what else could stand there.|Strg+Eing
   |Ctrl+Enter で続きを書き、Alt+↓ でほかの候補を表示。
 Generate|Erzeugen|Générer|Generar|生成|生成
 Text|Text|Texte|Texto|文本|テキスト
-Undo|Rückgängig|Annuler la suite|Deshacer|撤销|元に戻す
+Undo|Rückgängig|Défaire|Deshacer|撤销|元に戻す
 
 # Keyboard
 “?” alone opens this list|„?“ allein öffnet diese Liste|« ? » seul ouvre cette liste|«?» solo abre esta lista|单按“?”打开此列表|「?」だけでこの一覧を開く
