@@ -75,9 +75,14 @@ check("numbers are the user's", async () => {
   assert.match(await page.textContent("#speed"), /4\.096/);
 });
 
-check("long words and wide signs fit on the narrowest phone, in every language", async () => {
+check("long words and wide signs fit on the narrowest phone, in every language, with space between them as WCAG 1.4.12 asks", async () => {
   const page = await ready(READY, { ...PHONE, viewport: { width: 320, height: 640 } });
   await ask(page, "Hello");
+  await page.evaluate(() => {
+    const spaced = new CSSStyleSheet();
+    spaced.replaceSync("* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; } p { margin-bottom: 2em !important; }");
+    document.adoptedStyleSheets = [spaced];
+  });
   for (const code of CODES) {
     await speak(page, code);
     for (const opener of ["open-settings", "show-sidebar"]) {
