@@ -69,9 +69,10 @@ test("choosing a turn shows its newest branch", () => {
   assert.equal(said(conversation), "Hello Hi One? one");
 });
 
-test("choosing does not depend on the order in which turns are kept", () => {
-  const { conversation, hello } = branched();
+test("nothing depends on the order in which turns are kept", () => {
+  const { conversation, hello, too } = branched();
   conversation.nodes = Object.fromEntries(Object.entries(conversation.nodes).reverse());
+  assert.deepEqual(siblings(conversation, too.id).map(({ content }) => content), ["2", "II"]);
   choose(conversation, hello.id);
   assert.equal(said(conversation), "Hello Hi Two? II");
 });
