@@ -9,7 +9,7 @@ import * as life from "./life.js";
 import { Meter } from "./meter.js";
 import { Notebook } from "./notebook.js";
 import { Panel } from "./panel.js";
-import { fields, sampling, settings } from "./settings.js";
+import { sampling, settings } from "./settings.js";
 import { shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import * as store from "./store.js";
@@ -20,19 +20,11 @@ import { $, button, element, notice, on } from "./view.js";
 const POLL_MS = 300;
 const NARROW = matchMedia("(max-width: 60rem)");
 
-let assistant = {}; // who the publisher says this is
-let props = null; // what the server can; null until the model is loaded
-
 const meter = new Meter();
-const chat = new Chat({
-  meter, changed, failed, kept,
-  fields: () => fields(),
-  schema: () => (settings.value.schema.on ? settings.value.schema.text : null),
-  system: () => props?.system_prompt ?? "",
-});
-const attachments = new Attachments({ sees: () => Boolean(props?.modalities.vision), count: api.count, room: () => meter.room });
+const chat = new Chat({ meter, changed, kept, failed });
+const attachments = new Attachments({ sees: () => settings.server.props?.modalities.vision, count: api.count, room: () => meter.room });
 const composer = new Composer({ send, stop, busy: () => chat.busy });
-const notebook = new Notebook({ body: () => sampling(), changed: () => chat.saveSoon() });
+const notebook = new Notebook({ body: sampling, changed: () => chat.saveSoon() });
 const sidebar = new Sidebar({ open, fresh, current: () => chat.conversation.id });
 const panel = new Panel({ conversation: () => chat.conversation, changed: () => chat.saveSoon() });
 
@@ -60,8 +52,9 @@ function kept() {
   sidebar.refresh();
 }
 
-function failed({ status }) {
+function failed({ status, message }) {
   if (status === 401) $("ask-key").showModal();
+  else notice(message);
 }
 
 // ---- which conversation is open
@@ -102,16 +95,14 @@ function toggle(id, shown = $(id).hidden) {
 
 // ---- what the server says
 
+/** Show who the publisher says this is; returns it. */
 async function introduce() {
-  assistant = await api.get("assistant").catch(() => ({}));
-  name(assistant.name);
+  const assistant = await api.get("assistant").catch(() => ({}));
+  $("model").textContent = document.title = assistant.name ?? "lmfile";
   setAccent(assistant.color);
-  $("starters").replaceChildren(...(assistant.starters ?? []).map((text) => element("li", {}, button(text, () => start(text)))));
+  $("starters").append(...(assistant.starters ?? []).map((text) => element("li", {}, button(text, () => start(text)))));
   life.begin(assistant);
-}
-
-function name(text) {
-  $("model").textContent = document.title = text || "lmfile";
+  return assistant;
 }
 
 function start(text) {
@@ -119,7 +110,7 @@ function start(text) {
 }
 
 /** Wait for the model, and show how far it is. */
-async function wait() {
+async function wait({ greeting }) {
   for (let state; !(state = await api.health()).ready; ) {
     $("greeting").textContent = state.loading ? t("Loading the model…") : t("The model cannot be used");
     notice(state.loading ? "" : state.reason);
@@ -128,24 +119,21 @@ async function wait() {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   $("loading").hidden = true;
-  $("greeting").textContent = assistant.greeting || t("What is on your mind?");
+  $("greeting").textContent = greeting || t("What is on your mind?");
 }
 
 /** Learn what the server offers; a key may be asked for. */
 async function describe() {
   notice("");
   try {
-    const [facts, models, adapters] = await Promise.all(["props", "v1/models", "lora-adapters"].map(api.get));
-    props = facts;
+    const [props, models, adapters] = await Promise.all(["props", "v1/models", "lora-adapters"].map(api.get));
+    settings.server = { props, models: models.data, adapters };
     meter.context = props.default_generation_settings.n_ctx;
     meter.show(chat.figures);
-    if (!assistant.name) name(props.model_alias);
-    settings.server = { props, models: models.data, adapters };
     panel.refresh();
     $("send").disabled = false;
   } catch (error) {
-    if (error.status === 401) $("ask-key").showModal();
-    else notice(error.message);
+    failed(error);
   }
 }
 
@@ -177,20 +165,14 @@ function press(buttons) {
 function readAddress() {
   const brought = new URLSearchParams(location.hash.slice(1));
   if (brought.get("key")) api.setKey(brought.get("key"));
-  history.replaceState(null, "", location.pathname);
   return brought.get("chat");
 }
 
-async function begin() {
-  document.addEventListener("language", () => chat.redraw());
-  bind();
-  const wanted = readAddress();
-  fresh();
-  await introduce();
-  if (wanted) await open(wanted);
-  sidebar.refresh();
-  await wait();
-  await describe();
-}
-
-begin();
+document.addEventListener("language", () => chat.redraw());
+bind();
+const wanted = readAddress();
+fresh();
+const assistant = await introduce();
+if (wanted) await open(wanted);
+await wait(assistant);
+await describe();

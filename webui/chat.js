@@ -3,6 +3,7 @@
 import { Answer } from "./answer.js";
 import * as api from "./api.js";
 import { messages } from "./request.js";
+import { fields, settings } from "./settings.js";
 import * as store from "./store.js";
 import * as tree from "./tree.js";
 import { Turns } from "./turns.js";
@@ -12,10 +13,7 @@ const SAVE_MS = 5000;
 const NEAR_PX = 80;
 
 export class Chat {
-  /**
-   * page: {fields(), schema(): the text that answers must follow or null, system(): what stands before each chat,
-   * meter, changed(): the conversation or its state is another, kept(): it was stored, failed(error)}.
-   */
+  /** page: {meter, changed(): the conversation or its state is another, kept(): it was stored, failed(error)}. */
   constructor(page) {
     this.page = page;
     this.turns = new Turns(this);
@@ -116,10 +114,10 @@ export class Chat {
   /** Write an answer below the visible branch, or go on with `node`, its last turn. */
   answer(node = null) {
     const { page, turns } = this;
-    const asked = messages(this.path, this.conversation.system ?? page.system());
+    const asked = messages(this.path, this.conversation.system ?? settings.server.props?.system_prompt);
     if (!node) turns.append((node = tree.add(this.conversation, this.conversation.leaf, { role: "assistant", content: "" })));
-    const schema = page.schema();
-    if (schema !== null) node.schema = schema;
+    const { on, text } = settings.value.schema;
+    if (on) node.schema = text;
     turns.begin(node);
     const running = (this.running = new Answer(api.chat, node, {
       grown: (what) => this.running === running && this.grow(what),
@@ -131,7 +129,7 @@ export class Chat {
     notice("");
     page.changed();
     this.save();
-    running.run({ ...page.fields(), messages: asked });
+    running.run({ ...fields(), messages: asked });
   }
 
   grow(what) {
@@ -157,7 +155,7 @@ export class Chat {
     if (this.following) this.toEnd();
     this.save();
     this.page.changed();
-    if (error) this.page.failed(error);
+    if (error?.status === 401) this.page.failed(error);
   }
 
   // ---- storing

@@ -108,7 +108,7 @@ check("a question that meets a model being loaded again is told so", async () =>
 
 check("while the model loads, the page says so and a message can be written", async () => {
   const page = await open(LOADING);
-  assert.equal(await page.textContent("#greeting"), "Loading the model…");
+  await page.getByText("Loading the model…").waitFor();
   assert.ok(await page.isDisabled("#send"));
   await page.fill("#input", "early");
   await page.keyboard.press("Enter");
