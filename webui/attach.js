@@ -107,7 +107,7 @@ async function read(source, sees) {
   const kind = Object.keys(PICTURES).find((type) => PICTURES[type].test(head));
   if (kind && !sees) throw new Error(t("This model reads text only."));
   if (kind) return { name, ...(await picture(new Blob([bytes], { type: kind }))) };
-  const isPdf = head.includes("%PDF-");
+  const isPdf = /^\s*%PDF-/.test(head);
   const text = isPdf ? await textOf(bytes) : textFrom(bytes);
   if (text === null) throw new Error(t("The file is neither text nor a PDF."));
   if (!text.trim()) throw new Error(isPdf ? t("The PDF has no text; its pages may be pictures.") : t("The file is empty."));

@@ -73,6 +73,7 @@ async function unpack(file, stream) {
     next = reader.at;
     reader.at = stream.get("/First") + offset;
     file.table.set(id, reader.value());
+    if (count % 1000 === 0) await pause();
   }
 }
 
@@ -96,6 +97,7 @@ async function decode(file, stream) {
   for (const filter of data.length ? stream.list("/Filter").slice(0, 4) : []) {
     data = filter === "/FlateDecode" ? await inflate(file, data) : filter === "/ASCII85Decode" ? ascii85(data) : [];
   }
+  spend(file, data.length);
   return binary(data);
 }
 
@@ -196,7 +198,7 @@ async function run(page, content, resources, depth) {
     const named = (kind) => resources?.get(kind)?.get(values[0]);
     if (word === "Tf") Object.assign(page.now, { font: await fontOf(page.file, named("/Font")), size: values[1] });
     else if (word === "Do" && depth < 8) await form(page, named("/XObject"), resources, depth + 1);
-    else if (word === "ID") reader.take(/[^]*?\sEI(?=\s)/y);
+    else if (word === "ID") reader.take(/[^]*?(\sEI(?=\s)|$)/y);
     else if (Object.hasOwn(page.now, word)) page.now[word] = values[0];
     else OPERATORS.get(word)?.(page, ...values.slice(-6));
     values = [];
@@ -206,6 +208,7 @@ async function run(page, content, resources, depth) {
 async function form(page, dict, resources, depth) {
   if (dict?.get("/Subtype") !== "/Form") return;
   const before = page.now;
+  spend(page.file, 9999);
   page.now = { ...before, base: times(dict.has("/Matrix") ? dict.list("/Matrix") : UNIT, before.base) };
   await run(page, await decode(page.file, dict), dict.get("/Resources") ?? resources, depth);
   page.now = before;
