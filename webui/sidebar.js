@@ -94,6 +94,7 @@ export class Sidebar {
     };
     fold();
     shown.replaceWith(field);
+    field.focus();
     field.select();
   }
 
@@ -161,7 +162,8 @@ async function remove(question, heads) {
 
 async function save(id, title, ending, type, write) {
   const name = title.replace(/[^\p{L}\p{N}]+/gu, " ").trim().slice(0, 60) || "conversation";
-  download(`${name}.${ending}`, type, write(await store.read(id)));
+  const conversation = await store.read(id);
+  if (conversation) download(`${name}.${ending}`, type, write(conversation));
 }
 
 async function exportAll(heads) {
@@ -171,7 +173,7 @@ async function exportAll(heads) {
     part.push(await store.read(id));
     length += JSON.stringify(part.at(-1)).length;
     if (length < PART_LENGTH && id !== heads.at(-1).id) continue;
-    download("conversations.json", JSON_TYPE, toJson(part));
+    download("conversations.json", JSON_TYPE, toJson(part.filter(Boolean))); // without what another tab removed meanwhile
     [part, length] = [[], 0];
   }
 }
