@@ -1,7 +1,7 @@
 // Markdown that streams in becomes elements, each line once: a stack of open containers (quotes, items) and one open leaf.
 //
-// What kind of block a line begins is decided as soon as no later character can change it; until then it is not shown. From then
-// on its text goes to the leaf. A line is decided after LIMIT characters in any case, and containers are nested DEPTH deep at most.
+// What a line begins is decided as soon as no later character can change it, at the latest after LIMIT; until then it is not shown.
+// From then on its text goes to the leaf: a paragraph, a heading, code, a formula, a table.
 
 import { Code } from "./highlight.js";
 import { Run, fill } from "./inline.js";
@@ -11,10 +11,11 @@ import { element } from "./view.js";
 const DEPTH = 32;
 const LIMIT = 1000;
 
+const PLAIN = /^[^\s#>+\-*_\d`~$\\[|]/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+|$)/;
 const RULE = /^ {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$/;
 const FENCE = /^ {0,3}(?:(`{3,})([^`]*)|(~{3,})(.*))$/;
-const MATH = /^ {0,3}(?:\$\$(?!.*\$\$)|\\\[(?!.*\\\]))/;
+const FORMULA = /^ {0,3}(?:\$\$(?!.*\$\$)|\\\[(?!.*\\\]))/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^ {0,3}(?:([-+*])|(\d{1,9})([.)]))(?:[ \t]+|$)/;
 const TASK = /^\[([ xX])\] /;
@@ -33,7 +34,7 @@ export function render(target, text) {
 
 /** Shows a text in `target` while it comes: `write` piece by piece, then `end`. */
 export class Writer {
-  #boxes; // open containers: {node} or, of an item, {node, list, mark, need, offset}
+  #boxes; // the open containers: {node}, and of an item {list, mark, need, offset}
   #leaf = null;
   #line = ""; // as long as it is not decided
   #decided = false;
@@ -52,6 +53,7 @@ export class Writer {
         this.#decide(this.#line.slice(0, LIMIT), this.#line.length >= LIMIT, false);
       }
     }
+    this.#leaf?.show();
   }
 
   end() {
@@ -68,11 +70,12 @@ export class Writer {
 
   /** Find out what a line is, of which `line` is known, and begin it. `now`: it must be decided; `whole`: it has ended. */
   #decide(line, now, whole) {
-    const { depth, rest } = this.#match(line);
+    const [depth, rest] = this.#match(line);
+    const inside = depth === this.#boxes.length;
     if (blank(rest) && !now) return;
-    if (depth === this.#boxes.length && this.#leaf?.closer) this.#continue(rest, now, whole);
+    if (inside && this.#leaf?.closer) this.#continue(rest, now, whole);
     else if (blank(rest) && whole) this.#blank(depth);
-    else this.#begin(rest, depth, now, whole);
+    else this.#begin(rest, depth, inside ? this.#leaf : null, now, whole);
   }
 
   /** How many containers go on in a line, and what is left of it. An open fence holds the items around it. */
@@ -80,19 +83,20 @@ export class Writer {
     let [depth, rest] = [1, line];
     for (; depth < this.#boxes.length; depth += 1) {
       const { list, need, offset } = this.#boxes[depth];
-      const quote = !list && QUOTE.exec(rest);
+      const quote = list ? null : QUOTE.exec(rest);
       if (list ? !blank(rest) && indent(rest) < need && !this.#leaf?.closer : !quote) break;
       rest = list ? dedent(rest, offset) : rest.slice(quote[0].length);
     }
-    return { depth, rest };
+    return [depth, rest];
   }
 
   /** A line of a fence or a formula. */
   #continue(rest, now, whole) {
     const { kind, closer } = this.#leaf;
-    const closes = whole && (closer.test(rest) || (kind === "math" && blank(rest)));
-    if (!now && (kind === "math" || /^\s*[`~]*\s*$/.test(rest))) return;
-    if (!closes || kind === "math") this.#start(rest, whole);
+    const formula = kind === "formula";
+    const closes = whole && (closer.test(rest) || (formula && blank(rest)));
+    if (!now && (formula || /^\s*[`~]*\s*$/.test(rest))) return;
+    if (!closes || formula) this.#start(rest, whole);
     if (closes) this.#close();
   }
 
@@ -103,29 +107,29 @@ export class Writer {
     this.#gap = true;
   }
 
-  /** A line that is none of a fence: it goes on with the leaf, or opens containers and a leaf in the container `depth`. */
-  #begin(line, depth, now, whole) {
-    const leaf = depth === this.#boxes.length ? this.#leaf : null;
+  /** Any other line: it goes on with the leaf, or opens containers and a leaf in the container `depth`. `leaf`: that of this container. */
+  #begin(line, depth, leaf, now, whole) {
     if (leaf?.head?.includes("|") && leaf.head.length < LIMIT && /^[ \t|:-]+$/.test(line)) {
       if (!now) return;
       if (whole && line.includes("|")) return this.#table(line);
     }
     const opens = [];
     let rest = line;
-    for (;;) {
+    while (!PLAIN.test(rest)) {
       if (!now && (blank(rest) || PARTIAL.test(rest))) return;
-      const box = depth + opens.length <= DEPTH && container(rest, leaf?.kind === "text" && !opens.length);
+      const box = depth + opens.length <= DEPTH && container(rest, leaf?.head !== undefined && !opens.length);
       if (!box) break;
       opens.push(box);
       rest = rest.slice(box.offset);
-      if (!box.mark || !TASK.test(rest)) continue;
-      box.look = { class: "task" };
-      rest = rest.replace(TASK, (_, done) => (done === " " ? "☐ " : "☑ "));
+      if (box.mark && TASK.test(rest)) {
+        box.look = { class: "task" };
+        rest = rest.replace(TASK, (_, done) => (done === " " ? "☐ " : "☑ "));
+      }
     }
-    const open = opens.length ? null : this.#leaf;
-    const goes = open?.kind === "text" && !ROW.test(rest);
-    const found = block(rest, whole, goes);
-    if (found?.leaf?.kind === "code" && !found.leaf.closer && open === leaf && leaf?.kind === "code") {
+    const open = opens.length ? null : this.#leaf; // with which this line may go on
+    const goes = open?.head !== undefined && !ROW.test(rest);
+    const found = PLAIN.test(rest) ? null : block(rest, whole, goes);
+    if (found?.blanks !== undefined && open && open === leaf && leaf.kind === "code") {
       for (; leaf.blanks; leaf.blanks -= 1) leaf.line();
       return this.#start(found.text, whole);
     }
@@ -140,9 +144,10 @@ export class Writer {
     }
     this.#close();
     this.#open(opens, depth);
-    const { leaf: made, node = made?.node, text } = found ?? { leaf: paragraph(), text: rest.trimStart() };
-    if (node) this.#boxes.at(-1).node.append(node);
-    this.#leaf = made;
+    const { text, make } = found ?? { text: rest.trimStart(), make: () => new Run(element("p"), { head: "" }) };
+    const made = make?.();
+    if (made) this.#boxes.at(-1).node.append(made.node ?? made);
+    if (made?.node) this.#leaf = made;
     if (text !== undefined) this.#start(text, whole);
   }
 
@@ -183,7 +188,7 @@ export class Writer {
   }
 
   #close() {
-    this.#leaf?.end(this.#leaf.kind === "heading");
+    this.#leaf?.end();
     this.#leaf = null;
   }
 }
@@ -198,14 +203,12 @@ function dedent(line, columns) {
   return line.slice(at);
 }
 
-/** The container that `rest` opens: where its content begins, and of an item its list and how far its lines are indented. */
+/** The container that `rest` opens: where its content begins, and of an item what its list is and how far its lines are indented. */
 function container(rest, interrupts) {
   const quote = QUOTE.exec(rest);
   if (quote) return { offset: quote[0].length };
-  const item = RULE.test(rest) ? null : ITEM.exec(rest);
-  if (!item) return null;
-  const [all, bullet, number, dot] = item;
-  if (interrupts && (all === rest || Number(number ?? 1) !== 1)) return null; // as text that goes on it makes more sense
+  const [all, bullet, number, dot] = (!RULE.test(rest) && ITEM.exec(rest)) || [];
+  if (!all || (interrupts && (all === rest || Number(number ?? 1) !== 1))) return null; // within a paragraph that is rather text
   const marker = all.trimEnd().length;
   const spaces = all.length - marker;
   const offset = marker + (spaces > 4 || all === rest ? 1 : spaces);
@@ -213,27 +216,24 @@ function container(rest, interrupts) {
   return { tag, mark: bullet ?? dot, offset, need: Math.min(offset, indent(rest) + 2) };
 }
 
-/** What `rest` begins, if no paragraph: a leaf and its text, or a node. `goes`: a paragraph could go on. */
+/** What `rest` begins, if no paragraph: how to make it, and the text that goes into it. `goes`: a paragraph could go on. */
 function block(rest, whole, goes) {
   if (blank(rest) && whole) return {};
-  if (indent(rest) >= 4 && !goes) return { leaf: Object.assign(new Code("", t("Code")), { blanks: 0 }), text: dedent(rest, 4) };
+  if (indent(rest) >= 4 && !goes) return { blanks: 0, make: () => Object.assign(new Code(), { blanks: 0 }), text: dedent(rest, 4) };
   const heading = HEADING.exec(rest);
-  if (heading) return { leaf: Object.assign(new Run(element(`h${heading[1].length}`)), { kind: "heading" }), text: rest.slice(heading[0].length) };
+  if (heading) return { make: () => new Run(element(`h${heading[1].length}`), { kind: "heading" }), text: rest.slice(heading[0].length) };
   if (!whole) return null;
-  if (RULE.test(rest)) return { node: element("hr") };
-  if (MATH.test(rest)) return { leaf: new Formula(), text: rest.trimStart() };
-  const fence = FENCE.exec(rest);
-  if (!fence) return null;
-  const mark = fence[1] ?? fence[3];
-  const language = /^[\w+#.-]{1,30}/.exec((fence[2] ?? fence[4]).trim())?.[0] ?? "";
-  return { leaf: Object.assign(new Code(language, t("Code")), { closer: new RegExp(`^\\s*${mark[0]}{${mark.length},}\\s*$`) }) };
+  if (RULE.test(rest)) return { make: () => element("hr") };
+  if (FORMULA.test(rest)) return { make: () => new Formula(), text: rest.trimStart() };
+  const [, ticks, info, tildes = ticks, other = info] = FENCE.exec(rest) ?? [];
+  if (!tildes) return null;
+  const closer = new RegExp(`^\\s*${tildes[0]}{${tildes.length},}\\s*$`);
+  return { make: () => Object.assign(new Code(/^[\w+#.-]{1,30}/.exec(other.trim())?.[0]), { closer }) };
 }
-
-const paragraph = () => Object.assign(new Run(element("p")), { kind: "text", head: "" });
 
 /** Lines between $$ and $$, or \[ and \], as they are. */
 class Formula {
-  kind = "math";
+  kind = "formula";
   closer = /(?:\$\$|\\\])\s*$/;
   node = element("div", { class: "math display" });
 
@@ -245,6 +245,7 @@ class Formula {
     fill(this.node, [text]);
   }
 
+  show() {}
   end() {}
 }
 
@@ -261,22 +262,20 @@ class Table {
   #held = ""; // a backslash that may belong to a | after it
 
   constructor(head, marks) {
-    this.#sides = cells(marks).map((mark) => (mark.trim().endsWith(":") ? (mark.trim().startsWith(":") ? "center" : "right") : ""));
+    this.#sides = cells(marks).map((mark) => (/:\s*$/.test(mark) ? { class: /^\s*:/.test(mark) ? "center" : "right" } : {}));
     this.#columns = cells(head).length;
     const table = element("table", {}, this.#part);
     this.node = element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": t("Table") }, table);
     this.line();
     this.write(head);
     this.end();
-    this.#part = element("tbody");
-    table.append(this.#part);
+    table.append((this.#part = element("tbody")));
   }
 
   /** Begin a row. */
   line() {
     this.end();
-    this.#row = element("tr");
-    this.#part.append(this.#row);
+    this.#part.append((this.#row = element("tr")));
     this.#column = -1;
   }
 
@@ -287,6 +286,10 @@ class Table {
       if (n) this.#next();
       this.#say(part.replaceAll("\\|", "|"));
     }
+  }
+
+  show() {
+    this.#cell?.show();
   }
 
   /** The row is complete; cells that it lacks are empty. */
@@ -304,8 +307,7 @@ class Table {
     if (this.#before) return;
     this.#cell?.end();
     this.#column += 1;
-    const side = this.#sides[this.#column];
-    this.#cell = new Run(element(this.#part.localName === "thead" ? "th" : "td", side ? { class: side } : {}));
+    this.#cell = new Run(element(this.#part.localName === "thead" ? "th" : "td", this.#sides[this.#column]));
     this.#row.append(this.#cell.node);
   }
 

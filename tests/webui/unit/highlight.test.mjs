@@ -20,7 +20,7 @@ const CASES = [
   ["python", ['def f(x): # it\'s "x"', "  return '''a", "b''' + 0x1f"], ["k:def", "c:# it's \"x\"", "k:return", "s:'''a", "s:b'''", "n:0x1f"]],
   ["py", ["s = \"a \\\" # b\" if classy else 1.5e-3"], ['s:"a \\" # b"', "k:if", "k:else", "n:1.5e-3"]],
   ["js", ["const a = `x", "${y} // z` + 'q'; /* c", "d */ let"], ["k:const", "s:`x", "s:${y} // z`", "s:'q'", "c:/* c", "c:d */", "k:let"]],
-  ["TypeScript", ["interface A { b1: 2 } // c"], ["k:interface", "n:2", "c:// c"]],
+  ["typescript", ["interface A { b1: 2 } // c"], ["k:interface", "n:2", "c:// c"]],
   ["json", ['{"a": [1, true, null]}'], ['s:"a"', "n:1", "k:true", "k:null"]],
   ["c++", ["unsigned x = 0b101; char c = '\\'';"], ["k:unsigned", "n:0b101", "k:char", "s:'\\''"]],
   ["rust", ["fn f<'a>(x: &'a str) -> u8 { 'b' }"], ["k:fn", "s:'b'"]],
@@ -28,7 +28,7 @@ const CASES = [
   ["csharp", ["namespace A; // b"], ["k:namespace", "c:// b"]],
   ["java", ["public void f() {}"], ["k:public", "k:void"]],
   ["bash", ["if [ $# -gt 1 ]; then # c", "echo \"a#b\"; fi"], ["k:if", "n:1", "k:then", "c:# c", "k:echo", 's:"a#b"', "k:fi"]],
-  ["SQL", ["SELECT a FROM b -- c", "where d = 'e'"], ["k:SELECT", "k:FROM", "c:-- c", "k:where", "s:'e'"]],
+  ["sql", ["SELECT a FROM b -- c", "where d = 'e'"], ["k:SELECT", "k:FROM", "c:-- c", "k:where", "s:'e'"]],
   ["html", ["<p class=\"a\">it's</p><!-- b", "c -->"], ["k:<p", 's:"a"', "k:>", "k:</p", "k:>", "c:<!-- b", "c:c -->"]],
   ["css", ["a { color: 'red'; } /* b", "*/ @media"], ["k:color", "s:'red'", "c:/* b", "c:*/", "k:@media"]],
   ["yaml", ["a-b: true # c", "d: 'e'"], ["k:a-b", "k:true", "c:# c", "k:d", "s:'e'"]],
@@ -42,10 +42,13 @@ for (const [language, lines, expected] of CASES) test(`colours of ${language || 
 test("a block that grows is what it is when it comes at once, and lines that are complete stay", () => {
   const text = `x = '''a\nb''' # c\n${"1 + ".repeat(700)}\n\nend`;
   const write = (size) => {
-    const code = new Code("python", "Code");
+    const code = new Code("python");
     for (const line of text.split("\n")) {
       code.line();
-      for (let at = 0; at < line.length; at += size) code.write(line.slice(at, at + size));
+      for (let at = 0; at < line.length; at += size) {
+        code.write(line.slice(at, at + size));
+        code.show();
+      }
     }
     code.end();
     return tree(code.node);
@@ -56,7 +59,7 @@ test("a block that grows is what it is when it comes at once, and lines that are
 });
 
 test("the work for a piece of code does not depend on what came before", () => {
-  const code = new Code("js", "Code");
+  const code = new Code("js");
   const counted = [100, 20_000].map((lines) => {
     for (let n = 0; n < lines; n += 1) {
       code.line();
@@ -64,6 +67,7 @@ test("the work for a piece of code does not depend on what came before", () => {
     }
     const before = work.made;
     code.write("z");
+    code.show();
     return work.made - before;
   });
   assert.equal(counted[0], counted[1]);

@@ -8,7 +8,10 @@ import { tree, work } from "./dom.mjs";
 /** The children of an element in which `text` was written, `size` characters at a time. */
 function inline(text, size = text.length || 1) {
   const run = new Run(document.createElement("p"));
-  for (let at = 0; at < text.length; at += size) run.write(text.slice(at, at + size));
+  for (let at = 0; at < text.length; at += size) {
+    run.write(text.slice(at, at + size));
+    run.show();
+  }
   run.end();
   return tree(run.node).slice(2);
 }
@@ -79,9 +82,9 @@ for (const [text, expected] of CASES) {
 
 test("a heading ends before a row of #", () => {
   for (const [text, expected] of [["a ##", "a"], ["a#", "a#"], ["a \\# b #  ", "a # b"], ["##", ""]]) {
-    const run = new Run(document.createElement("h1"));
+    const run = new Run(document.createElement("h1"), { kind: "heading" });
     run.write(text);
-    run.end(true);
+    run.end();
     assert.equal(run.node.textContent, expected);
   }
 });
@@ -113,9 +116,13 @@ test("text nodes stay short, and no character is divided", () => {
 test("what is settled is not touched again", () => {
   const run = new Run(document.createElement("p"));
   run.write("One **two** three [four](https://a.example), and *five");
+  run.show();
   const before = [...run.node.childNodes].slice(0, 4);
   const made = work.made;
-  for (let n = 0; n < 50; n += 1) run.write(" word");
+  for (let n = 0; n < 50; n += 1) {
+    run.write(" word");
+    run.show();
+  }
   assert.deepEqual(run.node.childNodes.slice(0, 4), before);
   assert.ok(work.made - made <= 100, `${work.made - made} nodes made for 50 words`);
   assert.match(run.node.textContent, /^One two three four, and \*five( word){50}$/);
