@@ -12,7 +12,7 @@ const PICTURE = 2e6;
 const PICTURES = { "image/png": /^\x89PNG/, "image/jpeg": /^\xff\xd8\xff/, "image/gif": /^GIF8/, "image/webp": /^RIFF[^]{4}WEBP/ };
 
 export class Attachments {
-  files = []; // {name, chip, file}: `file` is what was read, null until then
+  files = []; // {source, chip, file}: `file` is what was read, null until then
 
   /** sees(): whether the model reads pictures; count(text): its tokens; room(): tokens that the context has left. */
   constructor(page) {
@@ -51,30 +51,34 @@ export class Attachments {
   }
 
   async load(one) {
+    const tell = (...said) => this.files.includes(one) && this.show(one, ...said);
     try {
       const file = await read(one.source, this.page.sees());
       if (file.text) file.tokens = await this.page.count(file.text);
       one.file = file;
-      if (this.files.includes(one)) this.show(one, view(file));
+      tell(view(file));
     } catch (error) {
-      if (this.files.includes(one)) this.show(one, error.message, "problem");
-      this.files = this.files.filter((other) => other !== one);
+      tell(error.message, "problem");
+      this.drop(one);
     }
     this.update();
   }
 
-  /** Show what is said of a file, or the file, with a button that removes it. */
+  drop(one) { this.files = this.files.filter((other) => other !== one); }
+
+  /** Show a file, or what is said of it, with a button that removes it. */
   show(one, said, kind = "") {
+    const { source: { name }, chip } = one;
     const remove = button("×", () => {
-      this.files = this.files.filter((other) => other !== one);
-      one.chip.remove();
+      this.drop(one);
+      chip.remove();
       this.update();
       $("input").focus();
     }, "icon");
-    remove.setAttribute("aria-label", t("Remove {0}", one.source.name));
-    one.chip.className = kind;
-    one.chip.replaceChildren(typeof said === "string" ? `${one.source.name}: ${said}` : said, remove);
-    if (!one.chip.isConnected) $("files").append(one.chip);
+    remove.setAttribute("aria-label", t("Remove {0}", name));
+    chip.className = kind;
+    chip.replaceChildren(typeof said === "string" ? `${name}: ${said}` : said, remove);
+    if (!chip.isConnected) $("files").append(chip);
   }
 
   update() {
@@ -101,17 +105,17 @@ function view({ name, text, url, tokens }) {
 /** What goes with the message: `{name, type, text}` or `{name, type, url}`. Throws an Error with a sentence. */
 async function read(source, sees) {
   const { name, size } = source;
-  if (size > FILE_MB << 20) throw new Error(t("It is larger than {0} MB.", FILE_MB));
+  if (size > FILE_MB << 20) refuse(t("It is larger than {0} MB.", FILE_MB));
   const bytes = new Uint8Array(await source.arrayBuffer().catch(() => refuse(t("The file cannot be read."))));
   const head = String.fromCharCode(...bytes.subarray(0, 1024));
   const kind = Object.keys(PICTURES).find((type) => PICTURES[type].test(head));
-  if (kind && !sees) throw new Error(t("This model reads text only."));
+  if (kind && !sees) refuse(t("This model reads text only."));
   if (kind) return { name, ...(await picture(new Blob([bytes], { type: kind }))) };
   const isPdf = /^\s*%PDF-/.test(head);
   const text = isPdf ? await textOf(bytes) : textFrom(bytes);
-  if (text === null) throw new Error(t("The file is neither text nor a PDF."));
-  if (!text.trim()) throw new Error(isPdf ? t("The PDF has no text; its pages may be pictures.") : t("The file is empty."));
-  if (new Blob([JSON.stringify(text)]).size > TEXT_MB << 20) throw new Error(t("It is larger than {0} MB.", TEXT_MB));
+  if (text === null) refuse(t("The file is neither text nor a PDF."));
+  if (!text.trim()) refuse(isPdf ? t("The PDF has no text; its pages may be pictures.") : t("The file is empty."));
+  if (new Blob([JSON.stringify(text)]).size > TEXT_MB << 20) refuse(t("It is larger than {0} MB.", TEXT_MB));
   return { name, type: isPdf ? "application/pdf" : "text/plain", text };
 }
 
