@@ -9,12 +9,13 @@ import playwright
 
 HERE = Path(__file__).parent
 _DRIVER = Path(playwright.__file__).parent / "driver"
+NODE = str(_DRIVER / "node")
 
 
 def node(*arguments: str, timeout_s: float, env: Mapping[str, str] | None = None) -> None:
     """Run node's test runner, and fail with what it says."""
     _link_playwright()
-    command = [str(_DRIVER / "node"), "--test", "--test-reporter=spec", *arguments]
+    command = [NODE, "--test", "--test-reporter=spec", *arguments]
     whole = {**os.environ, **(env or {})}
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=timeout_s, check=False, env=whole)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
-import playwright
 
-NODE = Path(playwright.__file__).parent / "driver" / "node"
+from tests.webui.node import NODE
+
 SCRIPT = Path(__file__).with_name("verdicts.mjs")
 N_PAIRS = 6000
 TIMEOUT_S = 60
@@ -100,7 +100,7 @@ def test_verdicts_are_those_of_another_validator() -> None:
         if "$ref" not in json.dumps(root["$defs"]):
             pairs.extend((root, value(rng)) for _ in range(3))
     answer = subprocess.run(
-        [str(NODE), str(SCRIPT)], input=json.dumps(pairs), capture_output=True, text=True, timeout=TIMEOUT_S, check=True
+        [NODE, str(SCRIPT)], input=json.dumps(pairs), capture_output=True, text=True, timeout=TIMEOUT_S, check=True
     )
     ours = json.loads(answer.stdout)
     theirs = [jsonschema.Draft202012Validator(one, format_checker=FORMATS).is_valid(item) for one, item in pairs]
