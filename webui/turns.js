@@ -7,33 +7,25 @@ import { callView } from "./tools.js";
 import { siblings } from "./tree.js";
 import { $, button, copyButton, element } from "./view.js";
 
-const JSON_FENCE = "```json\n";
-
 export class Turns {
   /** actions: {edit(node, text), again(node), go(node), choose(node), result(node, call, text)}, such as a Chat. */
   constructor(actions) {
     this.actions = actions;
-    this.live = null; // what is being written: {node, root, writer, pending, thinking}
-    this.marks = new WeakMap(); // of each turn that is shown
+    this.live = null; // what is being written: {node, root, writer, pending, thoughts}
+    this.marks = new WeakMap(); // of each turn that is shown: what decides how it looks
   }
 
   /** Show the turns `path` of a conversation; those that stand there already, and look as they did, stay. */
   show(conversation, path) {
     this.conversation = conversation;
     this.live = null;
-    this.results = new Map(path.filter(({ role }) => role === "tool").map(({ call, content }) => [call, content]));
+    this.results = new Map(path.map(({ call, content }) => [call, content]));
     const turns = path.filter(({ role }) => role !== "tool");
     const shown = [...$("log").children];
-    const same = turns.findIndex((node, at) => this.marks.get(shown[at]) !== this.mark(node));
-    const kept = same < 0 ? turns.length : same;
+    const differs = turns.findIndex((node, at) => this.marks.get(shown[at]) !== this.mark(node));
+    const kept = differs < 0 ? turns.length : differs;
     shown.slice(kept).forEach((old) => old.remove());
-    $("log").append(...turns.slice(kept).map((node) => this.turn(node)));
-  }
-
-  /** What decides how a turn looks. */
-  mark({ id, content, calls = [] }) {
-    const answered = calls.filter((call) => this.results.has(call.id)).length;
-    return [id, language(), siblings(this.conversation, id).length, content.length, answered].join();
+    turns.slice(kept).forEach((node) => this.append(node));
   }
 
   /** Show the turn `node` at the end. */
@@ -44,26 +36,30 @@ export class Turns {
   /** From now on `node`, the last turn, is being written. */
   begin(node) {
     const root = $("log").lastElementChild;
-    const text = root.querySelector(".text");
     root.classList.add("writing");
-    this.marks.delete(root);
     root.querySelectorAll(".actions, .problem, .verdict").forEach((old) => old.remove());
+    this.marks.delete(root);
+    const text = root.querySelector(".text");
     text.replaceChildren();
     const writer = new Writer(text);
-    writer.write(opening(node) + node.content);
-    this.live = { node, root, writer, pending: "", thinking: root.querySelector(".thought div") };
+    writer.write(source(node));
+    this.live = { node, root, writer, pending: "", thoughts: root.querySelector(".thought div") };
   }
 
-  /** Take what is new; it is drawn with the next `draw`. */
+  /** Take what is new; text is drawn with the next `draw`. */
   grow({ text, thought }) {
-    this.live.pending += text;
-    if (thought) this.think(thought);
+    const { live } = this;
+    live.pending += text;
+    if (!thought) return;
+    if (!live.thoughts) live.root.prepend(thoughts("", { open: "" }));
+    live.thoughts ??= live.root.querySelector(".thought div");
+    live.thoughts.append(thought);
   }
 
   draw() {
-    if (!this.live?.pending) return;
-    this.live.writer.write(this.live.pending);
-    this.live.pending = "";
+    const { live } = this;
+    if (live.pending) live.writer.write(live.pending);
+    live.pending = "";
   }
 
   /** Nothing more comes. */
@@ -75,38 +71,24 @@ export class Turns {
     root.replaceWith(this.turn(node, root.querySelector(".text")));
   }
 
-  think(piece) {
-    const { root } = this.live;
-    if (!this.live.thinking) {
-      root.prepend(thoughts("", true));
-      this.live.thinking = root.querySelector(".thought div");
-    }
-    this.live.thinking.append(piece);
+  mark({ id, content, calls = [] }) {
+    const answered = calls.filter((call) => this.results.has(call.id)).length;
+    return [id, language(), siblings(this.conversation, id).length, content.length, answered].join();
   }
 
-  /** One turn; `text`: its content as it was drawn already. */
-  turn(node, text = null) {
-    const name = node.role === "user" ? t("You") : t("Answer");
-    const root = element("article", { class: `turn ${node.role}`, "aria-label": name });
-    const drawn = text ?? this.content(node);
-    root.append(...[node.thought && thoughts(node.thought), ...(node.files ?? []).map(file), drawn].filter(Boolean));
-    for (const call of node.calls ?? []) root.append(this.call(node, call));
-    if (node.problem) root.append(element("p", { class: "problem" }, node.problem));
-    if (node.schema !== undefined && !node.problem && node.content) root.append(judged(node));
-    root.append(this.bar(node, root, drawn));
+  /** One turn; `text`: its content, if it is drawn already. */
+  turn(node, text = contentOf(node)) {
+    const { files = [], calls = [] } = node;
+    const called = calls.map((call) => callView({ ...call, result: this.results.get(call.id) }, { result: (given) => this.actions.result(node, call, given) }));
+    const root = element(
+      "article", { class: `turn ${node.role}`, "aria-label": node.role === "user" ? t("You") : t("Answer") },
+      node.thought && thoughts(node.thought), ...files.map(fileView), text, ...called,
+      node.problem && element("p", { class: "problem" }, node.problem),
+      node.schema !== undefined && !node.problem && node.content && judged(node),
+    );
+    root.append(this.bar(node, root, text));
     this.marks.set(root, this.mark(node));
     return root;
-  }
-
-  content(node) {
-    const text = element("div", { class: "text" });
-    if (node.role === "user") text.textContent = node.content;
-    else render(text, opening(node) + node.content);
-    return text;
-  }
-
-  call(node, call) {
-    return callView({ ...call, result: this.results.get(call.id) }, { result: (text) => this.actions.result(node, call, text) });
   }
 
   /** What can be done with a turn. */
@@ -115,57 +97,62 @@ export class Turns {
     const isAnswer = node.role === "assistant";
     return element(
       "div", { class: "actions" },
-      this.branches(node),
+      this.versions(node),
       node.content && copyButton(() => node.content),
       button(t("Edit"), () => this.edit(node, root, text), "edit"),
       isAnswer && button(node.problem ? t("Try again") : t("Regenerate"), () => actions.again(node), "again"),
-      isAnswer && node.content && button(t("Continue"), () => actions.go(node), "go"),
+      isAnswer && node.content && button(t("Continue"), () => actions.go(node)),
     );
   }
 
-  branches(node) {
+  versions(node) {
     const all = siblings(this.conversation, node.id);
     if (all.length < 2) return null;
-    const at = all.findIndex(({ id }) => id === node.id);
+    const at = all.indexOf(node);
     const step = (label, sign, to) => {
       const made = button(sign, () => this.actions.choose(to), "icon");
-      made.setAttribute("aria-label", label);
+      made.ariaLabel = label;
       made.disabled = !to;
       return made;
     };
     const where = element("span", { class: "where" }, `${at + 1}/${all.length}`);
-    const name = { class: "branches", role: "group", "aria-label": t("Versions") };
-    return element("span", name, step(t("Previous version"), "‹", all[at - 1]), where, step(t("Next version"), "›", all[at + 1]));
+    const group = { class: "branches", role: "group", "aria-label": t("Versions") };
+    return element("span", group, step(t("Previous version"), "‹", all[at - 1]), where, step(t("Next version"), "›", all[at + 1]));
   }
 
   edit(node, root, text) {
-    const field = element("textarea", { "aria-label": t("Edit"), rows: "3" });
-    field.value = node.content;
+    const field = element("textarea", { "aria-label": t("Edit") });
     const leave = () => root.replaceWith(this.turn(node));
     const keep = () => this.actions.edit(node, field.value.trim());
-    const save = button(node.role === "user" ? t("Send") : t("Save"), keep, "main");
-    const form = element("div", { class: "editing" }, field, element("div", { class: "row" }, button(t("Cancel"), leave), save));
+    const row = element("div", { class: "row" }, button(t("Cancel"), leave), button(node.role === "user" ? t("Send") : t("Save"), keep, "main"));
+    field.value = node.content;
     field.addEventListener("keydown", (event) => {
       if (event.key === "Escape") leave();
       else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) keep();
       else return;
       event.stopPropagation();
     });
-    root.querySelector(".actions").remove();
-    text.replaceWith(form);
+    root.lastChild.remove();
+    text.replaceWith(element("div", { class: "editing" }, field, row));
     field.style.height = `${Math.min(field.scrollHeight + 4, innerHeight / 2)}px`;
     field.focus();
   }
 }
 
-const opening = ({ schema }) => (schema === undefined ? "" : JSON_FENCE);
-
-function thoughts(text, open = false) {
-  const body = element("div", {}, text);
-  return element("details", { class: "thought", ...(open && { open: "" }) }, element("summary", {}, t("Thoughts")), body);
+function contentOf(node) {
+  const text = element("div", { class: "text" });
+  if (node.role === "user") text.textContent = node.content;
+  else render(text, source(node));
+  return text;
 }
 
-function file({ name, text, url }) {
+/** An answer as Markdown; JSON is code. */
+const source = ({ schema, content }) => (schema === undefined ? content : `\`\`\`json\n${content}`);
+
+const thoughts = (text, state) =>
+  element("details", { class: "thought", ...state }, element("summary", {}, t("Thoughts")), element("div", {}, text));
+
+function fileView({ name, text, url }) {
   if (url) return element("img", { class: "picture", src: url, alt: name });
   return element("details", { class: "file" }, element("summary", {}, name), element("pre", { tabindex: "0", "aria-label": name }, text));
 }
@@ -173,5 +160,6 @@ function file({ name, text, url }) {
 function judged({ schema, content }) {
   const { ok, problems } = verdict(schema, content);
   if (ok) return element("p", { class: "verdict" }, `✓ ${t("The answer follows the schema.")}`);
-  return element("div", { class: "verdict problem" }, `✗ ${t("The answer does not follow the schema:")}`, element("ul", {}, ...problems.map((one) => element("li", {}, one))));
+  const list = element("ul", {}, ...problems.map((one) => element("li", {}, one)));
+  return element("div", { class: "verdict problem" }, `✗ ${t("The answer does not follow the schema:")}`, list);
 }
