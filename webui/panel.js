@@ -94,7 +94,7 @@ function show() {
     const value = field.name.split(".").reduce((part, name) => part[name], settings.value) ?? "";
     if (field.type === "checkbox") field.checked = value;
     else field.value = value;
-    mark(field, problemOf(field));
+    mark(field);
   }
   offer();
   showChoices();
@@ -104,12 +104,12 @@ function show() {
 function take(field) {
   const value = field.type === "checkbox" ? field.checked : field.value;
   settings.set(field.name, field.type === "number" ? Number(value || NaN) : value);
-  mark(field, problemOf(field));
+  mark(field);
   showChoices();
 }
 
 /** Say below a field what is wrong with it, "" for nothing, if it has a place for that. */
-function mark(field, problem) {
+function mark(field, problem = problemOf(field)) {
   const place = field.parentElement.nextElementSibling;
   if (place?.className !== "problem") return;
   place.textContent = problem;
@@ -190,7 +190,7 @@ function takeTools() {
     const isNamed = isTool(tool) && list.every((other) => other.name !== tool.name);
     row.querySelector("code").textContent = tool.name || "?";
     mark(name, isNamed ? "" : t("1 to 64 letters, digits, _ or -, as no other is called"));
-    mark(parameters, problem);
+    mark(parameters);
     if (isNamed && !problem) list.push(tool);
   }
   settings.set("tools.list", list);
