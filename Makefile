@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 
-.PHONY: help setup demo bundle test test-fast lint docs bench proofs peers clean
+.PHONY: help setup demo bundle test test-fast lint docs screenshots bench proofs peers clean
 .DEFAULT_GOAL := help
 
 help:            ## list the targets
@@ -59,6 +59,9 @@ lint: $(VENV)/.tests  ## check types, style and formatting
 
 docs: $(VENV)/.tests  ## write docs/API.md anew
 	$(PY) docs/reference.py
+
+screenshots: setup  ## write docs/screenshots anew
+	$(PY) -m tests.webui.screenshots
 
 peers: $(VENV)/.build  ## build llama-server, llama-bench and llama-quantize from the same source
 	$(PY) -m bundler.peers

@@ -131,6 +131,8 @@ check("a first day", async () => {
     await page.fill(".adapter:has-text('pirate') input[type=range]", "1");
     await fresh("Who are you?");
     assert.match(await lastAnswer(page), /^Arrr!/);
+  });
+  await step(page, "no adapter", async () => {
     await page.uncheck(".adapter:has-text('pirate') input[type=checkbox]");
     await page.click("#close-panel");
   });
