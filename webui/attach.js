@@ -46,7 +46,8 @@ export class Attachments {
     const added = sources.splice(0, FILES - this.files.length).map((source) => ({ source, chip: element("li"), file: null }));
     for (const one of added) this.show(one, t("Reading…"), "soft");
     this.files.push(...added);
-    if (sources.length) this.show({ source: sources[0], chip: element("li") }, t("At most {0} files go with one message.", FILES), "problem");
+    const [extra] = sources;
+    if (extra) this.show({ source: extra, chip: element("li") }, t("At most {0} files go with one message.", FILES), "problem");
     for (const one of added) if (this.files.includes(one)) await this.load(one);
   }
 
@@ -99,7 +100,8 @@ export class Attachments {
 /** A file as it is read before it is sent: its text or picture. */
 function view({ name, text, url, tokens }) {
   const title = element("summary", {}, url ? name : `${name} · ${t("{0} tokens", number(tokens))}`);
-  return element("details", { class: "file" }, title, url ? element("img", { class: "picture", src: url, alt: name }) : element("pre", { tabindex: "0" }, text));
+  const content = url ? element("img", { class: "picture", src: url, alt: name }) : element("pre", { tabindex: "0" }, text);
+  return element("details", { class: "file" }, title, content);
 }
 
 /** What goes with the message: `{name, type, text}` or `{name, type, url}`. Throws an Error with a sentence. */

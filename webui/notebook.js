@@ -80,6 +80,7 @@ export class Notebook {
   draw() {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
+    if (!this.queue.length) return;
     const { scrollHeight, scrollTop, clientHeight } = $("scroll");
     const [field, text, end] = [$("draft"), textOf(this.queue), this.conversation.text.length];
     field.setRangeText(text, end, end, field.selectionStart === end ? "end" : "preserve");

@@ -7,9 +7,13 @@ import { t } from "./i18n.js";
 const WORK = 1e8;
 const DEPTH = 40;
 const UNIT = [1, 0, 0, 1, 0, 0];
-const ACCENTS = { grave: "\u0300", acute: "\u0301", circumflex: "\u0302", tilde: "\u0303", dieresis: "\u0308", ring: "\u030a", caron: "\u030c", cedilla: "\u0327" };
-const NAMES = new Map("space quotesingle'parenleft(parenright)comma,hyphen-period.slash/zero0one1two2three3four4five5six6seven7eight8nine9colon:semicolon;\
-quoteleft‘quoteright’quotedblleft“quotedblright”endash–emdash—bullet•ellipsis…germandblsßEuro€fiﬁflﬂffﬀffiﬃfflﬄ"
+const ACCENTS = {
+  grave: "\u0300", acute: "\u0301", circumflex: "\u0302", tilde: "\u0303", dieresis: "\u0308",
+  ring: "\u030a", caron: "\u030c", cedilla: "\u0327",
+};
+const NAMES = new Map("space quotesingle'parenleft(parenright)comma,hyphen-period.slash/colon:semicolon;\
+zero0one1two2three3four4five5six6seven7eight8nine9quoteleft‘quoteright’quotedblleft“quotedblright”\
+endash–emdash—bullet•ellipsis…germandblsßEuro€fiﬁflﬂffﬀffiﬃfflﬄ"
   .match(/\w+?[^a-z](?=[a-zE]|$)/g).map((pair) => [pair.slice(0, -1), pair.at(-1)]));
 
 class Bytes extends String {} // a string in the file
@@ -25,8 +29,10 @@ class Dict extends Map {
 const see = (value) => (value instanceof Ref ? value.table.get(value.id) : value);
 const pause = () => new Promise((resolve) => setTimeout(resolve));
 const bytesOf = (text) => Uint8Array.from(String(text), (character) => character.charCodeAt());
+const fromHex = (text) => text.replace(/[^\da-f]/gi, "").replace(/..?/g, (pair) => String.fromCharCode(parseInt(pair.padEnd(2, "0"), 16)));
 const numberOf = (text) => bytesOf(text).reduce((number, byte) => number * 256 + byte, 0);
-const times = ([a, b, c, d, e, f], [g, h, i, j, k, l]) => [a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + l];
+const times = ([a, b, c, d, e, f], [g, h, i, j, k, l]) =>
+  [a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + l];
 
 /** The text of the pages in their order, "" where there is none. Throws an Error with a sentence. */
 export async function textOf(bytes) {
@@ -142,7 +148,7 @@ class Reader {
     if (word === "(") return this.string();
     if (word === "[") return this.items(depth);
     if (word === "<<") return new Dict(this.items(depth).map((name, at, all) => [at % 2 ? "" : name, all[at + 1]]));
-    if (word[0] === "<") return new Bytes(word.replace(/[^\da-f]/gi, "").replace(/..?/g, (pair) => String.fromCharCode(parseInt(pair.padEnd(2, "0"), 16))));
+    if (word[0] === "<") return new Bytes(fromHex(word));
     return /^[-+.\d]/.test(word) ? parseFloat(word) || 0 : word || undefined;
   }
 
@@ -224,7 +230,8 @@ const OPERATORS = new Map(Object.entries({
   TD: (page, x, y) => move(page, x, -(page.now.TL = -y)),
   "T*": (page) => move(page),
   Tj: show,
-  TJ: (page, parts) => parts.forEach((part) => (part instanceof Bytes ? show(page, part) : advance(page, (-part / 1000) * page.now.size))),
+  TJ: (page, parts) =>
+    parts.forEach((part) => (part instanceof Bytes ? show(page, part) : advance(page, (-part / 1000) * page.now.size))),
   "'": (page, text) => show(page, text, move(page)),
   '"': (page, word, letter, text) => show(page, text, move(page)),
 }));
@@ -261,9 +268,10 @@ async function fontOf(file, dict = new Dict()) {
   const unicode = unicodeOf(new Reader(file, await decode(file, dict.get("/ToUnicode"))));
   const [inner] = dict.list("/DescendantFonts");
   const [unit = 0.001] = dict.list("/FontMatrix");
+  const widths = widthsOf(file, inner ? inner.list("/W") : [dict.get("/FirstChar"), dict.list("/Widths")], inner ? 0.001 : unit);
   const font = inner
-    ? { unicode, names: [], pattern: /[^]{2}/g, width: () => 1, widths: widthsOf(file, inner.list("/W"), 0.001) }
-    : { unicode, names: namesOf(dict.get("/Encoding")), pattern: /[^]/g, width: roughly, widths: widthsOf(file, [dict.get("/FirstChar"), dict.list("/Widths")], unit) };
+    ? { unicode, widths, names: [], width: () => 1, pattern: /[^]{2}/g }
+    : { unicode, widths, names: namesOf(dict.get("/Encoding")), width: roughly, pattern: /[^]/g };
   file.fonts.set(dict, font);
   return font;
 }
@@ -286,7 +294,8 @@ function widthsOf(file, list, unit) {
 function unicodeOf(reader) {
   const found = new Map();
   const decoder = new TextDecoder("utf-16be");
-  const text = (value, plus = 0) => decoder.decode(bytesOf(value ?? "")).replace(/[^]$/, (last) => String.fromCharCode(last.charCodeAt() + plus));
+  const text = (value, plus = 0) =>
+    decoder.decode(bytesOf(value ?? "")).replace(/[^]$/, (last) => String.fromCharCode(last.charCodeAt() + plus));
   for (let values = [], word; (word = reader.value()) !== undefined; ) {
     const step = { endbfchar: 2, endbfrange: 3 }[word];
     for (let at = 0; at + step <= values.length; at += step) {
