@@ -221,6 +221,25 @@ check("all are exported in one file, and come back", async () => {
   await shows(page, ["two", "one"]);
 });
 
+check("a large export comes in several files, each of which can be imported", async () => {
+  const page = await listed();
+  const files = [];
+  page.on("download", (download) => files.push(download));
+  await page.evaluate(async () => {
+    const [store, tree] = await Promise.all([import("/store.js"), import("/tree.js")]);
+    for (const content of ["one", "two", "three"]) {
+      const made = Object.assign(tree.create(), { title: content });
+      tree.add(made, null, { role: "user", content: "x".repeat(9e6) });
+      await store.write(made);
+    }
+  });
+  await shows(page, ["three", "two", "one"]);
+  await page.click("#export-all");
+  while (files.length < 2) await page.waitForTimeout(50);
+  const texts = await Promise.all(files.map(async (download) => readFile(await download.path(), "utf8")));
+  assert.deepEqual(texts.map((text) => JSON.parse(text).conversations.map(({ title }) => title)), [["three", "two"], ["one"]]);
+});
+
 check("a file that cannot be imported is named, and the others come in", async () => {
   const page = await listed(["one"]);
   const [, json] = await downloaded(page, () => page.click("#export-all"));
@@ -247,6 +266,7 @@ check("two tabs show the same list", async () => {
   await other.click("#new");
   await ask(other, "two");
   await shows(page, ["two", "one"]);
+  await page.bringToFront();
   await act(page, "one", "Rename");
   await page.keyboard.type("first");
   await page.keyboard.press("Enter");
