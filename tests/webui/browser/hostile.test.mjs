@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { ask, check, open, ready } from "./harness.mjs";
 
 const CUT = 50; // of the payloads are cut at every byte
@@ -138,23 +138,22 @@ const BOMBS = {
   links: "[a](", pictures: "![a](", addresses: "https://", pipes: "|", rows: "|a|\n|-|\n", lines: "a\n", headings: "# a\n", backslashes: "\\", dollars: "$a ", "less-than": "<a", "one word": "a", mixed: "*_`[~",
 };
 
-test("a megabyte of hostile text takes a second, and twice as much twice as long", { timeout: 240_000 }, async (t) => {
+check("a megabyte of hostile text takes a second, and twice as much twice as long", async () => {
   const page = await open();
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" }); // the processor's time, whatever else the machine does
+  const used = async () => 1000 * (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "ThreadTime").value;
+  const show = (text) => import("/markdown.js").then(({ render }) => render(document.createElement("div"), text));
+  const time = async (text) => {
+    const before = await used();
+    await page.evaluate(show, text);
+    return Math.round((await used()) - before);
+  };
+  const over = [];
   for (const [name, piece] of Object.entries(BOMBS)) {
-    const [half, whole] = await page.evaluate(async (text) => {
-      const { render } = await import("/markdown.js");
-      const time = (size) => {
-        const target = document.createElement("div");
-        const made = text.repeat(size / text.length);
-        const began = performance.now();
-        render(target, made);
-        return performance.now() - began;
-      };
-      return [time(500_000), time(1_000_000)];
-    }, piece);
-    t.diagnostic(`${name}: ${Math.round(half)} and ${Math.round(whole)} ms${whole > GOAL_MS ? ", more than the goal" : ""}`);
-    assert.ok(whole < ROOM * GOAL_MS, `${name}: ${whole} ms`);
-    assert.ok(whole < 4 * half + GOAL_MS, `${name}: ${half} and ${whole} ms`);
+    const [half, whole] = [await time(piece.repeat(500_000 / piece.length)), await time(piece.repeat(1_000_000 / piece.length))];
+    console.log(`${name}: ${half} and ${whole} ms${whole > GOAL_MS ? ", more than the goal" : ""}`);
+    if (whole > ROOM * GOAL_MS || whole > 4 * half + GOAL_MS) over.push(`${name}: ${half} and ${whole} ms`);
   }
-  await page.context().close();
-});
+  assert.deepEqual(over, []);
+}, { limitMs: 240_000 });
