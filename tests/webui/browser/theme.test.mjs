@@ -67,6 +67,19 @@ check("the system's wish is followed until somebody chooses, also while the page
   assert.deepEqual(colours(await page.getAttribute("meta[name=theme-color]", "content")), await paper(page));
 });
 
+check("nothing is painted before theme and language are there", async () => {
+  const page = await open(READY, { colorScheme: "light", locale: "de-DE" });
+  await use(page, "dark");
+  await page.addInitScript(() => new MutationObserver(() => {
+    const { dataset, lang } = document.documentElement;
+    if (dataset.theme === "dark" && lang === "de") window.dressed ??= performance.now();
+  }).observe(document, { attributes: true, subtree: true }));
+  await page.reload();
+  const [paint, dressed] = await page.evaluate(() => new Promise((resolve) => new PerformanceObserver((list) =>
+    resolve([list.getEntries()[0].startTime, window.dressed])).observe({ type: "paint", buffered: true })));
+  assert.ok(dressed < paint, `${dressed} < ${paint}`);
+});
+
 check("keys go through the themes", async () => {
   const page = await ready(READY, { colorScheme: "dark" });
   const seenThemes = [];
