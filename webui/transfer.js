@@ -8,7 +8,8 @@ const VERSION = 1;
 const MOST_MB = 64;
 const SECTION = /\n{0,2}^## (System|User|Assistant|Tool|Notebook)$\n{0,2}/m;
 const NOTES = /^(?:- (?:Attached|Call): .*\n?)+\n?/;
-const OURS = /^(?=\\*(?:## (?:System|User|Assistant|Tool|Notebook)$|- (?:Attached|Call): ))/gm; // where a text would be taken for our own lines
+// Where a text would be taken for our own lines.
+const OURS = /^(?=\\*(?:## (?:System|User|Assistant|Tool|Notebook)$|- (?:Attached|Call): ))/gm;
 const ESCAPED = new RegExp(`^\\\\${OURS.source.slice(1)}`, "gm");
 
 export const toJson = (conversations) => JSON.stringify({ format: FORMAT, version: VERSION, conversations });
@@ -57,10 +58,11 @@ function fromMarkdown(text) {
     const role = parts[at].toLowerCase();
     const [notes] = NOTES.exec(parts[at + 1]) ?? [""];
     const content = parts[at + 1].slice(notes.length).replace(ESCAPED, "");
-    const calls = [...notes.matchAll(/^- Call: (.*?)\((.*)\)$/gm)].map(([, name, given]) => ({ id: newId(), name, arguments: given }));
+    const calls = [...notes.matchAll(/^- Call: ([^(\n]*)\((.*)\)$/gm)].map(([, name, given]) => ({ id: newId(), name, arguments: given }));
     if (role === "system") conversation.system = content;
     else if (role === "notebook") Object.assign(conversation, { mode: role, text: content });
-    else add(conversation, conversation.leaf, { role, content, ...(calls.length && { calls }), ...(role === "tool" && { call: pending.shift()?.id }) });
+    else if (role === "tool") add(conversation, conversation.leaf, { role, content, call: pending.shift()?.id });
+    else add(conversation, conversation.leaf, { role, content, ...(calls.length && { calls }) });
     pending.push(...calls);
   }
   return whole(conversation);

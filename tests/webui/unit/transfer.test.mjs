@@ -225,6 +225,14 @@ test("times are made to agree with the tree, and none is in the future", async (
   for (const { parent, at } of Object.values(found.nodes)) assert.ok(at > (found.nodes[parent]?.at ?? 0) && at < Date.now() + 100, String(at));
 });
 
+test("hostile Markdown is read in time that grows with it", async () => {
+  const notes = ["- Call: ".repeat(MIB / 8), "- Call: x()\n".repeat(MIB / 12), `- Call: ${"(".repeat(MIB)}`, `- Call: x(${")".repeat(MIB)}x`, "- Attached: x\n".repeat(MIB / 14)];
+  for (const note of [...notes, "\\".repeat(MIB), "\n".repeat(MIB), "\r\n".repeat(MIB / 2), "## User\n".repeat(MIB / 8), "## User\n\n- Call: x()\n\n## Tool\n\n".repeat(MIB / 36)]) {
+    const found = await read(`# A\n\n## Assistant\n\n${note}\n\n## User\n\nlast\n`, "a.md");
+    assert.equal(path(found[0]).at(-1).content, "last");
+  }
+});
+
 test("large files are read in time that grows with them", async () => {
   const wide = create();
   for (let n = 0; n < 20_000; n += 1) add(wide, null, { role: "user", content: "x" });
