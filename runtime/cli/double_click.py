@@ -14,9 +14,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
-from runtime.cli.browser import open_browser
 from runtime.cli.flags import Options
 from runtime.console import Console
 from runtime.payload import Payload
@@ -64,11 +62,12 @@ class Seat:
                 _lock_of(self._path).unlink()
 
 
-class Found(NamedTuple):
+class Found:
     """`seat`: this is the first. `url`: another is, there. Neither: nobody can say, and this one serves by itself."""
 
-    seat: Seat | None = None
-    url: str = ""
+    def __init__(self, seat: Seat | None = None, url: str = "") -> None:
+        self.seat = seat
+        self.url = url
 
     def tell(self, url: str, instance: str) -> None:
         """Let those who come later find this one, if it is the first."""
@@ -101,6 +100,8 @@ def find(options: Options, payload: Payload | None) -> Found:
 
 def show(url: str, console: Console) -> int:
     """Open the page of the one that runs; return the exit code."""
+    from runtime.cli.browser import open_browser  # 4 ms that the first one pays while its worker is being started
+
     console.note(f"already running: {url}")
     if not open_browser(url):
         console.note(f"open {url} in a browser to chat")

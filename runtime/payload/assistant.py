@@ -3,7 +3,6 @@
 Each value is bounded and checked here, for the packer that writes it and for the start that reads it.
 """
 
-import re
 from typing import Any, NamedTuple
 
 ICON_ROLE = "icon"
@@ -15,7 +14,7 @@ MAX_SYSTEM_PROMPT = 20_000
 MAX_STARTER = 300
 MAX_STARTERS = 8
 
-_COLOR = re.compile(r"#[0-9a-f]{6}")
+_HEX = frozenset("0123456789abcdef")
 
 
 class Assistant(NamedTuple):
@@ -38,7 +37,7 @@ class Assistant(NamedTuple):
             _check_text("starters", starter, MAX_STARTER)
         if not self.name.isprintable():
             raise ValueError("`name` is not one line of plain text")
-        if self.color and not _COLOR.fullmatch(self.color):
+        if self.color and not (len(self.color) == 7 and self.color[0] == "#" and set(self.color[1:]) <= _HEX):
             raise ValueError("`color` is not written as #rrggbb")
         if self.icon and self.icon[-4:] not in ICON_TYPES:
             raise ValueError("`icon` is neither a PNG nor an SVG")
