@@ -13,7 +13,9 @@ from runtime.engine.launch import launch
 from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
 
-CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+)
 
 
 def config(answer: str, name: str = "fake", n_ctx: int = 1 << 16) -> WorkerConfig:

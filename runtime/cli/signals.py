@@ -8,9 +8,8 @@ handlers of its own (runtime/server/stop.py).
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
 
 HANG_UP = getattr(signal, "SIGHUP", None)
 """The terminal has gone; Windows has no such signal."""
@@ -24,7 +23,8 @@ def end_at_once(*steps: Callable[[], None]) -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         try:
             for step in steps:
-                step()
+                with suppress(RuntimeError):  # of a stream that is just being written to
+                    step()
         finally:
             os._exit(128 + number)
 
@@ -43,11 +43,6 @@ def interrupts(handle: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def raise_interrupt() -> NoReturn:
-    """What Ctrl-C means while a line is read."""
-    raise KeyboardInterrupt
 
 
 def _handle(interrupt: Handler, terminate: Handler) -> None:

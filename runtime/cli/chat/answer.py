@@ -28,6 +28,9 @@ from runtime.errors import LmfileError, UsageError
 MARGIN = "| "
 """Before each line of a thought, for terminals without colours."""
 
+LONG_PROMPT = 256
+"""Tokens to read from which on it is told how far they are read."""
+
 
 class Answer(NamedTuple):
     """What came, and why it ended."""
@@ -70,7 +73,7 @@ def _listen(
     for event in engine.generate(request):
         if isinstance(event, Started):
             started, reader = event, form.reader(conversation, event.prompt)
-        elif isinstance(event, Progress):
+        elif isinstance(event, Progress) and event.n_prompt - event.n_cached >= LONG_PROMPT:
             console.status(f"reading: {event.n_done / max(1, event.n_prompt):.0%}")
         elif isinstance(event, Delta) and reader:
             was_read = not console.is_unread

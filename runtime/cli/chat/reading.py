@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 from runtime.cli.chat.draft import MAX_CHARACTERS, Draft
-from runtime.cli.signals import interrupts, raise_interrupt
+from runtime.cli.signals import interrupts
 from runtime.console import Console
 from runtime.errors import UsageError
 
@@ -68,29 +68,50 @@ class Plain:
     def __init__(self, stream: TextIO, console: Console) -> None:
         self._stream = stream
         self._console = console
+        self._is_reading = False
+        self._is_interrupted = False
 
     def read(self) -> str | None:
         draft = Draft()
-        was_interrupted = False
-        while True:
-            self._console.draw(GOES_ON if draft.is_begun else PROMPT)
-            try:
-                with interrupts(raise_interrupt):
-                    line = self._stream.readline(MAX_CHARACTERS)
-            except KeyboardInterrupt:
-                if was_interrupted:
-                    return None
-                was_interrupted = not draft.is_begun
-                self._console.note(f"\n{AGAIN}" if was_interrupted else "")
-                draft = Draft()
-                continue
-            was_interrupted = False
-            message = draft.add(line.removesuffix("\n").removesuffix("\r")) if line else draft.rest()
-            if message is not None or not line:
-                return message
+        n_interrupts = 0
+        with interrupts(self._interrupt):
+            while True:
+                self._console.draw(GOES_ON if draft.is_begun else PROMPT)
+                line = self._line()
+                if line is None:
+                    n_interrupts = 0 if draft.is_begun else n_interrupts + 1
+                    if n_interrupts == 2:
+                        return None
+                    self._console.note(f"\n{AGAIN}" if n_interrupts else "")
+                    draft = Draft()
+                    continue
+                n_interrupts = 0
+                message = draft.add(line.removesuffix("\n").removesuffix("\r")) if line else draft.rest()
+                if message is not None or not line:
+                    return message
 
     def restore(self) -> None:
         """Nothing was changed."""
+
+    def _line(self) -> str | None:
+        """The next line, empty at the end; None after Ctrl-C."""
+        line = ""
+        try:
+            self._is_reading = True
+            if not self._is_interrupted:
+                line = self._stream.readline(MAX_CHARACTERS)
+            self._is_reading = False
+        except KeyboardInterrupt:
+            line = ""
+        was_interrupted, self._is_interrupted = self._is_interrupted, False
+        return None if was_interrupted else line
+
+    def _interrupt(self) -> None:
+        """Ctrl-C; it breaks off the reading and nothing else."""
+        self._is_interrupted = True
+        if self._is_reading:
+            self._is_reading = False
+            raise KeyboardInterrupt
 
 
 class Edited:
@@ -101,7 +122,7 @@ class Edited:
         from runtime.cli.chat.editing.history import History, history_file
         from runtime.cli.chat.editing.tty import Tty
 
-        self._terminal = Tty(sys.stdin.fileno(), console.draw)
+        self._terminal = Tty(sys.stdin.fileno(), sys.stderr.fileno())
         history = History(history_file(os.environ))
         self._editor = Editor(
             self._terminal, console.draw, history, complete, lambda prompt: console.paint(BLUE, prompt)
@@ -110,7 +131,7 @@ class Edited:
         self._terminal.set("quiet")
 
     def read(self) -> str | None:
-        with interrupts(raise_interrupt):
+        with interrupts(self._editor.interrupt):
             return self._editor.read(PROMPT)
 
     def restore(self) -> None:

@@ -62,13 +62,14 @@ class Editor:
         finally:
             self._terminal.set("quiet")
 
+    def interrupt(self) -> None:
+        """Somebody has sent the signal of Ctrl-C, which is a key here. For its handler."""
+        self._waiting.append(Key(name="interrupt"))
+
     def _next(self) -> Key:
         """The next key. Raises: End when the terminal has gone."""
         while not self._waiting:
-            try:
-                data = self._terminal.read(ESCAPE_S if self._keys.is_waiting else None)
-            except KeyboardInterrupt:  # sent by somebody: in this mode Ctrl-C is a key
-                return Key(name="interrupt")
+            data = self._terminal.read(ESCAPE_S if self._keys.is_waiting else None)
             if data is None:
                 raise End
             if self._terminal.changed:

@@ -31,10 +31,11 @@ class Screen:
         blank = " " * indent
         heads = [blank if visible[0].start else painted or prompt, *[blank] * (len(visible) - 1)]
         written = [head + shown(text[each.start : each.end]) for head, each in zip(heads, visible, strict=True)]
+        self._draw(self._to_top() + "\r\n".join(written))
         below = len(visible) - 1 - row
-        up = f"\x1b[{below}A" if below else ""
-        begun = heads[row] + shown(text[visible[row].start : at])
-        self._draw(self._to_top() + "\r\n".join(written) + up + "\r" + begun)
+        if below or at < visible[row].end:
+            up = f"\x1b[{below}A" if below else ""
+            self._draw(f"{up}\r{heads[row]}{shown(text[visible[row].start : at])}")
         self._widths, self._row = [indent + each.width for each in visible], row
         self._column = indent + width(text[visible[row].start : at])
 

@@ -10,13 +10,13 @@ import os
 import select
 import signal
 import termios
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 Mode = Literal["keys", "quiet", "plain"]
 Change = Literal["", "window", "owner"]
 
-PASTES_MARKED, PASTES_PLAIN = "\x1b[?2004h", "\x1b[?2004l"
+PASTES_MARKED, PASTES_PLAIN = b"\x1b[?2004h", b"\x1b[?2004l"
 READ_BYTES = 1 << 16
 DEFAULT_SIZE = (80, 24)
 INPUT, LOCAL, SPECIAL = 0, 3, 6
@@ -24,12 +24,12 @@ INPUT, LOCAL, SPECIAL = 0, 3, 6
 
 
 class Tty:
-    """The terminal behind descriptor `fd`; `draw` writes to it. changed: its window has, or others had it meanwhile."""
+    """The terminal behind descriptor `fd`; `out` writes to it. changed: its window has, or others had it meanwhile."""
 
-    def __init__(self, fd: int, draw: Callable[[str], None]) -> None:
+    def __init__(self, fd: int, out: int) -> None:
         self.changed: Change = ""
         self._fd = fd
-        self._draw = draw
+        self._out = out
         self._before: list[Any] = termios.tcgetattr(fd)
         self._mode: Mode = "plain"
         self._wake: tuple[int, int] | None = None
@@ -48,24 +48,21 @@ class Tty:
         if mode == "plain":
             self.restore()
             return
-        try:
+        before, self._mode = self._mode, mode
+        with suppress(termios.error):  # it has gone, which the next read finds
             self._apply(mode == "quiet")
-        except termios.error:
-            return  # it has gone, which the next read finds
-        if (mode == "keys") != (self._mode == "keys"):
-            self._draw(PASTES_MARKED if mode == "keys" else PASTES_PLAIN)
-        self._mode = mode
+        if (mode == "keys") != (before == "keys"):
+            self._tell(PASTES_MARKED if mode == "keys" else PASTES_PLAIN)
 
     def restore(self) -> None:
         """Give the terminal back as it was."""
-        if self._mode == "keys":
-            self._draw(f"{PASTES_PLAIN}\r\n")
-        if self._mode != "plain":
-            self._mode = "plain"
-            try:
-                termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
-            except termios.error:
-                return  # it has gone
+        mode, self._mode = self._mode, "plain"
+        if mode == "plain":
+            return
+        with suppress(termios.error):  # it has gone
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+        if mode == "keys":
+            self._tell(PASTES_PLAIN + b"\r\n")
 
     def suspend(self) -> None:
         """Stop, as Ctrl-Z does, until somebody says go on."""
@@ -91,6 +88,11 @@ class Tty:
         except OSError:
             return DEFAULT_SIZE
         return columns or DEFAULT_SIZE[0], lines or DEFAULT_SIZE[1]
+
+    def _tell(self, sequence: bytes) -> None:
+        """Write past all buffers, in which a signal may have come up."""
+        with suppress(OSError):
+            os.write(self._out, sequence)
 
     def _apply(self, has_signals: bool) -> None:
         """No lines, no echo, Enter other than Ctrl-J; with signals of Ctrl-C and Ctrl-Z, or as keys."""

@@ -84,7 +84,7 @@ def test_what_is_no_command(chat: Chat) -> None:
 
 def test_an_unknown_one_says_the_nearest(chat: Chat) -> None:
     assert "there is no /sav; did you mean /save?" in chat.fails("/sav x")
-    assert "there is no /qwrtz; there are /system, " in chat.fails("/qwrtz")
+    assert "there is no /zzzz; there are /system, " in chat.fails("/zzzz")
     assert "/help" in chat.do("/HELP")
 
 
