@@ -117,8 +117,7 @@ const LOOKS = {
 
 for (const [name, state] of Object.entries(NARROW)) STATES[`${name}, on a phone`] = [READY, PHONE, state];
 for (const [name, [options, before = () => {}]] of Object.entries(LOOKS)) {
-  STATES[`turns of every kind ${name}`] = [READY, options, one(before, everything)];
-  STATES[`list and settings ${name}`] = [READY, options, one(before, list, panel)];
+  STATES[`all at once ${name}`] = [READY, options, one(before, everything, press("#show-sidebar"), wait("#conversations li"), panel)];
 }
 
 for (const [name, [address, options, steps = () => {}]] of Object.entries(STATES)) {
