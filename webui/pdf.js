@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
 
 const WORK = 1e8;
 const DEPTH = 40;
+const PAUSE_MS = 30;
 const UNIT = [1, 0, 0, 1, 0, 0];
 const ACCENTS = {
   grave: "\u0300", acute: "\u0301", circumflex: "\u0302", tilde: "\u0303", dieresis: "\u0308",
@@ -27,7 +28,6 @@ class Dict extends Map {
 }
 
 const see = (value) => (value instanceof Ref ? value.table.get(value.id) : value);
-const pause = () => new Promise((resolve) => setTimeout(resolve));
 const bytesOf = (text) => Uint8Array.from(String(text), (character) => character.charCodeAt());
 const fromHex = (text) => text.replace(/[^\da-f]/gi, "").replace(/..?/g, (pair) => String.fromCharCode(parseInt(pair.padEnd(2, "0"), 16)));
 const numberOf = (text) => bytesOf(text).reduce((number, byte) => number * 256 + byte, 0);
@@ -36,7 +36,7 @@ const times = ([a, b, c, d, e, f], [g, h, i, j, k, l]) =>
 
 /** The text of the pages in their order, "" where there is none. Throws an Error with a sentence. */
 export async function textOf(bytes) {
-  const file = { bytes, table: new Map(), fonts: new Map(), work: 0, refusal: t("The PDF is damaged.") };
+  const file = { bytes, table: new Map(), fonts: new Map(), work: 0, since: 0, refusal: t("The PDF is damaged.") };
   try {
     await scan(file);
     const texts = [];
@@ -49,6 +49,13 @@ export async function textOf(bytes) {
 
 function spend(file, work) {
   if ((file.work += work) > WORK) refuse(file, t("The PDF is too large to be read here."));
+}
+
+/** Let the page live, some times a second. */
+async function pause(file) {
+  if (performance.now() - file.since < PAUSE_MS) return;
+  await new Promise((resolve) => setTimeout(resolve));
+  file.since = performance.now();
 }
 
 function refuse(file, sentence) {
@@ -66,7 +73,7 @@ async function scan(file) {
     reader.stream(value);
     if (value.has("/Encrypt")) refuse(file, t("The PDF is protected by a password."));
     if (value.get("/Type") === "/ObjStm") await unpack(file, value);
-    if (file.table.size % 1000 === 0) await pause();
+    await pause(file);
   }
 }
 
@@ -79,7 +86,7 @@ async function unpack(file, stream) {
     next = reader.at;
     reader.at = stream.get("/First") + offset;
     file.table.set(id, reader.value());
-    if (count % 1000 === 0) await pause();
+    await pause(file);
   }
 }
 
@@ -188,7 +195,7 @@ async function pageText(file, dict, resources) {
   for (const part of dict.list("/Contents")) parts.push(await decode(file, part));
   const page = { file, out: [], saved: [], now: { base: UNIT, Tc: 0, Tw: 0, Tz: 100, TL: 0 } };
   await run(page, parts.join("\n"), resources, 0);
-  await pause();
+  await pause(file);
   return page.out.join("").trim();
 }
 
@@ -196,7 +203,7 @@ async function pageText(file, dict, resources) {
 async function run(page, content, resources, depth) {
   const reader = new Reader(page.file, content);
   for (let values = [], word, count = 1; (word = reader.value()) !== undefined; count += 1) {
-    if (count % 4096 === 0) await pause();
+    if (count % 500 === 0) await pause(page.file);
     if (typeof word !== "string" || word[0] === "/") {
       values.push(word);
       continue;
@@ -252,13 +259,15 @@ function show(page, codes) {
   const em = Math.hypot(c, d) * Math.abs(size);
   const [along, across] = [dx * a + dy * b, Math.abs(dx * b - dy * a)].map((distance) => distance / Math.hypot(a, b) / em);
   page.out.push(across > 2.2 ? "\n\n" : across > 0.5 ? "\n" : along > 0.12 || along < -1 ? " " : "");
-  for (const [part] of String(codes).matchAll(font.pattern)) {
-    const code = numberOf(part);
-    const text = font.unicode.get(code) ?? font.names[code] ?? "";
-    page.out.push(text);
-    spend(page.file, text.length + 1);
-    advance(page, (font.widths.get(code) ?? font.width(part)) * size + Tc + (part === " " ? Tw : 0));
+  let [text, width] = ["", 0];
+  for (let at = 0; at < codes.length; at += font.size) {
+    const code = font.size === 2 ? codes.charCodeAt(at) * 256 + codes.charCodeAt(at + 1) : codes.charCodeAt(at);
+    text += font.unicode.get(code) ?? font.names[code] ?? "";
+    width += (font.widths.get(code) ?? font.width(codes[at])) * size + Tc + (code === 32 && font.size === 1 ? Tw : 0);
   }
+  page.out.push(text);
+  spend(page.file, text.length + 1);
+  advance(page, width);
   page.end = times(page.place, base);
 }
 
@@ -270,8 +279,8 @@ async function fontOf(file, dict = new Dict()) {
   const [unit = 0.001] = dict.list("/FontMatrix");
   const widths = widthsOf(file, inner ? inner.list("/W") : [dict.get("/FirstChar"), dict.list("/Widths")], inner ? 0.001 : unit);
   const font = inner
-    ? { unicode, widths, names: [], width: () => 1, pattern: /[^]{2}/g }
-    : { unicode, widths, names: namesOf(dict.get("/Encoding")), width: roughly, pattern: /[^]/g };
+    ? { unicode, widths, names: [], width: () => 1, size: 2 }
+    : { unicode, widths, names: namesOf(dict.get("/Encoding")), width: roughly, size: 1 };
   file.fonts.set(dict, font);
   return font;
 }
