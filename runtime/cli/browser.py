@@ -15,7 +15,10 @@ OPENERS = ("xdg-open", "gio", "wslview", "sensible-browser", "x-www-browser")
 def open_browser(url: str) -> bool:
     """Open `url`; return whether something was there to open it with."""
     if sys.platform == "win32":
-        os.startfile(url)
+        try:
+            os.startfile(url)
+        except OSError:  # nothing is set up to open addresses with
+            return False
         return True
     if sys.platform == "darwin":
         return _spawn(["/usr/bin/open", url])
