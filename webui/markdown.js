@@ -73,7 +73,7 @@ export class Writer {
     const [depth, rest] = this.#match(line);
     const inside = depth === this.#boxes.length;
     if (blank(rest) && !now) return;
-    if (inside && this.#leaf?.closer) this.#continue(rest, now, whole);
+    if (inside && this.#leaf?.closes) this.#continue(rest, now, whole);
     else if (blank(rest) && whole) this.#blank(depth);
     else this.#begin(rest, depth, inside ? this.#leaf : null, now, whole);
   }
@@ -84,7 +84,7 @@ export class Writer {
     for (; depth < this.#boxes.length; depth += 1) {
       const { list, need, offset } = this.#boxes[depth];
       const quote = list ? null : QUOTE.exec(rest);
-      if (list ? !blank(rest) && indent(rest) < need && !this.#leaf?.closer : !quote) break;
+      if (list ? !blank(rest) && indent(rest) < need && !this.#leaf?.closes : !quote) break;
       rest = list ? dedent(rest, offset) : rest.slice(quote[0].length);
     }
     return [depth, rest];
@@ -92,9 +92,8 @@ export class Writer {
 
   /** A line of a fence or a formula. */
   #continue(rest, now, whole) {
-    const { kind, closer } = this.#leaf;
-    const formula = kind === "formula";
-    const closes = whole && (closer.test(rest) || (formula && blank(rest)));
+    const formula = this.#leaf.kind === "formula";
+    const closes = whole && this.#leaf.closes(rest);
     if (!now && (formula || /^\s*[`~]*\s*$/.test(rest))) return;
     if (!closes || formula) this.#start(rest, whole);
     if (closes) this.#close();
@@ -227,14 +226,13 @@ function block(rest, whole, goes) {
   if (FORMULA.test(rest)) return { make: () => new Formula(), text: rest.trimStart() };
   const [, ticks, info, tildes = ticks, other = info] = FENCE.exec(rest) ?? [];
   if (!tildes) return null;
-  const closer = new RegExp(`^\\s*${tildes[0]}{${tildes.length},}\\s*$`);
-  return { make: () => Object.assign(new Code(/^[\w+#.-]{1,30}/.exec(other.trim())?.[0]), { closer }) };
+  const closes = (line) => line.trim().length >= tildes.length && line.trim() === tildes[0].repeat(line.trim().length);
+  return { make: () => Object.assign(new Code(/^[\w+#.-]{1,30}/.exec(other.trim())?.[0]), { closes }) };
 }
 
 /** Lines between $$ and $$, or \[ and \], as they are. */
 class Formula {
   kind = "formula";
-  closer = /(?:\$\$|\\\])\s*$/;
   node = element("div", { class: "math display" });
 
   line() {
@@ -243,6 +241,10 @@ class Formula {
 
   write(text) {
     fill(this.node, [text]);
+  }
+
+  closes(line) {
+    return blank(line) || /(?:\$\$|\\\])\s*$/.test(line);
   }
 
   show() {}
