@@ -53,6 +53,7 @@ export class Chat {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     $("log").setAttribute("aria-busy", "false");
+    $("log").setAttribute("aria-live", "off"); // only what is new is read out
     this.conversation = conversation;
     this.following = true;
     this.redraw();
@@ -125,6 +126,7 @@ export class Chat {
       ended: (error) => this.running === running && this.end(error),
     }));
     this.following = true;
+    $("log").setAttribute("aria-live", "polite");
     $("log").setAttribute("aria-busy", "true");
     notice("");
     page.changed();
