@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { t } from "./i18n.js";
-import { $, ask, button, element, on } from "./view.js";
+import { $, ask, button, element, notice, on } from "./view.js";
 
 const BEAT_MS = 20_000;
 const LOOK_MS = 2000;
@@ -20,8 +20,9 @@ export function begin(assistant) {
   $("quit").hidden = false;
   on("quit", "click", async () => {
     if (!(await ask(t("The conversations stay in this browser. Quit {0}?", assistant.name), t("Quit")))) return;
-    await post("quit", {}).catch(() => {});
-    over.show(true);
+    const { status, message } = await post("quit", {}).catch((error) => error);
+    if (status) notice(message);
+    else over.show(true);
   });
 }
 

@@ -52,6 +52,18 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert reader.stderr == b""
 
 
+def test_notes_that_nobody_reads_stop_nothing() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as reading, os.fdopen(writer, "w") as writing:
+        console = Console(io.StringIO(), writing)
+        for number in range(10_000):
+            console.note(f"{number:020d}")
+        os.set_blocking(reader, False)
+        assert reading.read().startswith(b"0" * 20 + b"\n")
+        console.note("heard again")
+        assert reading.read() == b"heard again\n"
+
+
 def test_missing_streams_are_no_error() -> None:
     console = Console(None, None)
     console._out = console._err = None
