@@ -24,8 +24,10 @@ export class Turns {
     const shown = [...$("log").children];
     const differs = turns.findIndex((node, at) => this.marks.get(shown[at]) !== this.mark(node));
     const kept = differs < 0 ? turns.length : differs;
-    shown.slice(kept).forEach((old) => old.remove());
-    turns.slice(kept).forEach((node) => this.append(node));
+    keepFocus(() => {
+      shown.slice(kept).forEach((old) => old.remove());
+      turns.slice(kept).forEach((node) => this.append(node));
+    });
   }
 
   /** Show the turn `node` at the end. */
@@ -37,7 +39,7 @@ export class Turns {
   begin(node) {
     const root = $("log").lastElementChild;
     root.classList.add("writing");
-    root.querySelectorAll(".actions, .problem, .verdict").forEach((old) => old.remove());
+    keepFocus(() => root.querySelectorAll(".actions, .problem, .verdict").forEach((old) => old.remove()));
     this.marks.delete(root);
     const text = root.querySelector(".text");
     text.replaceChildren();
@@ -68,7 +70,7 @@ export class Turns {
     this.draw();
     writer.end();
     this.live = null;
-    root.replaceWith(this.turn(node, root.querySelector(".text")));
+    keepFocus(() => root.replaceWith(this.turn(node, root.querySelector(".text"))));
   }
 
   mark({ id, content, calls = [] }) {
@@ -81,7 +83,7 @@ export class Turns {
     const { files = [], calls = [] } = node;
     const called = calls.map((call) => callView({ ...call, result: this.results.get(call.id) }, { result: (given) => this.actions.result(node, call, given) }));
     const root = element(
-      "article", { class: `turn ${node.role}`, "aria-label": node.role === "user" ? t("You") : t("Answer") },
+      "article", { class: `turn ${node.role}`, tabindex: "-1", "aria-label": node.role === "user" ? t("You") : t("Answer") },
       node.thought && thoughts(node.thought), ...files.map(fileView), text, ...called,
       node.problem && element("p", { class: "problem" }, node.problem),
       node.schema !== undefined && !node.problem && node.content && judged(node),
@@ -122,7 +124,7 @@ export class Turns {
 
   edit(node, root, text) {
     const field = element("textarea", { "aria-label": t("Edit") });
-    const leave = () => root.replaceWith(this.turn(node));
+    const leave = () => keepFocus(() => root.replaceWith(this.turn(node)));
     const keep = () => this.actions.edit(node, field.value.trim());
     const row = element("div", { class: "row" }, button(t("Cancel"), leave), button(node.role === "user" ? t("Send") : t("Save"), keep, "main"));
     field.value = node.content;
@@ -137,6 +139,13 @@ export class Turns {
     field.style.height = `${Math.min(field.scrollHeight + 4, innerHeight / 2)}px`;
     field.focus();
   }
+}
+
+/** Change what is shown; if the focus is lost by that, the turn that stands there then gets it. */
+function keepFocus(change) {
+  const at = [...$("log").children].findIndex((turn) => turn.contains(document.activeElement));
+  change();
+  if (at >= 0 && document.activeElement === document.body) ($("log").children[at] ?? $("log").lastElementChild)?.focus({ preventScroll: true });
 }
 
 function contentOf(node) {
