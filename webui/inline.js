@@ -8,6 +8,7 @@ import { element } from "./view.js";
 
 const WINDOW = 1000;
 const DEPTH = 16;
+const LINE = 2000; // characters of a line of code or of a table that are looked at together
 const NODE = 4096; // characters of a text node, so that growing it costs little
 
 const PLAIN = /(?:[^\\`*_~$![<&h\n]|(?<=\w)h)+/y;
@@ -57,6 +58,50 @@ export class Run {
     const kept = (this.kind === "heading" ? last.data.trimEnd().replace(/(?:^|\s)#+$/, "") : last.data).trimEnd().length;
     if (kept) last.deleteData(kept, last.length);
     else last.remove();
+  }
+}
+
+/** Lines that grow in the element `into`: each is begun by `line`, then written. `parts(line, final)` says how a line looks. */
+export class Lines {
+  newline = "\n";
+  #line = null; // what of the last line is not settled
+  #settled = null; // the last node that stays
+
+  constructor(into) {
+    this.into = into;
+  }
+
+  line() {
+    if (this.#line !== null) this.#settle(this.#line, this.newline);
+    this.#line = "";
+  }
+
+  write(text) {
+    this.#line += text;
+    while (this.#line.length >= LINE) {
+      const end = cut(this.#line, LINE);
+      this.#settle(this.#line.slice(0, end));
+      this.#line = this.#line.slice(end);
+    }
+  }
+
+  show() {
+    this.#draw(this.#line ?? "", false);
+  }
+
+  end() {
+    if (this.#line) this.#settle(this.#line);
+  }
+
+  #settle(line, newline = "") {
+    this.#draw(line, true);
+    fill(this.into, [newline]);
+    this.#settled = this.into.lastChild;
+  }
+
+  #draw(line, final) {
+    while (this.into.lastChild !== this.#settled) this.into.lastChild.remove();
+    fill(this.into, line ? this.parts(line, final) : [], final ? this.#settled : null);
   }
 }
 

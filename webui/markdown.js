@@ -4,7 +4,7 @@
 // From then on its text goes to the leaf: a paragraph, a heading, code, a formula, a table.
 
 import { Code } from "./highlight.js";
-import { Run, fill } from "./inline.js";
+import { Lines, Run } from "./inline.js";
 import { t } from "./i18n.js";
 import { element } from "./view.js";
 
@@ -230,95 +230,46 @@ function block(rest, whole, goes) {
   return { make: () => Object.assign(new Code(/^[\w+#.-]{1,30}/.exec(other.trim())?.[0]), { closes }) };
 }
 
-/** Lines between $$ and $$, or \[ and \], as they are. */
-class Formula {
+/** What stands between $$ and $$, or \[ and \], as it is. */
+class Formula extends Lines {
   kind = "formula";
-  node = element("div", { class: "math display" });
 
-  line() {
-    if (this.node.lastChild) this.write("\n");
-  }
-
-  write(text) {
-    fill(this.node, [text]);
+  constructor() {
+    super(element("div", { class: "math display" }));
+    this.node = this.into;
   }
 
   closes(line) {
     return blank(line) || /(?:\$\$|\\\])\s*$/.test(line);
   }
 
-  show() {}
-  end() {}
+  parts(line) {
+    return [line];
+  }
 }
 
-/** A table that grows cell by cell; what a row has beyond the last column stays in that. */
-class Table {
+/** A table that grows row by row; what a row has beyond the last column stays in that. */
+class Table extends Lines {
   kind = "table";
-  #sides;
-  #columns;
-  #part = element("thead");
-  #row = null;
-  #cell = null;
-  #column;
-  #before; // what comes before the first word of the cell; null: that was there
-  #held = ""; // a backslash that may belong to a | after it
+  newline = "";
 
   constructor(head, marks) {
-    this.#sides = cells(marks).map((mark) => (/:\s*$/.test(mark) ? { class: /^\s*:/.test(mark) ? "center" : "right" } : {}));
-    this.#columns = cells(head).length;
-    const table = element("table", {}, this.#part);
+    super(element("tbody"));
+    this.sides = cells(marks).map((mark) => (/:\s*$/.test(mark) ? { class: /^\s*:/.test(mark) ? "center" : "right" } : {}));
+    this.columns = cells(head).length;
+    const table = element("table", {}, element("thead", {}, ...this.parts(head, true, "th")), this.into);
     this.node = element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": t("Table") }, table);
-    this.line();
-    this.write(head);
-    this.end();
-    table.append((this.#part = element("tbody")));
   }
 
-  /** Begin a row. */
-  line() {
-    this.end();
-    this.#part.append((this.#row = element("tr")));
-    this.#column = -1;
-  }
-
-  write(text) {
-    const all = this.#held + text;
-    this.#held = all.endsWith("\\") ? "\\" : "";
-    for (const [n, part] of all.slice(0, all.length - this.#held.length).split(/(?<!\\)\|/).entries()) {
-      if (n) this.#next();
-      this.#say(part.replaceAll("\\|", "|"));
-    }
-  }
-
-  show() {
-    this.#cell?.show();
-  }
-
-  /** The row is complete; cells that it lacks are empty. */
-  end() {
-    if (!this.#row) return;
-    this.#say(this.#held);
-    this.#held = "";
-    while (this.#column < this.#columns - 1) this.#next();
-    this.#cell.end();
-    this.#row = this.#cell = null;
-  }
-
-  #next() {
-    this.#before = this.#column < this.#columns - 1 ? "" : "| ";
-    if (this.#before) return;
-    this.#cell?.end();
-    this.#column += 1;
-    this.#cell = new Run(element(this.#part.localName === "thead" ? "th" : "td", this.#sides[this.#column]));
-    this.#row.append(this.#cell.node);
-  }
-
-  #say(text) {
-    const more = this.#before === null ? text : text.trimStart();
-    if (!more) return;
-    if (!this.#cell) this.#next();
-    this.#cell.write((this.#before ?? "") + more);
-    this.#before = null;
+  parts(line, _, tag = "td") {
+    const texts = cells(line);
+    if (texts.length > this.columns) texts.push(texts.splice(this.columns - 1).join("|"));
+    return [element("tr", {}, ...texts.map((text, at) => {
+      const cell = new Run(element(tag, this.sides[at]));
+      cell.write(text.trim().replaceAll("\\|", "|"));
+      cell.end();
+      return cell.node;
+    }))];
   }
 }
 
