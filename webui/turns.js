@@ -145,7 +145,8 @@ export class Turns {
 function keepFocus(change) {
   const at = [...$("log").children].findIndex((turn) => turn.contains(document.activeElement));
   change();
-  if (at >= 0 && document.activeElement === document.body) ($("log").children[at] ?? $("log").lastElementChild)?.focus({ preventScroll: true });
+  const turn = $("log").children[at] ?? $("log").lastElementChild;
+  if (at >= 0 && document.activeElement === document.body) turn?.focus({ preventScroll: true });
 }
 
 function contentOf(node) {
