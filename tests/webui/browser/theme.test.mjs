@@ -1,8 +1,8 @@
-// Light, dark and high contrast: what is chosen, what the system says, whether everything can be read; and the keyboard's own sheet.
+// Light, dark and high contrast: what is chosen, what the system says, whether everything can be read.
 
 import assert from "node:assert/strict";
 import { contrast } from "../../../webui/theme.js";
-import { PHONE, READY, REFUSED, ask, check, open, ready, shot } from "./harness.mjs";
+import { READY, REFUSED, ask, check, open, ready, shot } from "./harness.mjs";
 
 const colours = (text) => text.match(/[\d.]+/g).slice(0, 3).map(Number);
 const paper = async (page) => colours(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
@@ -114,80 +114,4 @@ check("with the system's own colours focus is seen", async () => {
   await page.focus("#new");
   await page.keyboard.press("Tab");
   assert.notEqual(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), "none");
-});
-
-check("the sheet of shortcuts opens by keys and button, holds the focus, and gives it back", async () => {
-  const page = await ready();
-  await page.focus("#input");
-  await page.keyboard.press("?");
-  assert.equal(await page.inputValue("#input"), "?", "in a field it is a question mark");
-  await page.keyboard.press("Control+/");
-  await page.waitForSelector("#shortcuts[open]");
-  assert.ok((await page.locator("#keys dt").count()) >= 12);
-  for (let n = 0; n < 5; n += 1) {
-    await page.keyboard.press("Tab");
-    assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("#shortcuts") !== null));
-  }
-  await shot(page, "shortcuts");
-  await page.keyboard.press("Escape");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "input");
-  await page.focus("#new");
-  await page.keyboard.press("?");
-  await page.waitForSelector("#shortcuts[open]");
-  await page.uncheck("#single-keys");
-  await page.keyboard.press("Escape");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "new");
-  await page.keyboard.press("?");
-  assert.equal(await page.locator("#shortcuts[open]").count(), 0, "it was switched off");
-  await page.reload();
-  await page.waitForSelector("#send:enabled");
-  await page.click("#help");
-  assert.equal(await page.isChecked("#single-keys"), false, "and stays so");
-});
-
-check("every shortcut of the sheet does something", async () => {
-  const page = await ready();
-  await ask(page, "one");
-  const box = () => page.locator("#conversations li").count();
-  await page.keyboard.press("Control+ArrowUp");
-  assert.equal(await page.inputValue(".editing textarea"), "one");
-  await page.keyboard.press("Escape");
-  await page.keyboard.press("Control+Shift+L");
-  await page.waitForFunction(async () => (await navigator.clipboard.readText()).startsWith("You said: one"));
-  await page.keyboard.press("Control+Shift+Enter");
-  await page.waitForSelector(".branches");
-  for (const [keys, id] of [["Control+b", "sidebar"], ["Control+;", "panel"]]) {
-    const before = await page.isVisible(`#${id}`);
-    await page.keyboard.press(keys);
-    assert.notEqual(await page.isVisible(`#${id}`), before, keys);
-    await page.keyboard.press(keys);
-    assert.equal(await page.isVisible(`#${id}`), before, keys);
-  }
-  await page.keyboard.press("Control+k");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "search");
-  await page.keyboard.press("Control+i");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "input");
-  await page.keyboard.press("Control+Shift+O");
-  await page.waitForSelector("#welcome:not([hidden])");
-  await ask(page, "two");
-  await page.waitForFunction(() => document.querySelectorAll("#conversations li").length === 2);
-  await page.keyboard.press("Alt+ArrowDown");
-  await page.waitForFunction(() => document.querySelector(".user .text")?.textContent === "one");
-  await page.keyboard.press("Alt+ArrowUp");
-  await page.waitForFunction(() => document.querySelector(".user .text")?.textContent === "two");
-  assert.equal(await box(), 2);
-});
-
-check("nothing that can be pressed is smaller than 24 pixels (WCAG 2.5.8)", async () => {
-  for (const options of [PHONE, {}]) {
-    const page = await ready(READY, options);
-    await ask(page, "sample");
-    for (const opened of [null, "open-settings", "show-sidebar", "help"]) {
-      if (opened) await page.evaluate((id) => document.getElementById(id).click(), opened);
-      const small = await page.evaluate(() => [...document.querySelectorAll("button, select, summary, input:not([type=checkbox], [type=range], [hidden])")]
-        .filter((one) => one.checkVisibility()).map((one) => [one.id || one.textContent, one.getBoundingClientRect()])
-        .filter(([, { width, height }]) => width < 24 || height < 24).map(([name, { width, height }]) => `${name}: ${width} x ${height}`));
-      assert.deepEqual(small, [], String(opened));
-    }
-  }
 });
