@@ -57,6 +57,7 @@ check("the system's wish is followed until somebody chooses, also while the page
   await page.emulateMedia({ colorScheme: "dark" });
   assert.equal(await isDark(page), true);
   await page.emulateMedia({ colorScheme: "dark", contrast: "more" });
+  await page.waitForSelector("[data-theme=contrast]");
   assert.deepEqual(await paper(page), [0, 0, 0]);
   await page.emulateMedia({ colorScheme: "light", contrast: "more" });
   assert.deepEqual(await paper(page), [255, 255, 255]);
