@@ -126,14 +126,31 @@ def test_chat_remembers_the_conversation(executable: Path, env: dict[str, str]) 
     assert "Zebulon" not in forgotten.out.splitlines()[-1]
 
 
+def test_chat_keeps_to_a_schema_and_saves(executable: Path, env: dict[str, str], tmp_path: Path) -> None:
+    schema = '{"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}'
+    path = tmp_path / "chat.json"
+    commands = [f"/json {schema}", "Paris, as JSON.", "/json off", f"/save {path}", "/stats", "/undo", f"/load {path}"]
+    done = run([executable, "--chat", *CALM, "-n", "60"], env=env, stdin="\n".join([*commands, "/model", "/adapter"]))
+    assert (done.status, list(json.loads(done.out))) == (0, ["city"]), done
+    for said in ("Saved 2 turns", "Dropped: Paris, as JSON.", "Loaded 2 turns", "tokens/s", "* smollm2", "no adapters"):
+        assert said in done.err
+    assert path.read_text().startswith('{"format": "lmfile-conversations", "version": 1')
+
+
+def test_chat_in_a_pipe_ends_with_the_code_of_what_failed(tiny: Path, env: dict[str, str]) -> None:
+    done = run([tiny, "--chat", *CALM], env=env, stdin='/json {"type": "nope"}\nHi\n/json off\nHi\n/image cat.png\n')
+    assert (done.status, done.out) == (10, SEEN)
+    assert "nope" in done.err and "reads text only" in done.err
+
+
 def test_chat_on_a_terminal(tiny: Path, env: dict[str, str]) -> None:
     with Terminal([tiny, "--chat", *CALM], env=env | {"TERM": "xterm"}) as terminal:
         terminal.expect("> ")
-        terminal.type("What do you see?\n")
+        terminal.type("What do you see?\r")
         terminal.expect(SEEN.strip())
         terminal.expect("> ")
-        terminal.type("/help\n")
-        terminal.expect("/reset forgets")
+        terminal.type("/help\r")
+        terminal.expect("/reset")
         terminal.expect("> ")
         terminal.type("\x04")
         assert terminal.status() == 0
@@ -142,12 +159,12 @@ def test_chat_on_a_terminal(tiny: Path, env: dict[str, str]) -> None:
 def test_interrupting_an_answer_on_a_terminal_keeps_the_chat(executable: Path, env: dict[str, str]) -> None:
     with Terminal([executable, "--chat", *CALM], env=env | {"TERM": "xterm", "NO_COLOR": "1"}) as terminal:
         terminal.expect("> ")
-        terminal.type("Write a very long story about a ship.\n")
-        terminal.expect("ship", after="about a ship.")
+        terminal.type("Write a very long story about a ship.\r")
+        terminal.expect("ship", after="\x1b[?2004l")
         terminal.type("\x03")
         terminal.expect("(stopped)")
         terminal.expect("> ")
-        terminal.type("/quit\n")
+        terminal.type("/quit\r")
         assert terminal.status() == 0
 
 

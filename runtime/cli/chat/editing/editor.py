@@ -49,6 +49,9 @@ class Editor:
     def read(self, prompt: str) -> str | None:
         """The next message; None at the end: Ctrl-D, or Ctrl-C twice."""
         self._line, self._prompt, self._words = Line(), prompt, None
+        self._waiting = [
+            key for key in self._waiting if key.name != "interrupt"
+        ]  # it was too late for the last message
         self._place, self._draft = len(self._history.entries), ""
         self._terminal.set("keys")
         try:
@@ -63,7 +66,7 @@ class Editor:
             self._terminal.set("quiet")
 
     def interrupt(self) -> None:
-        """Somebody has sent the signal of Ctrl-C, which is a key here. For its handler."""
+        """Ctrl-C was pressed: a key as any other here. For the handler of its signal."""
         self._waiting.append(Key(name="interrupt"))
 
     def _next(self) -> Key:
@@ -185,9 +188,6 @@ class Editor:
     def _clear(self) -> None:
         self._screen.clear()
 
-    def _suspend(self) -> None:
-        self._terminal.suspend()
-
     def _show(self) -> None:
         if self._words is None:
             self._screen.show(self._line.text, self._line.at, self._prompt, self._paint(self._prompt))
@@ -206,7 +206,6 @@ DEEDS: dict[str, Callable[[Editor], None]] = {
     "interrupt": Editor._interrupt,
     "delete-or-end": Editor._delete_or_end,
     "clear": Editor._clear,
-    "suspend": Editor._suspend,
 }
 """What keys do that concern more than the text, by their names."""
 

@@ -29,7 +29,7 @@ CONTROLS = {
     "\r": "enter", "\n": "newline", "\x7f": "backspace", "\b": "backspace", "\t": "tab",
     "\x01": "home", "\x02": "left", "\x03": "interrupt", "\x04": "delete-or-end", "\x05": "end", "\x06": "right",
     "\x07": "cancel", "\x0b": "cut-end", "\x0c": "clear", "\x0e": "down", "\x10": "up", "\x12": "search",
-    "\x15": "cut-start", "\x17": "cut-word", "\x19": "put", "\x1a": "suspend",
+    "\x15": "cut-start", "\x17": "cut-word", "\x19": "put",
 }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ class Tty:
             return
         before, self._mode = self._mode, mode
         with suppress(termios.error):  # it has gone, which the next read finds
-            self._apply(mode == "quiet")
+            self._apply()
         if (mode == "keys") != (before == "keys"):
             self._tell(PASTES_MARKED if mode == "keys" else PASTES_PLAIN)
 
@@ -63,10 +63,6 @@ class Tty:
             termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
         if mode == "keys":
             self._tell(PASTES_PLAIN + b"\r\n")
-
-    def suspend(self) -> None:
-        """Stop, as Ctrl-Z does, until somebody says go on."""
-        os.kill(0, signal.SIGTSTP)
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
         """What was typed; empty when nothing came in time or it has `changed`, None when the terminal has gone."""
@@ -94,13 +90,14 @@ class Tty:
         with suppress(OSError):
             os.write(self._out, sequence)
 
-    def _apply(self, has_signals: bool) -> None:
-        """No lines, no echo, Enter other than Ctrl-J; with signals of Ctrl-C and Ctrl-Z, or as keys."""
+    def _apply(self) -> None:
+        """No lines, no echo, Enter other than Ctrl-J, and no core dump by Ctrl-\\."""
         wanted = termios.tcgetattr(self._fd)
         wanted[INPUT] &= ~(termios.ICRNL | termios.INLCR | termios.IXON)
-        wanted[LOCAL] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN | termios.ISIG)
-        wanted[LOCAL] |= termios.ISIG if has_signals else 0
+        wanted[LOCAL] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
+        wanted[LOCAL] |= termios.ISIG
         wanted[SPECIAL][termios.VMIN], wanted[SPECIAL][termios.VTIME] = 1, 0
+        wanted[SPECIAL][termios.VQUIT] = os.fpathconf(self._fd, "PC_VDISABLE").to_bytes(1, "little")
         termios.tcsetattr(self._fd, termios.TCSADRAIN, wanted)
 
     def _suspend(self, number: int, _frame: object) -> None:

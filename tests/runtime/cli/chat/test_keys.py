@@ -21,7 +21,7 @@ from runtime.cli.chat.editing.keys import Key, Keys
         (b"\x1b[200~\x1b[201~", [Key("", "paste")]),
         (b"\x1b[99;99Zx", [Key("x")]),
         (b"\x1b]x", [Key("x")]),
-        (b"\x03\x04\x1a", [Key(name="interrupt"), Key(name="delete-or-end"), Key(name="suspend")]),
+        (b"\x03\x04\x12", [Key(name="interrupt"), Key(name="delete-or-end"), Key(name="search")]),
         (b"\x1b\x1b[A", [Key(name="cancel"), Key(name="up")]),
         (b"\x00\x1c", []),
         (b"\xff", [Key("\ufffd")]),

@@ -192,7 +192,10 @@ def test_keys_of_history_search_and_completion(tmp_path: Path) -> None:
         terminal.expect("> /sa")
         terminal.type("/s\t")
         terminal.expect("/system  /save  /stats")
-        terminal.type("\x03\x03\x03")
+        for _ in range(2):
+            terminal.type("\x03")
+            terminal.expect(PROMPT)
+        terminal.type("\x03")
         assert terminal.status() == 0
 
 
@@ -282,6 +285,7 @@ def test_an_engine_that_dies_in_a_terminal() -> None:
         terminal.expect("(stopped)", within_s=20)
         os.kill(worker(terminal.pid), signal.SIGKILL)  # while nobody asks: nobody is bothered
         assert eventually(lambda: not worker(terminal.pid))
+        terminal.expect(PROMPT)
         terminal.type("again\r")
         terminal.expect("la la")
         terminal.type("\x03\x03")
