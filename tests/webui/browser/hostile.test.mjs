@@ -133,6 +133,29 @@ check("hostile answers stay text in the chat", async () => {
   assert.equal(canary.asked, 0);
 });
 
+check("what is selected stays selected while more is written", async () => {
+  const page = await open();
+  const kept = await page.evaluate(async () => {
+    const { Writer } = await import("/markdown.js");
+    const place = document.body.appendChild(document.createElement("div"));
+    const writer = new Writer(place);
+    const write = (text) => text.match(/[^]{1,4}/g).forEach((piece) => writer.write(piece));
+    const select = (node, from, to) => getSelection().setBaseAndExtent(node, from, node, to);
+    const kept = [];
+    write("Some *plain* words that are read, while\n\n```js\nlet x;\nlet y;\n");
+    select(place.querySelector("p").firstChild, 1, 4);
+    write("more **is** written\n```\n\nA paragraph whose beginning");
+    kept.push(String(getSelection()));
+    select(place.lastChild.firstChild, 2, 11);
+    write(" is selected while it grows, with *em* and `code` and [more");
+    kept.push(String(getSelection()));
+    writer.end();
+    kept.push(String(getSelection()));
+    return kept;
+  });
+  assert.deepEqual(kept, ["ome", "paragraph", "paragraph"]);
+});
+
 const BOMBS = {
   brackets: "[", quotes: ">", "quotes of 10,000": `${">".repeat(10_000)}a\n`, stars: "*a ", "bold stars": "**a", ticks: "`a ``b ", "a fence that stays open": "~~~\n'/* ", fences: "```\n", items: "- a\n", "items in a line": "- ",
   links: "[a](", pictures: "![a](", addresses: "https://", pipes: "|", rows: "|a|\n|-|\n", lines: "a\n", headings: "# a\n", backslashes: "\\", dollars: "$a ", "less-than": "<a", "one word": "a", mixed: "*_`[~",
