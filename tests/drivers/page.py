@@ -1,6 +1,7 @@
 """How fast the page is in Chromium: its first paint, long streams into a long conversation, hostile Markdown.
 
-tests/webui/browser/speed.test.mjs measures and judges; here it runs at full length, over a scripted engine.
+speed.test.mjs and hostile.test.mjs of tests/webui/browser measure and judge; here they do so at full length, over a
+scripted engine.
 """
 
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from tests.webui.node import HERE, node
 from tests.webui.serve import start
 
+SCRIPTS = [str(HERE / "browser" / name) for name in ("speed.test.mjs", "hostile.test.mjs")]
 TIMEOUT_S = 900
 
 
@@ -30,7 +32,7 @@ def measure() -> Figures:
     with tempfile.NamedTemporaryFile() as file:
         env = {"LMFILE_READY": f"http://127.0.0.1:{server.port}", "LMFILE_PROOF": file.name}
         try:
-            node(str(HERE / "browser" / "speed.test.mjs"), timeout_s=TIMEOUT_S, env=env)
+            node("--test-concurrency=1", *SCRIPTS, timeout_s=TIMEOUT_S, env=env)
         except AssertionError as error:
             result.wrong = str(error)
         finally:
