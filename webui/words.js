@@ -7,7 +7,7 @@ const TABLE = `
 # Buttons that many parts have
 Cancel|Abbrechen|Annuler|Cancelar|取消|キャンセル
 Close|Schließen|Fermer|Cerrar|关闭|閉じる
-Continue|Fortfahren|Continuer|Continuar|继续|続ける
+Continue|Fortsetzen|Continuer|Continuar|继续|続ける
 Copied|Kopiert|Copié|Copiado|已复制|コピーしました
 Copy|Kopieren|Copier|Copiar|复制|コピー
 Delete|Löschen|Supprimer|Eliminar|删除|削除
@@ -57,7 +57,7 @@ Regenerate|Neu erzeugen|Régénérer|Regenerar|重新生成|再生成
 Send|Senden|Envoyer|Enviar|发送|送信
 Stop|Anhalten|Arrêter|Detener|停止|停止
 Table|Tabelle|Tableau|Tabla|表格|表
-Thoughts|Gedanken|Réflexion|Razonamiento|思考过程|思考
+Thoughts|Gedanken|Réflexion|Pensamientos|思考过程|思考
 Try again|Erneut versuchen|Réessayer|Reintentar|重试|再試行
 Versions|Fassungen|Versions|Versiones|版本|版
 Write a message|Nachricht schreiben|Écrire un message|Escribe un mensaje|输入消息|メッセージを入力
@@ -77,11 +77,11 @@ Balanced|Ausgewogen|Équilibré|Equilibrado|均衡|バランス
 Creative|Kreativ|Créatif|Creativo|创意|創造的
 Dark|Dunkel|Sombre|Oscuro|深色|ダーク
 Description|Beschreibung|Description|Descripción|描述|説明
-Exact|Exakt|Exact|Exacto|确定|厳密
+Exact|Exakt|Exact|Exacto|确定性|厳密
 Example|Beispiel|Exemple|Ejemplo|示例|例
 High|Hoch|Élevé|Alto|高|高
 High contrast|Hoher Kontrast|Contraste élevé|Alto contraste|高对比度|ハイコントラスト
-JSON schema|JSON-Schema|Schéma JSON|Esquema JSON|JSON 模式|JSON スキーマ
+JSON schema|JSON-Schema|Schéma JSON|Esquema JSON|JSON Schema|JSON スキーマ
 Language|Sprache|Langue|Idioma|语言|言語
 Light|Hell|Clair|Claro|浅色|ライト
 Longest answer, in tokens|Längste Antwort, in Tokens|Réponse maximale, en tokens|Respuesta más larga, en tokens|回答最大长度（token）
@@ -94,20 +94,20 @@ Name|Name|Nom|Nombre|名称|名前
 New function|Neue Funktion|Nouvelle fonction|Nueva función|新函数|新しい関数
 Off|Aus|Désactivé|Desactivado|关|オフ
 Offer these functions|Diese Funktionen anbieten|Proposer ces fonctions|Ofrecer estas funciones|提供这些函数|これらの関数を提供
-On|An|Activé|Activado|开|オン
+On|Ein|Activé|Activado|开|オン
 Only in this conversation.|Nur in dieser Unterhaltung.|Seulement dans cette conversation.|Solo en esta conversación.|仅用于此对话。|この会話だけ。
 Own|Eigene|Personnalisé|Propio|自定义|カスタム
-Parameters, as JSON schema|Parameter, als JSON-Schema|Paramètres, en schéma JSON|Parámetros, como esquema JSON|参数（JSON 模式）
+Parameters, as JSON schema|Parameter, als JSON-Schema|Paramètres, en schéma JSON|Parámetros, como esquema JSON|参数（JSON Schema）
   |引数（JSON スキーマ）
 Precise|Präzise|Précis|Preciso|精确|正確
 Preset|Vorgabe|Préréglage|Ajuste predefinido|预设|プリセット
-Reasoning|Nachdenken|Raisonnement|Pensamiento|推理|推論
+Reasoning|Nachdenken|Raisonnement|Razonamiento|推理|推論
 Result|Ergebnis|Résultat|Resultado|结果|結果
 Sampling|Sampling|Échantillonnage|Muestreo|采样|サンプリング
-Schema|Schema|Schéma|Esquema|模式|スキーマ
+Schema|Schema|Schéma|Esquema|Schema|スキーマ
 Send result|Ergebnis senden|Envoyer le résultat|Enviar resultado|发送结果|結果を送信
 Stop words, one in each line|Stoppwörter, eines je Zeile|Mots d’arrêt, un par ligne|Palabras de parada, una por línea|停止词，每行一个
-  |停止語（1 行に 1 つ）
+  |停止文字列（1 行に 1 つ）
 System prompt|Systemprompt|Prompt système|Prompt del sistema|系统提示词|システムプロンプト
 Temperature (low: predictable, high: surprising)|Temperatur (niedrig: vorhersehbar, hoch: überraschend)
   |Température (basse : prévisible, haute : surprenante)|Temperatura (baja: previsible, alta: sorprendente)|温度（低：可预测，高：出人意料）
@@ -134,7 +134,7 @@ The server asks for a key, and this is not the right one.|Der Server verlangt ei
   |Le serveur demande une autre clé.|El servidor pide otra clave.|服务器需要另一个密钥。|サーバーには別のキーが必要です。
 This chat is too long for the model: {0} tokens, and {1} fit.|Der Chat ist zu lang für das Modell: {0} Tokens, {1} passen.
   |Chat trop long pour le modèle : {0} tokens, {1} au plus.|Chat demasiado largo para el modelo: {0} tokens, caben {1}.
-  |对话对模型太长：{0} token，上限 {1}。|チャットが長すぎます：{0} トークン（上限 {1}）。
+  |对话超出模型上限：{0} token，最多 {1}。|チャットが長すぎます：{0} トークン（上限 {1}）。
 This conversation is not here any more.|Diese Unterhaltung gibt es nicht mehr.|Cette conversation n’existe plus.
   |Esta conversación ya no existe.|此对话已不存在。|この会話はもうありません。
 
@@ -142,18 +142,18 @@ This conversation is not here any more.|Diese Unterhaltung gibt es nicht mehr.|C
 {0} has ended. Open it again to go on.|{0} ist beendet. Zum Weitermachen erneut öffnen.|{0} s’est arrêté. Relancez-le pour continuer.
   |{0} ha terminado. Ábrelo de nuevo para seguir.|{0} 已结束。重新打开即可继续。|{0} は終了しました。続けるにはもう一度開いてください。
 The conversations stay in this browser. Quit {0}?|Die Unterhaltungen bleiben in diesem Browser. {0} beenden?
-  |Les discussions restent dans ce navigateur. Quitter {0} ?|Las conversaciones se quedan en este navegador. ¿Salir de {0}?
+  |Les conversations restent dans ce navigateur. Quitter {0} ?|Las conversaciones se quedan en este navegador. ¿Salir de {0}?
   |对话会留在此浏览器中。退出 {0}？|会話はこのブラウザーに残ります。{0} を終了しますか？
 
 # Answers in a schema
-A schema is an object: {0}|Ein Schema ist ein Objekt: {0}|Un schéma est un objet : {0}|Un esquema es un objeto: {0}|模式必须是对象：{0}
+A schema is an object: {0}|Ein Schema ist ein Objekt: {0}|Un schéma est un objet : {0}|Un esquema es un objeto: {0}|Schema 必须是对象：{0}
   |スキーマはオブジェクトです：{0}
 breaks {0}|verletzt {0}|enfreint {0}|incumple {0}|违反 {0}|{0} に違反
 not allowed|nicht erlaubt|non autorisé|no permitido|不允许|許可されていません
 Not JSON: {0}|Kein JSON: {0}|Pas du JSON : {0}|No es JSON: {0}|不是 JSON：{0}|JSON ではありません：{0}
 The answer does not follow the schema:|Die Antwort folgt dem Schema nicht:|La réponse ne suit pas le schéma :
-  |La respuesta no sigue el esquema:|回答不符合模式：|回答がスキーマに合いません：
-The answer follows the schema.|Die Antwort folgt dem Schema.|La réponse suit le schéma.|La respuesta sigue el esquema.|回答符合模式。
+  |La respuesta no sigue el esquema:|回答不符合 Schema：|回答がスキーマに合いません：
+The answer follows the schema.|Die Antwort folgt dem Schema.|La réponse suit le schéma.|La respuesta sigue el esquema.|回答符合 Schema。
   |回答はスキーマに合っています。
 too much to check|zu viel zum Prüfen|trop long à vérifier|demasiado para comprobar|内容过多，无法检查|多すぎて検査できません
 
@@ -162,7 +162,7 @@ too much to check|zu viel zum Prüfen|trop long à vérifier|demasiado para comp
 {0} tokens in files, {1} fit|{0} Tokens in Dateien, {1} passen|{0} tokens de fichiers, {1} au plus|{0} tokens en archivos, caben {1}
   |文件 {0} token，上限 {1}|ファイル {0} トークン（上限 {1}）
 At most {0} files go with one message.|Höchstens {0} Dateien je Nachricht.|{0} fichiers au plus par message.
-  |Como máximo {0} archivos por mensaje.|每条消息最多 {0} 个文件。|ファイルは 1 件に {0} 個までです。
+  |Como máximo {0} archivos por mensaje.|每条消息最多 {0} 个文件。|ファイルは 1 回に {0} 個までです。
 Attach files|Dateien anhängen|Joindre des fichiers|Adjuntar archivos|添加文件|ファイルを添付
 Files|Dateien|Fichiers|Archivos|文件|ファイル
 It is larger than {0} MB.|Die Datei ist größer als {0} MB.|Le fichier dépasse {0} Mo.|El archivo supera {0} MB.|文件超过 {0} MB。
