@@ -100,9 +100,10 @@ const STATES = {
   "rename": [READY, WIDE, one(menu, tell("Rename"))],
   "delete": [READY, WIDE, one(menu, tell("Delete"), wait("#question[open]"))],
   "settings": [CLICKED, WIDE, panel],
-  "schema error": [READY, WIDE, one(panel, press("[name='schema.on']"), (page) => page.fill("#schema", '{"type": "nothing"}'))],
+  "schema error": [READY, WIDE, one(panel, press("[name='schema.on']"), (page) => page.fill("#schema", '{"type": '), wait("#panel .problem:not(:empty)"))],
   "tools": [READY, WIDE, tools],
   "notebook": [READY, WIDE, notebook],
+  "a notice": [READY, WIDE, one((page) => page.setInputFiles("#import-files", { name: "a.json", mimeType: "text/plain", buffer: Buffer.from("{") }), wait("#notice:not(:empty)"))],
   "help": [READY, WIDE, one(press("#help"), wait("#shortcuts[open]"))],
 };
 
