@@ -188,8 +188,10 @@ def test_keys_of_history_search_and_completion(tmp_path: Path) -> None:
         terminal.type("\x12the\r")
         terminal.expect("> the sea")
         terminal.expect(PROMPT, after="Hello.")
-        terminal.type("/sa\x03")
+        terminal.type("/sa")
         terminal.expect("> /sa")
+        terminal.type("\x03")
+        terminal.expect(PROMPT, after="\r\n")
         terminal.type("/s\t")
         terminal.expect("/system  /save  /stats")
         for _ in range(2):
@@ -283,8 +285,9 @@ def test_an_engine_that_dies_in_a_terminal() -> None:
         terminal.expect("la la", after="> Sing.")
         terminal.type("\x03")
         terminal.expect("(stopped)", within_s=20)
-        os.kill(worker(terminal.pid), signal.SIGKILL)  # while nobody asks: nobody is bothered
-        assert eventually(lambda: not worker(terminal.pid))
+        idle = worker(terminal.pid)
+        os.kill(idle, signal.SIGKILL)  # while nobody asks: nobody is bothered
+        assert eventually(lambda: idle not in session(terminal.pid))
         terminal.expect(PROMPT)
         terminal.type("again\r")
         terminal.expect("la la")
