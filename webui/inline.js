@@ -17,7 +17,7 @@ const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", "#39": "'",
 const ANGLED = /<(?:((?:https?:\/\/|mailto:)[^\s<>]{1,900})|br ?\/?)>/iy;
 const BARE = /https?:\/\/[!#-;=?-Z_a-z~]{1,900}/y;
 const LINK = new RegExp(
-  String.raw`!?\[((?:[^[\]\\\n]|\\.|\[(?:[^[\]\\\n]|\\.){0,300}\](?:\([^()\s]{0,300}\))?){0,500})\]` // [text]
+  String.raw`!?\[((?:[^[\]\\\n]|\\.|\[(?:[^[\]\\\n]|\\.){0,300}\]){0,500})\]` // [text]
   + String.raw`\( {0,9}(?:<([^<>\n]{0,900})>|([^\s()<]{0,900}(?:\([^\s()]{0,300}\)[^\s()]{0,300}){0,5}))` // (address
   + String.raw`(?: {1,9}(?:"[^"\n]{0,300}"|'[^'\n]{0,300}'))? {0,9}\)`, "y"); // "title")
 const MATH = { $: /(?<!\\)\$|\n/g, "$$": /\$\$/g, "\\(": /\\\)/g, "\\[": /\\\]/g }; // what ends a formula
@@ -210,7 +210,7 @@ function code(reader, at) {
     const { length } = match(/`+/y, text, end)[0];
     const inner = text.slice(from, end).replaceAll("\n", " ");
     end += length;
-    if (length === ticks.length) return { part: element("code", {}, /^ .*[^ ].* $/.test(inner) ? inner.slice(1, -1) : inner), end };
+    if (length === ticks.length) return { part: element("code", {}, /^ .* $/.test(inner) && inner.trim() ? inner.slice(1, -1) : inner), end };
   }
   return { part: ticks, end: from, unsure: ticks.length < 99 && near(reader, at) };
 }
@@ -270,7 +270,7 @@ function angled({ text, linked }, at) {
 function address({ text, linked }, at) {
   const [found] = match(BARE, text, at) ?? [];
   if (!found) return { unsure: ["http://", "https://"].some((begin) => begin.startsWith(text.slice(at, at + 8))) };
-  const shown = found.replace(found.includes("(") ? /[.,:;!?'*_~]+$/ : /[.,:;!?'*_~)]+$/, "");
+  const shown = found.replace(/(?<![.,:;!?'*_~)])[.,:;!?'*_~)]+$/, (end) => (found.includes("(") && end[0] === ")" ? ")" : ""));
   const href = !linked && safe(shown);
   return { part: href ? anchor(href, [shown]) : shown, end: at + shown.length, unsure: at + found.length >= text.length };
 }

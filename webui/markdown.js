@@ -45,13 +45,13 @@ export class Writer {
   }
 
   write(piece) {
-    for (const [n, text] of piece.replaceAll("\r", "").split("\n").entries()) {
+    const lines = piece.replaceAll("\r", "").split("\n");
+    for (const [n, text] of lines.entries()) {
       if (n) this.#endLine();
       if (this.#decided) this.#put(text);
-      else if (text) {
-        this.#line += text;
-        this.#decide(this.#line.slice(0, LIMIT), this.#line.length >= LIMIT, false);
-      }
+      else this.#line += text;
+      const long = this.#line.length >= LIMIT;
+      if (!this.#decided && text && (long || n === lines.length - 1)) this.#decide(this.#line.slice(0, LIMIT), long, false);
     }
     this.#leaf?.show();
   }
