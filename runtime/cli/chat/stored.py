@@ -59,7 +59,7 @@ def load(path: Path) -> tuple[str, list[Turn]]:
         raise _useless(path, f"it is larger than {MAX_BYTES >> 20} MiB")
     try:
         found = json.loads(data)
-        if found["format"] != FORMAT or found["version"] != VERSION:
+        if found["format"] != FORMAT or found.get("version", VERSION) != VERSION:
             raise _useless(path, "it is of another version")
         chats = [one for one in found["conversations"] if one["mode"] == "chat"]
         if not chats:

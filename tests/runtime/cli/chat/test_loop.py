@@ -193,11 +193,10 @@ def test_keys_of_history_search_and_completion(tmp_path: Path) -> None:
         terminal.type("\x03")
         terminal.expect(PROMPT, after="\r\n")
         terminal.type("/s\t")
-        terminal.expect("/system  /save  /stats")
-        for _ in range(2):
-            terminal.type("\x03")
-            terminal.expect(PROMPT)
+        terminal.expect(PROMPT, after="/system  /save  /stats")
         terminal.type("\x03")
+        terminal.expect(PROMPT, after="\r\n")
+        terminal.type("\x04")
         assert terminal.status() == 0
 
 
