@@ -35,7 +35,8 @@ class Seat:
     def __init__(self, path: Path, lock: int) -> None:
         self._path = path
         self._lock = lock
-        path.unlink(missing_ok=True)  # of one that was killed
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)  # of one that was killed
 
     def tell(self, url: str, instance: str) -> None:
         """Let those who come later find this program; where nothing can be written they wait, and serve themselves."""
