@@ -1,5 +1,6 @@
 """Reads one message from the keys of a terminal, with history, search and completion."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 
@@ -163,7 +164,7 @@ class Editor:
         if len(found) == 1:
             line.set(f"{found[0]} ")
         elif found:
-            common = _common(found)
+            common = os.path.commonprefix(list(found))  # noqa: RUF071 - character by character
             if common == line.text:
                 self._leave()
                 self._draw("  ".join(found) + "\r\n")
@@ -208,10 +209,3 @@ DEEDS: dict[str, Callable[[Editor], None]] = {
     "clear": Editor._clear,
 }
 """What keys do that concern more than the text, by their names."""
-
-
-def _common(words: Sequence[str]) -> str:
-    """What all of them begin with."""
-    shortest, longest = min(words), max(words)
-    n = next((place for place, (a, b) in enumerate(zip(shortest, longest, strict=False)) if a != b), len(shortest))
-    return shortest[:n]

@@ -318,9 +318,9 @@ def test_a_terminal_without_an_editor(env: dict[str, str]) -> None:
         terminal.type('Hi\n"""\ntwo\nlines\n"""\n')
         terminal.expect("Hello.", after="Hello.")
         terminal.type("/undo\n")
-        terminal.expect("Dropped: two lines")
+        terminal.expect(PROMPT, after="Dropped: two lines")
         terminal.type("\x03")
-        terminal.expect("Press Ctrl-C again")
+        terminal.expect(PROMPT, after="Press Ctrl-C again")
         terminal.type("\x03")
         assert terminal.status() == 0
         assert "\x1b[?2004h" not in terminal.screen
