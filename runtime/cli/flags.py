@@ -112,7 +112,7 @@ INT_MAX = 2**31 - 1
 GROUPS: dict[str, tuple[Flag, ...]] = {
     "What to do (default: serve, and open the chat page in the browser)": (
         Flag(("--server",), "server", "switch", "serve, and leave the browser closed"),
-        Flag(("--chat",), "chat", "switch", "chat in the terminal"),
+        Flag(("--chat",), "chat", "switch", "chat in the terminal, or answer each line of a pipe"),
         Flag(("-p", "--prompt"), "prompt", "text", "answer one question and end", "TEXT"),
         Flag(("--raw",), "raw", "switch", "with -p: continue the text, without the chat template"),
     ),

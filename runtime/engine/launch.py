@@ -57,7 +57,7 @@ class Worker:
         return self.poll() is None and self._process.is_stopped
 
     def kill(self, because: str = "") -> None:
-        """End the process at once; harmless when it has ended. `death` then tells the first `because` that was given."""
+        """End the process at once; harmless when it has ended. `death` then tells the first `because` that came."""
         if self.poll() is None:
             self._killed_because = self._killed_because or because
             self._process.kill()
