@@ -203,16 +203,17 @@ function escape(reader, at) {
 }
 
 function code(reader, at) {
-  const { text } = reader;
+  const { text, closers } = reader;
   const [ticks] = match(/`{1,99}/y, text, at);
   const from = at + ticks.length;
-  for (let end = ticks.length < 99 ? text.indexOf("`", from) : -1; end >= 0 && end < at + WINDOW; end = text.indexOf("`", end)) {
-    const { length } = match(/`+/y, text, end)[0];
-    const inner = text.slice(from, end).replaceAll("\n", " ");
-    end += length;
-    if (length === ticks.length) return { part: element("code", {}, /^ .* $/.test(inner) && inner.trim() ? inner.slice(1, -1) : inner), end };
-  }
-  return { part: ticks, end: from, unsure: ticks.length < 99 && near(reader, at) };
+  const rowOf = (end) => match(/`*/y, text, end)[0].length;
+  if (ticks.length === 99) return { part: ticks, end: from };
+  let close = Math.max(from, closers[ticks] ?? 0); // no row of this length stands before
+  for (let row = 0; close < at + WINDOW && rowOf(close) !== ticks.length; close = row < 0 ? Infinity : row) row = text.indexOf("`", close + rowOf(close));
+  closers[ticks] = close;
+  if (close >= at + WINDOW) return { part: ticks, end: from, unsure: near(reader, at) };
+  const inner = text.slice(from, close).replaceAll("\n", " ");
+  return { part: element("code", {}, /^ .* $/.test(inner) && inner.trim() ? inner.slice(1, -1) : inner), end: close + ticks.length };
 }
 
 /** A row of marks that may begin or end an emphasis, by what stands on both sides. */

@@ -157,7 +157,7 @@ check("what is selected stays selected while more is written", async () => {
 });
 
 const BOMBS = {
-  brackets: "[", quotes: ">", "quotes of 10,000": `${">".repeat(10_000)}a\n`, stars: "*a ", "bold stars": "**a", ticks: "`a ``b ", "a fence that stays open": "~~~\n'/* ", fences: "```\n", items: "- a\n", "items in a line": "- ",
+  brackets: "[", quotes: ">", "quotes of 10,000": `${">".repeat(10_000)}a\n`, stars: "*a ", "bold stars": "**a", ticks: "`a ``b ", "ticks that end nothing": "a\\``", "links in brackets": `[a ${"[x](https://e.f) ".repeat(40)}`, "a fence that stays open": "~~~\n'/* ", fences: "```\n", items: "- a\n", "items in a line": "- ",
   links: "[a](", pictures: "![a](", addresses: "https://", pipes: "|", rows: "|a|\n|-|\n", lines: "a\n", headings: "# a\n", backslashes: "\\", dollars: "$a ", "less-than": "<a", "one word": "a", mixed: "*_`[~",
 };
 

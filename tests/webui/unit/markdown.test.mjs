@@ -190,7 +190,7 @@ for (const [name, [begin, piece]] of Object.entries(LONG)) {
 const repeat = (piece) => (size) => piece.repeat(Math.ceil(size / piece.length));
 const BOMBS = {
   brackets: repeat("["), "many brackets": repeat("[a[b]"), quotes: repeat(">"), "quotes and spaces": repeat("> "), "deep quotes": repeat(`${">".repeat(10_000)}a\n`),
-  "links in a bracket": repeat(`[a ${"[x](https://e.f) ".repeat(40)}`), "code with a space": repeat(`\` ${"x ".repeat(400)}x\` `), "dots of addresses": repeat(`https://a${".".repeat(800)}a `),
+  "links in a bracket": repeat(`[a ${"[x](https://e.f) ".repeat(40)}`), "code with a space": repeat(`\` ${"x ".repeat(400)}x\` `), "ticks that end nothing": repeat("a\\``"), "dots of addresses": repeat(`https://a${".".repeat(800)}a `),
   stars: repeat("*a "), "bold stars": repeat("**a"), "mixed stars": repeat("*a**a"), "a row of stars": (size) => `a${"*".repeat(size)}`,
   ticks: repeat("`a ``b "), "a row of ticks": (size) => `a${"`".repeat(size)}`, underscores: repeat("_a "), links: repeat("[a]("), pictures: repeat("![a]("),
   addresses: repeat("https://"), items: repeat("- a\n"), "items in one line": repeat("- "), fences: repeat("```\n"), "an open fence": (size) => `\`\`\`js\n${"'/* ".repeat(size / 4)}`,
