@@ -20,8 +20,10 @@ SCRIPT = "text/javascript; charset=utf-8"
 SVG = "image/svg+xml"
 
 HOME = "/"
-SCRIPTS = """adapters answer api app attach chat composer highlight i18n inline life markdown meter notebook panel pdf request
-    schema settings shortcuts sidebar store theme tools transfer tree turns view words""".split()
+SCRIPTS = (
+    "adapters answer api app attach chat composer highlight i18n inline life markdown meter notebook panel pdf request "
+    "schema settings shortcuts sidebar store theme tools transfer tree turns view words"
+).split()
 FILES = {
     HOME: ("index.html", HTML),
     "/style.css": ("style.css", CSS),
