@@ -6,16 +6,18 @@ import { t } from "./i18n.js";
 import { copyButton, element } from "./view.js";
 
 const words = (list) => String.raw`\b(?:${list.replaceAll(" ", "|")})\b`;
-const C = words("abstract as async await bool break case catch char class const continue def default defer delete do double else enum export extends false final finally float"
-  + " fn for foreach from func fun function go goto if impl implements import in instanceof int interface let long loop match mod mut namespace new nil null nullptr override"
-  + " package private protected pub public readonly return self short signed sizeof static string struct super switch template this throw throws trait true try type typedef"
-  + " typename typeof undefined union unsafe unsigned use using val var virtual void while yield");
-const PYTHON = words("and as assert async await break case class continue def del elif else end except False finally for from global if import in is lambda match None"
-  + " nonlocal not or pass raise return self True try while with yield");
-const SHELL = words("case cd do done echo elif else esac exit export fi for function if in local read return set source sudo then until while");
-const SQL = words("add all alter and as asc begin between by case check column constraint create default delete desc distinct drop else end exists foreign from full group"
-  + " having in index inner insert into is join key left like limit not null offset on or order outer primary references right select set table then union unique update"
-  + " values view when where with");
+const C = words("abstract as async await bool break case catch char class const continue def default defer delete do double else enum"
+  + " export extends false final finally float fn for foreach from func fun function go goto if impl implements import in"
+  + " instanceof int interface let long loop match mod mut namespace new nil null nullptr override package private protected"
+  + " pub public readonly return self short signed sizeof static string struct super switch template this throw throws trait"
+  + " true try type typedef typename typeof undefined union unsafe unsigned use using val var virtual void while yield");
+const PYTHON = words("and as assert async await break case class continue def del elif else end except False finally for from global if"
+  + " import in is lambda match None nonlocal not or pass raise return self True try while with yield");
+const SHELL = words("case cd do done echo elif else esac exit export fi for function if in local read return set source sudo then until"
+  + " while");
+const SQL = words("add all alter and as asc begin between by case check column constraint create default delete desc distinct drop else"
+  + " end exists foreign from full group having in index inner insert into is join key left like limit not null offset on or"
+  + " order outer primary references right select set table then union unique update values view when where with");
 const DATA = words("true false null yes no on off");
 
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"?`;
@@ -26,7 +28,8 @@ const CLOSERS = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`
 
 // Names of languages; a comment or its begin, a string or its begin, a keyword.
 const LANGUAGES = [
-  ["js javascript mjs jsx ts typescript tsx c h cpp c++ cc cs csharp c# java go golang kotlin swift php dart scala json jsonc json5", SLASHES, `${STRING}|\``, C],
+  ["js javascript mjs jsx ts typescript tsx c h cpp c++ cc cs csharp c# java go golang kotlin swift php dart scala json jsonc json5",
+    SLASHES, `${STRING}|\``, C],
   ["rust rs", SLASHES, String.raw`${QUOTED}|'(?:[^'\\]|\\.)'`, C],
   ["python py python3 ruby rb r julia elixir perl", "#.*", `"""|'''|${STRING}`, `${PYTHON}|@\\w+`],
   ["sh bash shell zsh console dockerfile makefile", String.raw`(?<!\S)#.*`, STRING, SHELL],
@@ -77,7 +80,8 @@ export class Code extends Lines {
     super(element("code"));
     this.language = language.toLowerCase();
     const bar = element("div", { class: "bar" }, element("span", {}, language || "text"), copyButton(() => this.into.textContent));
-    this.node = element("div", { class: "code" }, bar, element("pre", { tabindex: "0", role: "group", "aria-label": t("Code") }, this.into));
+    const pre = element("pre", { tabindex: "0", role: "group", "aria-label": t("Code") }, this.into);
+    this.node = element("div", { class: "code" }, bar, pre);
   }
 
   parts(line, final) {

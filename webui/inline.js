@@ -190,7 +190,8 @@ function match(pattern, text, at) {
 
 // What a special character begins: `{part, end}`; without them it is text, if not `unsure`.
 const SPECIAL = {
-  "\\": escape, "`": code, "*": marks, _: marks, "~": marks, $: math, "!": link, "[": link, "<": angled, "&": entity, h: address, "\n": newline,
+  "\\": escape, "`": code, "*": marks, _: marks, "~": marks, $: math,
+  "!": link, "[": link, "<": angled, "&": entity, h: address, "\n": newline,
 };
 
 const near = ({ text }, at) => text.length - at < WINDOW;
@@ -209,7 +210,10 @@ function code(reader, at) {
   const rowOf = (end) => match(/`*/y, text, end)[0].length;
   if (ticks.length === 99) return { part: ticks, end: from };
   let close = Math.max(from, closers[ticks] ?? 0); // no row of this length stands before
-  for (let row = 0; close < at + WINDOW && rowOf(close) !== ticks.length; close = row < 0 ? Infinity : row) row = text.indexOf("`", close + rowOf(close));
+  while (close < at + WINDOW && rowOf(close) !== ticks.length) {
+    const row = text.indexOf("`", close + rowOf(close));
+    close = row < 0 ? Infinity : row;
+  }
   closers[ticks] = close;
   if (close >= at + WINDOW) return { part: ticks, end: from, unsure: near(reader, at) };
   const inner = text.slice(from, close).replaceAll("\n", " ");

@@ -21,8 +21,8 @@ const ITEM = /^ {0,3}(?:([-+*])|(\d{1,9})([.)]))(?:[ \t]+|$)/;
 const TASK = /^\[([ xX])\] /;
 const ROW = /^ {0,3}\|/;
 // What may still become another kind of block, as long as its line has not ended.
-const PARTIAL = new RegExp(String.raw`^ {0,3}(?:#{1,6}[ \t]*|([-*_])(?:[ \t]*\1)*[ \t]*|(?:\+|\d{1,9}[.)]?)[ \t]*|\`{1,2}|\`{3,}[^\`]*|~{1,2}|~{3,}.*`
-  + String.raw`|\$|\$\$(?!.*\$\$).*|\\|\\\[(?!.*\\\]).*|\[[ xX]?\]?)$`);
+const PARTIAL = new RegExp(String.raw`^ {0,3}(?:#{1,6}[ \t]*|([-*_])(?:[ \t]*\1)*[ \t]*|(?:\+|\d{1,9}[.)]?)[ \t]*|\`{1,2}`
+  + String.raw`|\`{3,}[^\`]*|~{1,2}|~{3,}.*|\$|\$\$(?!.*\$\$).*|\\|\\\[(?!.*\\\]).*|\[[ xX]?\]?)$`);
 
 /** Show a whole text in `target`. */
 export function render(target, text) {
