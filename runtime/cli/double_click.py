@@ -50,17 +50,12 @@ class Seat:
 
     def leave(self) -> None:
         """Remove what was written, and let somebody else be the first. Idempotent."""
-        if self._lock < 0:
-            return
         lock, self._lock = self._lock, -1
-        with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
-            if sys.platform != "win32":
-                _lock_of(self._path).unlink()
-        os.close(lock)
-        if sys.platform == "win32":  # nothing that is open can be removed there
-            with contextlib.suppress(OSError):
-                _lock_of(self._path).unlink()
+        if lock >= 0:
+            for path in (self._path, _lock_of(self._path)):
+                with contextlib.suppress(OSError):  # Windows removes nothing that is open: the lock stays there, empty
+                    path.unlink(missing_ok=True)
+            os.close(lock)
 
 
 class Found:
