@@ -24,6 +24,7 @@ const QUOTED = String.raw`"(?:[^"\\]|\\.)*"?`;
 const STRING = String.raw`${QUOTED}|'(?:[^'\\]|\\.)*'?`;
 const NUMBER = String.raw`\b\d[\w.]*(?:(?<=\de)[-+]\d+)?`;
 const SLASHES = String.raw`\/\/.*|\/\*`;
+const GROUP = 32; // lines
 const CLOSERS = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`" }; // of what can go on in the next line
 
 // Names of languages; a comment or its begin, a string or its begin, a keyword.
@@ -75,13 +76,25 @@ export function tokens(language, line, open = "") {
 export class Code extends Lines {
   kind = "code";
   #open = "";
+  #lines = 0;
 
   constructor(language = "") {
-    super(element("code"));
+    const whole = element("code");
+    super(whole);
+    this.whole = whole;
     this.language = language.toLowerCase();
-    const bar = element("div", { class: "bar" }, element("span", {}, language || "text"), copyButton(() => this.into.textContent));
+    const bar = element("div", { class: "bar" }, element("span", {}, language || "text"), copyButton(() => whole.textContent));
     const pre = element("pre", { tabindex: "0", role: "group", "aria-label": t("Code") }, this.into);
     this.node = element("div", { class: "code" }, bar, pre);
+  }
+
+  /** Lines are laid out in groups, so that a new one costs the same in a long block. */
+  line() {
+    super.line();
+    this.#lines += 1;
+    if (this.#lines % GROUP) return;
+    this.move(element("span", { class: "lines" }));
+    this.whole.append(this.into);
   }
 
   parts(line, final) {

@@ -76,6 +76,12 @@ export class Lines {
     this.#line = "";
   }
 
+  /** What comes from now on stands in `into`. */
+  move(into) {
+    this.into = into;
+    this.#settled = null;
+  }
+
   write(text) {
     this.#line += text;
     while (this.#line.length >= LINE) {
