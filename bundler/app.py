@@ -1,7 +1,7 @@
 """Turns our own code and the page into the members under app/, which a start imports out of the executable.
 
 Python is compiled by the image's CPython, so that its bytecode is the one that the image reads;
-nothing of it is ever extracted. The page's files go in as they are.
+nothing of it is ever extracted. The page's files go in as they are, without what is written about them.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from bundler.share import page_dir
 from runtime.payload import APP_PREFIX
 
 ROLE = "app"
+DOCUMENT = ".md"
 
 
 def parts(progress: fetch.Progress = fetch.quiet) -> list[Part]:
@@ -19,7 +20,7 @@ def parts(progress: fetch.Progress = fetch.quiet) -> list[Part]:
     compiled = _compiled(store.project_dir() / "runtime", progress)
     files = [(path, path.relative_to(compiled)) for path in sorted(compiled.rglob("*.pyc"))]
     page = page_dir()
-    files += [(path, Path("webui") / path.relative_to(page)) for path in sorted(page.rglob("*")) if path.is_file()]
+    files += [(path, Path("webui") / path.name) for path in sorted(page.iterdir()) if path.suffix != DOCUMENT]
     return [Part(APP_PREFIX + name.as_posix(), ROLE, path.read_bytes()) for path, name in files]
 
 
