@@ -150,10 +150,16 @@ function bind() {
   shortcuts({
     newChat: () => fresh(), search: () => toggle("sidebar", true), list: () => toggle("sidebar"), settings: () => toggle("panel"),
     message: () => $("input").focus(), stop,
-    theme: nextTheme, previous: () => sidebar.step(-1), next: () => sidebar.step(1),
+    theme: nextTheme, previous: () => step(-1), next: () => step(1),
     regenerate: () => press(".turn:last-child .again"), edit: () => press(".user .edit"), copy: () => press(".assistant > .actions > .copy"),
     close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),
   });
+}
+
+/** Open the conversation so many places below the open one in the list. */
+function step(places) {
+  const all = [...$("conversations").querySelectorAll(".open")];
+  all[all.findIndex((one) => one.ariaCurrent) + places]?.click();
 }
 
 /** Press the last of these buttons. */
