@@ -2,7 +2,7 @@
 
 import { language, t } from "./i18n.js";
 import { Writer, render } from "./markdown.js";
-import { verdict } from "./schema.js";
+import { read, readSchema } from "./schema.js";
 import { callView } from "./tools.js";
 import { siblings } from "./tree.js";
 import { $, button, copyButton, element } from "./view.js";
@@ -70,7 +70,8 @@ export class Turns {
     this.draw();
     writer.end();
     this.live = null;
-    keepFocus(() => root.replaceWith(this.turn(node, root.querySelector(".text"))));
+    const text = node.content ? root.querySelector(".text") : undefined; // of JSON that never came there would be an empty box
+    keepFocus(() => root.replaceWith(this.turn(node, text)));
   }
 
   mark({ id, content, calls = [] }) {
@@ -152,7 +153,7 @@ function keepFocus(change) {
 function contentOf(node) {
   const text = element("div", { class: "text" });
   if (node.role === "user") text.textContent = node.content;
-  else render(text, source(node));
+  else if (node.content) render(text, source(node));
   return text;
 }
 
@@ -168,8 +169,10 @@ function fileView({ name, text, url }) {
 }
 
 function judged({ schema, content }) {
-  const { ok, problems } = verdict(schema, content);
-  if (ok) return element("p", { class: "verdict" }, `✓ ${t("The answer follows the schema.")}`);
-  const list = element("ul", {}, ...problems.map((one) => element("li", {}, one)));
-  return element("div", { class: "verdict problem" }, `✗ ${t("The answer does not follow the schema:")}`, list);
+  try {
+    read(content, readSchema(schema));
+    return element("p", { class: "verdict" }, `✓ ${t("The answer follows the schema.")}`);
+  } catch ({ message }) {
+    return element("p", { class: "verdict problem" }, `✗ ${t("The answer does not follow the schema:")}\n${message}`);
+  }
 }

@@ -15,7 +15,6 @@ Edit|Bearbeiten|Modifier|Editar|编辑|編集
 Export|Exportieren|Exporter|Exportar|导出|エクスポート
 Import|Importieren|Importer|Importar|导入|インポート
 Not allowed here|Hier nicht erlaubt|Non autorisé ici|No permitido aquí|此处不允许|ここでは許可されていません
-Remove|Entfernen|Retirer|Quitar|移除|取り除く
 Rename|Umbenennen|Renommer|Cambiar nombre|重命名|名前を変更
 Reset|Zurücksetzen|Réinitialiser|Restablecer|重置|リセット
 Save|Speichern|Enregistrer|Guardar|保存|保存
@@ -63,55 +62,33 @@ Versions|Fassungen|Versions|Versiones|版本|版
 Write a message|Nachricht schreiben|Écrire un message|Escribe un mensaje|输入消息|メッセージを入力
 
 # Settings
-1 to 64 letters, digits, _ or -, as no other is called|1 bis 64 Buchstaben, Ziffern, _ oder -, nur einmal
-  |1 à 64 lettres, chiffres, _ ou -, sans doublon|De 1 a 64 letras, cifras, _ o -, sin repetir|1 到 64 个字母、数字、_ 或 -，不重复
-  |英数字、_、- で 1～64 文字、重複不可
-A number from {0} to {1}|Eine Zahl von {0} bis {1}|Un nombre de {0} à {1}|Un número de {0} a {1}|{0} 到 {1} 的数字|{0} から {1} までの数
-A whole number from {0} to {1}|Eine ganze Zahl von {0} bis {1}|Un nombre entier de {0} à {1}|Un número entero de {0} a {1}
-  |{0} 到 {1} 的整数|{0} から {1} までの整数
-Adapters|Adapter|Adaptateurs|Adaptadores|适配器|アダプター
+A high temperature surprises; max_tokens ends an answer.|Hohe temperature überrascht; max_tokens begrenzt die Antwort.
+  |Une temperature haute surprend ; max_tokens limite la réponse.|Una temperature alta sorprende; max_tokens limita la respuesta.
+  |temperature 越高越出人意料；max_tokens 限制回答长度。|temperature が高いほど意外に、max_tokens は回答の長さの上限。
 Answer in JSON|In JSON antworten|Répondre en JSON|Responder en JSON|用 JSON 回答|JSON で回答する
 Appearance|Darstellung|Apparence|Apariencia|外观|外観
 Automatic|Automatisch|Automatique|Automático|自动|自動
-Balanced|Ausgewogen|Équilibré|Equilibrado|均衡|バランス
 Creative|Kreativ|Créatif|Creativo|创意|創造的
 Dark|Dunkel|Sombre|Oscuro|深色|ダーク
-Description|Beschreibung|Description|Descripción|描述|説明
-Exact|Exakt|Exact|Exacto|确定性|厳密
 Example|Beispiel|Exemple|Ejemplo|示例|例
-High|Hoch|Élevé|Alto|高|高
+Functions|Funktionen|Fonctions|Funciones|函数|関数
 High contrast|Hoher Kontrast|Contraste élevé|Alto contraste|高对比度|ハイコントラスト
 JSON schema|JSON-Schema|Schéma JSON|Esquema JSON|JSON Schema|JSON スキーマ
 Language|Sprache|Langue|Idioma|语言|言語
 Light|Hell|Clair|Claro|浅色|ライト
-Longest answer, in tokens|Längste Antwort, in Tokens|Réponse maximale, en tokens|Respuesta más larga, en tokens|回答最大长度（token）
-  |回答の最大長（トークン）
-Low|Niedrig|Faible|Bajo|低|低
-Medium|Mittel|Moyen|Medio|中|中
 Model|Modell|Modèle|Modelo|模型|モデル
 Model and adapters|Modell und Adapter|Modèle et adaptateurs|Modelo y adaptadores|模型与适配器|モデルとアダプター
-Name|Name|Nom|Nombre|名称|名前
-New function|Neue Funktion|Nouvelle fonction|Nueva función|新函数|新しい関数
 Off|Aus|Désactivé|Desactivado|关|オフ
 Offer these functions|Diese Funktionen anbieten|Proposer ces fonctions|Ofrecer estas funciones|提供这些函数|これらの関数を提供
 On|Ein|Activé|Activado|开|オン
 Only in this conversation.|Nur in dieser Unterhaltung.|Seulement dans cette conversation.|Solo en esta conversación.|仅用于此对话。|この会話だけ。
-Own|Eigene|Personnalisé|Propio|自定义|カスタム
-Parameters, as JSON schema|Parameter, als JSON-Schema|Paramètres, en schéma JSON|Parámetros, como esquema JSON|参数（JSON Schema）
-  |引数（JSON スキーマ）
 Precise|Präzise|Précis|Preciso|精确|正確
-Preset|Vorgabe|Préréglage|Ajuste predefinido|预设|プリセット
 Reasoning|Nachdenken|Raisonnement|Razonamiento|推理|推論
 Result|Ergebnis|Résultat|Resultado|结果|結果
 Sampling|Sampling|Échantillonnage|Muestreo|采样|サンプリング
 Schema|Schema|Schéma|Esquema|Schema|スキーマ
 Send result|Ergebnis senden|Envoyer le résultat|Enviar resultado|发送结果|結果を送信
-Stop words, one in each line|Stoppwörter, eines je Zeile|Mots d’arrêt, un par ligne|Palabras de parada, una por línea|停止词，每行一个
-  |停止文字列（1 行に 1 つ）
 System prompt|Systemprompt|Prompt système|Prompt del sistema|系统提示词|システムプロンプト
-Temperature (low: predictable, high: surprising)|Temperatur (niedrig: vorhersehbar, hoch: überraschend)
-  |Température (basse : prévisible, haute : surprenante)|Temperatura (baja: previsible, alta: sorprendente)|温度（低：可预测，高：出人意料）
-  |温度（低：予測しやすい、高：意外）
 Theme|Farbschema|Thème|Tema|主题|テーマ
 Tools|Werkzeuge|Outils|Herramientas|工具|ツール
 
@@ -146,11 +123,8 @@ The conversations stay in this browser. Quit {0}?|Die Unterhaltungen bleiben in 
   |对话会留在此浏览器中。退出 {0}？|会話はこのブラウザーに残ります。{0} を終了しますか？
 
 # Answers in a schema
-A schema is an object: {0}|Ein Schema ist ein Objekt: {0}|Un schéma est un objet : {0}|Un esquema es un objeto: {0}|Schema 必须是对象：{0}
-  |スキーマはオブジェクトです：{0}
 breaks {0}|verletzt {0}|enfreint {0}|incumple {0}|违反 {0}|{0} に違反
 not allowed|nicht erlaubt|non autorisé|no permitido|不允许|許可されていません
-Not JSON: {0}|Kein JSON: {0}|Pas du JSON : {0}|No es JSON: {0}|不是 JSON：{0}|JSON ではありません：{0}
 The answer does not follow the schema:|Die Antwort folgt dem Schema nicht:|La réponse ne suit pas le schéma :
   |La respuesta no sigue el esquema:|回答不符合 Schema：|回答がスキーマに合いません：
 The answer follows the schema.|Die Antwort folgt dem Schema.|La réponse suit le schéma.|La respuesta sigue el esquema.|回答符合 Schema。

@@ -52,7 +52,7 @@ async function keep([url, schema]) {
 
 const groups = (page) => page.evaluate(() => document.querySelectorAll("#panel details").forEach((group) => (group.open = true)));
 const panel = one(press("#open-settings"), groups);
-const tools = one(panel, press("#tool-add"), (page) => page.fill("#tools input", "not a name"));
+const tools = one(panel, (page) => page.fill("#tools", '[{"name": "not a name"}]'));
 const attach = one((page) => page.setInputFiles("#pick", [
   { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("Some notes. ".repeat(50)) },
   { name: "noise.bin", mimeType: "application/octet-stream", buffer: Buffer.from([0, 1, 2, 255, 254, 0, 9]) },
