@@ -187,11 +187,9 @@ Delete all conversations?|Alle Unterhaltungen löschen?|Supprimer toutes les con
 Export all|Alle exportieren|Tout exporter|Exportar todo|全部导出|すべてエクスポート
 Found: {0}|Gefunden: {0}|Résultats : {0}|Encontradas: {0}|找到：{0}|検索結果：{0}
 Imported: {0}|Importiert: {0}|Importées : {0}|Importadas: {0}|已导入：{0}|インポート済み：{0}
-It is damaged: {0}|Die Datei ist beschädigt: {0}|Le fichier est endommagé : {0}|El archivo está dañado: {0}|文件已损坏：{0}|ファイルが壊れています：{0}
-It is not an export of conversations.|Das ist kein Export von Unterhaltungen.|Ce n’est pas un export de conversations.
-  |No es una exportación de conversaciones.|不是导出的对话。|会話のエクスポートではありません。
-It was exported by another version.|Von einer anderen Version exportiert.|Exporté par une autre version.|Exportado por otra versión.
-  |由其他版本导出。|別のバージョンのエクスポートです。
+It is not a whole export of conversations: {0}|Das ist kein vollständiger Export von Unterhaltungen: {0}
+  |Ce n’est pas un export complet de conversations : {0}|No es una exportación completa de conversaciones: {0}|不是完整的对话导出：{0}
+  |会話の完全なエクスポートではありません：{0}
 New notebook|Neues Notizbuch|Nouveau bloc-notes|Nuevo cuaderno|新笔记本|新しいノートブック
 The browser cannot keep conversations: export them before you close the page.
   |Der Browser behält keine Unterhaltungen: vor dem Schließen der Seite exportieren.
