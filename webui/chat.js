@@ -1,6 +1,6 @@
 // The conversation that is open: asks, answers, branches, and keeps what was said.
 
-import { Answer } from "./answer.js";
+import { gather } from "./answer.js";
 import * as api from "./api.js";
 import { messages } from "./request.js";
 import { fields, settings } from "./settings.js";
@@ -13,21 +13,21 @@ const SAVE_MS = 5000;
 const NEAR_PX = 80;
 
 export class Chat {
+  conversation = tree.create();
+  turns = new Turns(this);
+  running = null; // the AbortController of the answer that is being written
+  following = true; // the end stays in sight
+
   /** page: {meter, changed(): the conversation or its state is another, kept(): it was stored, failed(error)}. */
   constructor(page) {
     this.page = page;
-    this.turns = new Turns(this);
-    this.conversation = tree.create("chat");
-    this.running = null; // the answer that is being written
-    this.following = true; // the end stays in sight
-    this.frame = 0; // in which is drawn next
-    this.saving = 0;
-    $("scroll").addEventListener("scroll", () => (this.following = this.nearEnd()), { passive: true });
+    $("scroll").addEventListener("scroll", ({ target: { scrollHeight, scrollTop, clientHeight } }) => {
+      this.following = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    }, { passive: true });
     addEventListener("pagehide", () => this.saving && this.save());
   }
 
   get busy() { return this.running !== null; }
-
   get path() { return tree.path(this.conversation); }
 
   /** What the last answer cost; undefined before one. */
@@ -36,24 +36,24 @@ export class Chat {
   /** Ask; returns whether it was taken. */
   send(content, files = []) {
     if (this.busy || (!content && !files.length)) return false;
-    tree.add(this.conversation, this.conversation.leaf, { role: "user", content, ...(files.length && { files }) });
-    this.turns.append(this.conversation.nodes[this.conversation.leaf]);
+    this.turns.append(this.add({ role: "user", content, ...(files.length && { files }) }));
     this.answer();
     return true;
   }
 
+  add(fields, parent = this.conversation.leaf) {
+    return tree.add(this.conversation, parent, fields);
+  }
+
   /** End the answer here; what has been written stays. */
-  stop() { this.running?.stop(); }
+  stop() { this.running?.abort(); }
 
   /** Open another conversation. */
   show(conversation) {
     if (this.busy || this.saving) this.save();
     this.stop();
-    this.running = null;
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
-    $("log").setAttribute("aria-busy", "false");
-    $("log").setAttribute("aria-live", "off"); // only what is new is read out
+    this.rest();
+    $("log").ariaLive = "off"; // only what is new is read out
     this.conversation = conversation;
     this.following = true;
     this.redraw();
@@ -63,79 +63,87 @@ export class Chat {
     this.turns.show(this.conversation, this.path);
     this.page.meter.show(this.figures);
     this.page.changed();
-    if (this.following) this.toEnd();
+    this.toEnd();
   }
 
-  // ---- what can be done with a turn
+  // ---- what can be done with a turn, while none is being written
 
   /** Another wording of a turn, beside the old one. */
   edit({ parent, role, files }, content) {
     if (this.busy || !content) return;
-    tree.add(this.conversation, parent, { role, content, ...(files && { files }) });
-    this.redraw();
-    if (role === "user") this.answer();
-    else this.save();
+    this.add({ role, content, ...(files && { files }) }, parent);
+    this.goOn(role === "user");
   }
 
   /** Another answer, beside the old one. */
-  again(node) {
+  again({ parent }) {
     if (this.busy) return;
-    this.conversation.leaf = node.parent;
-    this.redraw();
-    this.answer();
+    this.conversation.leaf = parent;
+    this.goOn(true);
   }
 
   /** Let the model go on with its answer. */
   go(node) {
     if (this.busy) return;
     this.conversation.leaf = node.id;
-    this.redraw();
-    this.answer(node);
+    this.goOn(true, node);
   }
 
-  choose(node) {
+  choose({ id }) {
     if (this.busy) return;
-    tree.choose(this.conversation, node.id);
-    this.redraw();
-    this.save();
+    tree.choose(this.conversation, id);
+    this.goOn(false);
   }
 
   /** Keep what a tool gave; with the last one the model goes on. */
-  result(node, call, content) {
+  result({ calls }, { id }, content) {
     if (this.busy) return;
-    tree.add(this.conversation, this.conversation.leaf, { role: "tool", content, call: call.id });
-    const given = new Set(this.path.map((one) => one.call));
+    this.add({ role: "tool", content, call: id });
+    const given = new Set(this.path.map(({ call }) => call));
+    this.goOn(calls.every((call) => given.has(call.id)));
+  }
+
+  goOn(answers, node) {
     this.redraw();
-    if (node.calls.every(({ id }) => given.has(id))) this.answer();
+    if (answers) this.answer(node);
     else this.save();
   }
 
   // ---- an answer
 
   /** Write an answer below the visible branch, or go on with `node`, its last turn. */
-  answer(node = null) {
-    const { page, turns } = this;
+  async answer(node = null) {
+    const { turns, page } = this;
     const asked = messages(this.path, this.conversation.system ?? settings.server.props?.system_prompt);
-    if (!node) turns.append((node = tree.add(this.conversation, this.conversation.leaf, { role: "assistant", content: "" })));
-    const { on, text } = settings.value.schema;
-    if (on) node.schema = text;
+    if (!node) turns.append((node = this.add({ role: "assistant", content: "" })));
+    if (settings.value["schema.on"]) node.schema = settings.value["schema.text"] ?? "";
+    delete node.problem;
     turns.begin(node);
-    const running = (this.running = new Answer(api.chat, node, {
-      grown: (what) => this.running === running && this.grow(what),
-      reading: (progress) => this.running === running && page.meter.reading(progress),
-      ended: (error) => this.running === running && this.end(error),
-    }));
-    this.following = true;
-    $("log").setAttribute("aria-live", "polite");
-    $("log").setAttribute("aria-busy", "true");
+    const running = (this.running = new AbortController());
+    Object.assign(this, { following: true, tokens: 0 });
+    Object.assign($("log"), { ariaBusy: "true", ariaLive: "polite" });
     notice("");
     page.changed();
     this.save();
-    running.run({ ...fields(), messages: asked });
+    try {
+      for await (const chunk of api.chat({ ...fields(), messages: asked }, running.signal)) {
+        if (this.running !== running) return; // another conversation is open
+        this.take(node, chunk);
+      }
+    } catch (error) {
+      if (this.running !== running) return;
+      if (!running.signal.aborted) node.problem = error.message;
+      if (error.status === 401) page.failed(error);
+    }
+    this.end();
   }
 
-  grow(what) {
-    this.turns.grow(what);
+  take(node, chunk) {
+    if (chunk.prompt_progress) this.page.meter.reading(chunk.prompt_progress);
+    const grown = gather(node, chunk);
+    if (!grown.text && !grown.thought) return;
+    if (!this.tokens++) this.began = performance.now();
+    this.turns.grow(grown);
     this.frame ||= requestAnimationFrame(() => this.draw());
     this.saveSoon();
   }
@@ -143,24 +151,30 @@ export class Chat {
   draw() {
     this.frame = 0;
     this.turns.draw();
-    this.page.meter.writing(this.running.speed);
-    if (this.following) this.toEnd();
+    this.page.meter.writing(this.tokens, performance.now() - this.began);
+    this.toEnd();
   }
 
-  end(error) {
-    cancelAnimationFrame(this.frame);
-    this.draw();
-    this.running = null;
+  end() {
+    this.rest();
     this.turns.end();
-    $("log").setAttribute("aria-busy", "false");
     this.page.meter.show(this.figures);
-    if (this.following) this.toEnd();
-    this.save();
     this.page.changed();
-    if (error?.status === 401) this.page.failed(error);
+    this.toEnd();
+    this.save();
   }
 
-  // ---- storing
+  /** Nothing is being written any more. */
+  rest() {
+    this.running = null;
+    $("log").ariaBusy = "false";
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+  }
+
+  toEnd() {
+    if (this.following) $("scroll").scrollTop = $("scroll").scrollHeight;
+  }
 
   saveSoon() {
     this.saving ||= setTimeout(() => this.save(), SAVE_MS);
@@ -173,12 +187,5 @@ export class Chat {
     if (!conversation.leaf && !conversation.text) return;
     await store.write(conversation);
     if (conversation === this.conversation) this.page.kept();
-  }
-
-  toEnd() { $("scroll").scrollTop = $("scroll").scrollHeight; }
-
-  nearEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = $("scroll");
-    return scrollHeight - scrollTop - clientHeight < NEAR_PX;
   }
 }

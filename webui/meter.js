@@ -3,6 +3,8 @@
 import { number, t } from "./i18n.js";
 import { $ } from "./view.js";
 
+const rounded = (value) => number(Math.round(value));
+
 export class Meter {
   context = 0; // tokens that fit; 0: not known yet
   used = 0;
@@ -10,28 +12,26 @@ export class Meter {
   get room() { return this.context - this.used; }
 
   /** A prompt is being read. */
-  reading({ done, total }) {
-    if (done < total) $("speed").textContent = t("Reading: {0} of {1} tokens", number(done), number(total));
+  reading({ processed, total }) {
+    if (processed < total) $("speed").textContent = t("Reading: {0} of {1} tokens", number(processed), number(total));
   }
 
-  /** An answer is being written, at so many tokens a second. */
-  writing(speed) {
-    $("speed").textContent = speed ? t("{0} tokens/s", number(Math.round(speed))) : "";
+  /** So many tokens have been written since the first one came. */
+  writing(tokens, ms) {
+    if (tokens > 1) $("speed").textContent = t("{0} tokens/s", rounded(((tokens - 1) * 1000) / ms));
   }
 
   /** What an answer has cost; undefined: none yet. */
-  show(figures) {
-    const { predicted_per_second: writes, prompt_per_second: reads, cache_n: cached } = figures ?? {};
-    this.used = figures?.total_tokens ?? 0;
+  show(figures = {}) {
+    const { predicted_per_second: writes, prompt_per_second: reads, cache_n: cached, total_tokens: used = 0 } = figures;
+    this.used = used;
     const parts = [
-      writes && t("{0} tokens/s", number(Math.round(writes))),
-      reads && t("read at {0}/s", number(Math.round(reads))),
+      writes && t("{0} tokens/s", rounded(writes)),
+      reads && t("read at {0}/s", rounded(reads)),
       cached && t("{0} cached", number(cached)),
-      figures && this.context && t("{0} of {1} left", number(Math.max(0, this.room)), number(this.context)),
+      used && this.context && t("{0} of {1} left", number(Math.max(0, this.room)), number(this.context)),
     ];
     $("speed").textContent = parts.filter(Boolean).join(" · ");
-    $("context").hidden = !figures || !this.context;
-    $("context").max = this.context || 1;
-    $("context").value = this.used;
+    Object.assign($("context"), { hidden: !used || !this.context, max: this.context || 1, value: used });
   }
 }
