@@ -238,7 +238,7 @@ check("a first day", async () => {
   await page.keyboard.press("Escape");
   await step(page, "phone", async () => {
     await page.setViewportSize({ width: 360, height: 640 });
-    if (await page.isVisible("#sidebar")) await page.click("#conversations .open[aria-current]");
+    await page.waitForSelector("#sidebar", { state: "hidden" });
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
     assert.ok(await page.isVisible("#input"));
   });
