@@ -3,7 +3,6 @@
 import * as api from "./api.js";
 import { Attachments } from "./attach.js";
 import { Chat } from "./chat.js";
-import { Composer } from "./composer.js";
 import { t } from "./i18n.js";
 import * as life from "./life.js";
 import { Meter } from "./meter.js";
@@ -13,7 +12,7 @@ import { sampling, settings } from "./settings.js";
 import { shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import * as store from "./store.js";
-import { nextTheme, setAccent } from "./theme.js";
+import { setAccent } from "./theme.js";
 import * as tree from "./tree.js";
 import { $, button, element, notice, on } from "./view.js";
 
@@ -23,13 +22,13 @@ const NARROW = matchMedia("(max-width: 60rem)");
 const meter = new Meter();
 const chat = new Chat({ meter, changed, kept, failed });
 const attachments = new Attachments({ sees: () => settings.server.props?.modalities.vision, count: api.count, room: () => meter.room });
-const composer = new Composer({ send, stop, busy: () => chat.busy });
 const notebook = new Notebook({ body: sampling, changed: () => chat.saveSoon() });
 const sidebar = new Sidebar({ open, fresh, current: () => chat.conversation.id });
 const panel = new Panel({ conversation: () => chat.conversation, changed: () => chat.saveSoon() });
 
-function send(text) {
-  return !attachments.reading && chat.send(text, chat.busy ? [] : attachments.take());
+function send() {
+  if (chat.busy || attachments.reading || $("send").disabled) return;
+  if (chat.send($("input").value.trim(), attachments.take())) $("input").value = "";
 }
 
 /** End what is being written; returns whether there was something. */
@@ -44,7 +43,8 @@ function changed() {
   const { mode, leaf } = chat.conversation;
   $("welcome").hidden = mode !== "chat" || leaf !== null;
   $("log").hidden = $("composer").hidden = mode !== "chat";
-  composer.update();
+  $("send").ariaLabel = chat.busy ? t("Stop") : t("Send");
+  document.body.classList.toggle("busy", chat.busy);
 }
 
 function kept() {
@@ -100,13 +100,14 @@ async function introduce() {
   const assistant = await api.get("assistant").catch(() => ({}));
   $("model").textContent = document.title = assistant.name ?? "lmfile";
   setAccent(assistant.color);
-  $("starters").append(...(assistant.starters ?? []).map((text) => element("li", {}, button(text, () => start(text)))));
+  $("starters").append(...(assistant.starters ?? []).map((text) => element("li", {}, button(text, () => ask(text)))));
   life.begin(assistant);
   return assistant;
 }
 
-function start(text) {
-  if ($("send").disabled || !send(text)) composer.fill(text);
+function ask(text) {
+  $("input").value = text;
+  send();
 }
 
 /** Wait for the model, and show how far it is. */
@@ -138,6 +139,8 @@ async function describe() {
 }
 
 function bind() {
+  on("composer", "submit", () => (chat.busy ? stop() : send()));
+  on("input", "keydown", send, (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing);
   on("key-form", "submit", () => {
     api.setKey($("key").value);
     $("ask-key").close();
@@ -147,24 +150,12 @@ function bind() {
   on("show-sidebar", "click", () => toggle("sidebar"));
   on("open-settings", "click", () => toggle("panel"));
   NARROW.addEventListener("change", () => toggle("panel", false) ?? toggle("sidebar", false));
+  document.addEventListener("language", () => chat.redraw());
   shortcuts({
     newChat: () => fresh(), search: () => toggle("sidebar", true), list: () => toggle("sidebar"), settings: () => toggle("panel"),
-    message: () => $("input").focus(), stop,
-    theme: nextTheme, previous: () => step(-1), next: () => step(1),
-    regenerate: () => press(".turn:last-child .again"), edit: () => press(".user .edit"), copy: () => press(".assistant > .actions > .copy"),
-    close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),
+    message: () => $("input").focus(), stop, close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),
+    regenerate: () => $("log").querySelector(".turn:last-child .again")?.click(),
   });
-}
-
-/** Open the conversation so many places below the open one in the list. */
-function step(places) {
-  const all = [...$("conversations").querySelectorAll(".open")];
-  all[all.findIndex((one) => one.ariaCurrent) + places]?.click();
-}
-
-/** Press the last of these buttons. */
-function press(buttons) {
-  [...$("log").querySelectorAll(buttons)].at(-1)?.click();
 }
 
 /** A link may bring a key, which stays in this tab and leaves the address; a reload, the conversation. */
@@ -174,7 +165,6 @@ function readAddress() {
   return brought.get("chat");
 }
 
-document.addEventListener("language", () => chat.redraw());
 bind();
 const wanted = readAddress();
 fresh();

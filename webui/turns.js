@@ -137,7 +137,6 @@ export class Turns {
     });
     root.lastChild.remove();
     text.replaceWith(element("div", { class: "editing" }, field, row));
-    field.style.height = `${Math.min(field.scrollHeight + 4, innerHeight / 2)}px`;
     field.focus();
   }
 }
