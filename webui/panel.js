@@ -3,10 +3,10 @@
 import { offer } from "./adapters.js";
 import { choice, setLanguage } from "./i18n.js";
 import { readSchema } from "./schema.js";
-import { NUMBERS, settings, thinks } from "./settings.js";
+import { NUMBERS, readNumber, settings, thinks } from "./settings.js";
 import { setTheme, theme } from "./theme.js";
 import { readTools } from "./tools.js";
-import { $, button, element, on } from "./view.js";
+import { $, element, on } from "./view.js";
 import { LANGUAGES } from "./words.js";
 
 const PRESETS = {
@@ -16,13 +16,10 @@ const PRESETS = {
 };
 const object = (properties) => ({ type: "object", properties, required: Object.keys(properties) });
 
-/** The fields of JSON: what reads their text, and an example of it. */
-const JSON_FIELDS = {
-  schema: { read: readSchema, example: object({ name: { type: "string" }, age: { type: "integer" } }) },
-  tools: {
-    read: readTools,
-    example: [{ name: "get_weather", description: "The weather now", parameters: object({ place: { type: "string" } }) }],
-  },
+const READERS = { schema: readSchema, tools: readTools };
+const EXAMPLES = {
+  schema: object({ name: { type: "string" }, age: { type: "integer" } }),
+  tools: [{ name: "get_weather", description: "The weather now", parameters: object({ place: { type: "string" } }) }],
 };
 
 export class Panel {
@@ -30,7 +27,7 @@ export class Panel {
   constructor({ conversation, changed }) {
     Object.assign(this, { conversation, changed });
     $("numbers").append(...Object.keys(NUMBERS).map(numberField));
-    for (const [id, { example }] of Object.entries(JSON_FIELDS)) {
+    for (const [id, example] of Object.entries(EXAMPLES)) {
       $(id).placeholder = JSON.stringify(example, null, 2);
       on(`${id}-example`, "click", () => fill($(id)));
     }
@@ -39,48 +36,44 @@ export class Panel {
     }
     show();
     on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
-    on("panel", "focusin", showAppearance); // a shortcut may have changed the theme
     on("close-panel", "click", () => $("open-settings").click());
     on("system", "input", () => this.say($("system").value));
-    on("system-reset", "click", () => this.say(this.usual));
-    for (const [id, numbers] of Object.entries(PRESETS)) on(id, "click", () => sample(numbers));
-    on("model-choice", "change", offer);
-    on("language", "input", () => setLanguage($("language").value));
-    on("theme", "input", () => setTheme($("theme").value));
-  }
-
-  /** The system prompt of a conversation that has none of its own. */
-  get usual() {
-    return settings.server.props?.system_prompt ?? "";
+    on("system-reset", "click", () => this.say(null));
+    for (const [id, preset] of Object.entries(PRESETS)) on(id, "click", () => sample(preset));
+    on("models", "change", offer);
+    for (const [id, chosen, choose] of [["language", choice, setLanguage], ["theme", theme, setTheme]]) {
+      on("panel", "focusin", () => ($(id).value = chosen())); // a shortcut may have changed it
+      on(id, "input", () => choose($(id).value));
+    }
   }
 
   /** Show what the server offers, and the system prompt of the conversation that is open now. */
   refresh() {
-    const usual = settings.server.props?.default_generation_settings.params;
-    for (const name of Object.keys(NUMBERS)) $(name).placeholder = usual?.[name] ?? "";
-    $("thinking").hidden = !thinks();
-    offer();
-    this.recite();
-  }
-
-  recite() {
+    const { props } = settings.server;
     const { system } = this.conversation();
-    $("system").value = system ?? this.usual;
+    for (const name of Object.keys(NUMBERS)) $(name).placeholder = props?.default_generation_settings.params[name] ?? "";
+    $("thinking").hidden = !thinks();
+    $("system").value = system ?? props?.system_prompt ?? "";
     $("system-note").hidden = system === null;
+    offer();
   }
 
-  /** Take a system prompt for the conversation; the usual one is not kept in it. */
+  /** Take a system prompt for the conversation; null: the usual one. */
   say(text) {
-    this.conversation().system = text === this.usual ? null : text;
+    this.conversation().system = text;
     this.changed();
-    this.recite();
+    this.refresh();
   }
 }
 
 function numberField(id) {
-  const [min, max, step] = NUMBERS[id];
-  const field = element("input", { id, name: `sampling.${id}`, type: "number", min, max, step });
+  const field = element("input", { id, name: id, inputmode: "decimal", autocomplete: "off" });
   return element("label", { translate: "no" }, id, field, element("span", { class: "problem", role: "status" }));
+}
+
+function sample(numbers) {
+  for (const name of Object.keys(NUMBERS)) settings.set(name, numbers[name]);
+  show();
 }
 
 function fill(field) {
@@ -89,53 +82,32 @@ function fill(field) {
   field.focus();
 }
 
-function sample(numbers) {
-  settings.value.sampling = { ...numbers };
-  settings.keep();
-  show();
+function take(field) {
+  settings.set(field.name, field.type === "checkbox" ? field.checked : field.value);
+  mark(field);
 }
 
 function show() {
   for (const field of $("panel").querySelectorAll("[name]")) {
-    const value = field.name.split(".").reduce((part, name) => part[name], settings.value);
+    const value = settings.value[field.name];
     if (field.type === "checkbox") field.checked = value;
     else field.value = value ?? "";
     mark(field);
   }
-  showAppearance();
 }
 
-function take(field) {
-  mark(field);
-  const [name, part] = field.name.split(".");
-  if (part) settings.value[name][part] = valueOf(field);
-  else settings.value[name] = valueOf(field);
-  settings.keep();
-}
-
-function valueOf({ type, checked, value, validity }) {
-  if (type === "checkbox") return checked;
-  if (type !== "number") return value;
-  return validity.valid && value ? Number(value) : undefined;
-}
-
-/** Say below a field what is wrong with it, of a number in the browser's words. */
+/** Say below a field what is wrong with it, if there is a place for that. */
 function mark(field) {
-  const place = field.nextElementSibling;
-  if (!place) return;
+  if (!field.nextElementSibling) return;
   field.setCustomValidity(problemOf(field));
-  place.textContent = field.validationMessage;
+  field.nextElementSibling.textContent = field.validationMessage;
 }
 
 function problemOf({ id, value }) {
   try {
-    JSON_FIELDS[id]?.read(value);
+    if (value) (READERS[id] ?? readNumber)(value, id);
     return "";
   } catch ({ message }) {
     return message;
   }
-}
-
-function showAppearance() {
-  [$("language").value, $("theme").value] = [choice(), theme()];
 }

@@ -10,7 +10,7 @@ const isDate = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(text).toJSON
 const atLeast = (value, wanted) => size(value) >= wanted;
 const atMost = (value, wanted) => size(value) <= wanted;
 
-/** By kind of value: whether it keeps to what a keyword says; `holds` tells that of a schema. */
+/** By kind of value: whether it is as a keyword says; `holds` tells that of a schema. */
 const RULES = {
   any: {
     type: (value, wanted) => [wanted].flat().some((one) => one === kind(value) || (one === "integer" && Number.isInteger(value))),
@@ -24,7 +24,7 @@ const RULES = {
     minimum: atLeast, maximum: atMost,
     exclusiveMinimum: (value, border) => value > border,
     exclusiveMaximum: (value, border) => value < border,
-    multipleOf: (value, unit) => Math.abs(value / unit - Math.round(value / unit)) < 1e-9,
+    multipleOf: (value, unit) => Number.isInteger(Number((value / unit).toFixed(9))),
   },
   string: {
     minLength: atLeast, maxLength: atMost,
@@ -36,32 +36,28 @@ const RULES = {
   object: { required: (value, names) => names.every((name) => Object.hasOwn(value, name)) },
 };
 
-/** The JSON in a text that is to follow `schema`. Throws an Error that says in lines what is wrong. */
-export function read(text, schema) {
-  const value = JSON.parse(text);
-  const problems = violations(schema, value);
-  if (problems.length) throw new Error(problems.join("\n"));
+/** The JSON in a text, held against a schema. */
+export const read = (text, schema) => hold(JSON.parse(text), schema);
+
+/** The schema in a text; an empty one means any object. */
+export const readSchema = (text) => (text?.trim() ? read(text, ANY_OBJECT) : ANY_OBJECT);
+
+/** `value`, if it follows the schema `root`. Throws an Error that says in lines where not. */
+export function hold(value, root) {
+  let steps = 0;
+  const found = find(root, value, "");
+  if (found.length) throw new Error(found.slice(0, MOST.found).join("\n"));
   return value;
-}
-
-/** The schema in a text; an empty one means any object. Throws like `read`. */
-export const readSchema = (text) => (text.trim() ? read(text, ANY_OBJECT) : ANY_OBJECT);
-
-/** Where a value breaks the schema `root`: the first few as "path: what"; the value itself is at $. */
-export function violations(root, value) {
-  let left = MOST.steps;
-  const found = find(root, value, "$").slice(0, MOST.found);
-  return left < 0 ? [...found, t("too much to check")] : found;
 
   function find(schema, value, path) {
-    left -= 1;
-    if (schema === false) return [`${path}: ${t("not allowed")}`];
-    if (left < 0 || kind(schema) !== "object") return [];
+    if ((steps += 1) > MOST.steps) throw new Error(t("too much to check"));
+    if (schema === false) return [`${path} ${t("not allowed")}`];
+    if (kind(schema) !== "object") return [];
     const rules = { ...RULES.any, ...RULES[kind(value)] };
     const holds = (part) => !find(part, value, path).length;
-    const broken = Object.entries(schema).filter(([name, wanted]) => Object.hasOwn(rules, name) && !rules[name](value, wanted, holds));
+    const broken = Object.entries(schema).filter(([name, wanted]) => rules[name] && !rules[name](value, wanted, holds));
     return [
-      ...broken.map(([name, wanted]) => `${path}: ${t("breaks {0}", `${name}: ${JSON.stringify(wanted).slice(0, MOST.quoted)}`)}`),
+      ...broken.map(([name, wanted]) => `${path} ${t("breaks {0}", `${name}: ${JSON.stringify(wanted).slice(0, MOST.quoted)}`)}`.trim()),
       ...[...(schema.allOf ?? []), target(root, schema.$ref)].flatMap((part) => find(part, value, path)),
       ...parts(schema, value).flatMap(([name, part]) => find(part, value[name], `${path}/${name}`)),
     ];

@@ -6,19 +6,22 @@ import { element } from "./view.js";
 
 const TOOL = {
   type: "object",
-  required: ["name", "parameters"],
   properties: { name: { type: "string", pattern: "^[\\w-]{1,64}$" }, parameters: { type: "object" } },
+  required: ["name", "parameters"],
 };
 
-/** The functions in a text, [{name, description, parameters}]. Throws an Error that says what is wrong. */
-export const readTools = (text) => (text.trim() ? read(text, { type: "array", items: TOOL }) : []);
+/** The functions in a text, [{name, description, parameters}], as a request offers them. Throws like `hold`. */
+export function readTools(text) {
+  const functions = text?.trim() ? read(text, { type: "array", items: TOOL }) : [];
+  return functions.map((one) => ({ type: "function", function: one }));
+}
 
 /** A call {name, arguments, result}; as long as it has no result, one is asked for and given to `result(text)`. */
 export function callView(call, { result }) {
   const isOpen = call.result === undefined;
-  const shown = isOpen ? answerForm(result) : element("pre", { tabindex: "0", "aria-label": t("Result") }, call.result);
-  const given = element("pre", { tabindex: "0", "aria-label": call.name }, call.arguments);
-  return element("details", { class: "call", ...(isOpen && { open: "" }) }, element("summary", {}, call.name), given, shown);
+  const shown = isOpen ? answerForm(result) : element("pre", {}, call.result);
+  const state = isOpen ? { open: "" } : {};
+  return element("details", { class: "call", ...state }, element("summary", {}, call.name), element("pre", {}, call.arguments), shown);
 }
 
 function answerForm(send) {
