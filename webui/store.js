@@ -1,57 +1,49 @@
 // Conversations in the browser's database, a row for each turn: a write touches only what changed, so two tabs lose nothing.
 
-import { mend, title } from "./tree.js";
-
-const OPEN_MS = 5_000;
+import { title } from "./tree.js";
 
 const unkept = new Map(); // id -> a conversation that could not be stored: it lasts as long as the page
-const removed = new Set(); // ids, of this and other tabs: a late write brings none of them back
-const titles = new Map(); // id -> the title that it was given, in this or another tab
-const stored = new WeakMap(); // conversation -> the JSON of its head and of each turn, as the database has them
-const listeners = [];
-let opening = null;
-let channel = null;
+const titles = new Map(); // id -> the title given here or in another tab; null: removed, and no late write brings it back
+const stored = new WeakMap(); // turn -> its JSON, as the database has it
+let opening;
+let channel;
 
-/** All conversations as `{id, title, changed, mode, text}`, newest first; a title is "" while there is nothing to call it. */
-export async function list() {
-  const kept = await transact("readonly", (heads) => heads.getAll()).catch(() => []);
-  return [...kept.filter(({ id }) => !unkept.has(id)), ...[...unkept.values()].map(headOf)]
-    .map(({ asked, ...head }) => ({ ...head, title: head.title || asked }))
-    .sort((one, other) => other.changed - one.changed);
+/** {id, label, changed…} of the conversations with all these words in title or turns, whatever their case and accents; newest first. */
+export async function list(words = "") {
+  const kept = await found((rows) => rows.index("heads").getAll());
+  const listed = [];
+  for (const head of kept.filter(({ id }) => !unkept.has(id)).concat(...unkept.values())) {
+    if (!words || (await holds(head, fold(words).split(/\s+/)))) listed.push(head);
+  }
+  return listed.sort((one, other) => other.changed - one.changed);
 }
 
 /** The whole conversation, or null. */
 export async function read(id) {
   if (unkept.has(id)) return unkept.get(id);
-  const head = await transact("readonly", (heads) => heads.get(id)).catch(() => null);
-  if (!head) return null;
-  const { asked, ...conversation } = { ...head, nodes: Object.fromEntries((await turnsOf(id)).map((node) => [node.id, node])) };
-  stored.set(conversation, printsOf(conversation));
-  return mend(conversation);
+  const [head, ...turns] = await found((rows) => rows.getAll(rangeOf(id)));
+  for (const turn of turns) stored.set(turn, print(turn));
+  return head ? { ...head, nodes: Object.fromEntries(turns.map((turn) => [turn.id, turn])) } : null;
 }
 
 /** Store what changed since this conversation was read or written; what cannot be stored stays in memory. */
 export async function write(conversation) {
-  const { id, nodes, text, leaf } = conversation;
-  if (removed.has(id) || !(leaf || text)) return;
+  const { id, text, leaf } = conversation;
+  if (titles.get(id) === null || !(leaf || text)) return;
   conversation.title = titles.get(id) ?? conversation.title;
-  const before = stored.get(conversation) ?? new Map();
-  const after = printsOf(conversation);
-  const changed = [...after.keys()].filter((key) => after.get(key) !== before.get(key));
-  if (changed.length === 0) return;
-  stored.set(conversation, after);
+  conversation.label = title(conversation);
+  const { nodes, ...head } = conversation;
+  const changed = Object.values(nodes).map((turn) => [turn, print(turn)]).filter(([turn, json]) => stored.get(turn) !== json);
   try {
-    const count = await transact("readwrite", (heads, turns) => {
-      for (const key of changed) if (nodes[key]) turns.put(nodes[key], [id, key]);
-      heads.put(headOf(conversation));
-      return heads.count();
+    await transact("readwrite", (rows) => {
+      rows.put(head, [id, ""]);
+      for (const [turn] of changed) rows.put(turn, [id, turn.id]);
     });
+    for (const [turn, json] of changed) stored.set(turn, json);
     unkept.delete(id);
-    if (count === 1 && before.size === 0) navigator.storage?.persist?.().catch(() => false);
   } catch {
-    stored.set(conversation, before);
+    if (unkept.size === 0) tell({ failed: true });
     unkept.set(id, conversation);
-    tell({ failed: true });
   }
   share({ id });
 }
@@ -64,58 +56,29 @@ export async function rename(id, given) {
 }
 
 export async function remove(...ids) {
+  for (const id of ids) titles.set(id, null);
   for (const id of ids) unkept.delete(id);
-  await transact("readwrite", (heads, turns) => {
-    for (const id of ids) heads.delete(id);
-    for (const id of ids) turns.delete(rangeOf(id));
-  }).catch(() => null);
-  share({ removed: ids });
+  await transact("readwrite", (rows) => ids.forEach((id) => rows.delete(rangeOf(id)))).catch(() => null);
+  for (const id of ids) share({ id, title: null });
 }
 
-/** The ids of the conversations with all these words in title or turns, whatever their case and accents; newest first. */
-export async function search(words) {
-  const wanted = fold(words).split(/\s+/);
-  const found = [];
-  for (const { id, title: shown, text } of await list()) {
-    const turns = (await turnsOf(id)).flatMap(({ content, files = [] }) => [content, ...files.map(({ name }) => name)]);
-    const said = fold([shown, text, ...turns].join("\n"));
-    if (wanted.every((word) => said.includes(word))) found.push(id);
-  }
-  return found;
+async function holds({ id, label, text }, words) {
+  const turns = Object.values((await read(id))?.nodes ?? {});
+  const said = fold([label, text, ...turns.map(({ content }) => content)].join("\n"));
+  return words.every((word) => said.includes(word));
 }
 
-/** Call `listener` with `{id, title?}`, `{removed: ids}` or `{failed: true}` when something changed, in this or another tab. */
-export function changes(listener) {
-  listeners.push(listener);
-  channel ??= new BroadcastChannel("lmfile");
-  channel.onmessage = ({ data }) => tell(data);
-}
-
-/** What is stored beside the turns: all that a list needs. */
-function headOf({ nodes, ...head }) {
-  return { ...head, asked: title({ ...head, nodes, title: "" }) };
-}
-
-/** By "" and the ids of the turns: what tells whether head or turn has changed. The files of a turn never do. */
-function printsOf(conversation) {
-  const prints = Object.values(conversation.nodes).map(({ files, ...node }) => [node.id, JSON.stringify(node)]);
-  return new Map([["", JSON.stringify(headOf(conversation))], ...prints]);
-}
-
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toUpperCase().trim();
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toUpperCase();
+const print = ({ files, ...turn }) => JSON.stringify(turn); // its files never change
 const rangeOf = (id) => IDBKeyRange.bound([id], [id, []]);
+const found = (action) => transact("readonly", action).catch(() => []);
 
-async function turnsOf(id) {
-  const open = unkept.get(id);
-  return open ? Object.values(open.nodes) : transact("readonly", (_, turns) => turns.getAll(rangeOf(id)));
-}
-
-/** Do `action` with both stores in one transaction; what its request found, once all of it is done. */
+/** Do `action` in one transaction; what its request found, once all of it is done. */
 async function transact(mode, action) {
-  const open = await (opening ??= connect());
+  const database = await (opening ??= connect());
   return new Promise((resolve, reject) => {
-    const transaction = open.transaction(["heads", "turns"], mode);
-    const request = action(transaction.objectStore("heads"), transaction.objectStore("turns"));
+    const transaction = database.transaction("rows", mode);
+    const request = action(transaction.objectStore("rows"));
     transaction.oncomplete = () => resolve(request?.result);
     transaction.onabort = () => reject(transaction.error);
     transaction.commit(); // a page that is being closed does not wait
@@ -124,16 +87,12 @@ async function transact(mode, action) {
 
 function connect() {
   return new Promise((resolve, reject) => {
-    setTimeout(reject, OPEN_MS);
     const request = indexedDB.open("lmfile", 1);
     request.onerror = reject;
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore("heads", { keyPath: "id" });
-      request.result.createObjectStore("turns");
-    };
+    request.onupgradeneeded = () => request.result.createObjectStore("rows").createIndex("heads", "changed"); // turns have no such field
     request.onsuccess = () => {
-      request.result.onclose = () => (opening = null);
-      request.result.onversionchange = () => request.result.close(); // a newer page waits for it
+      channel = new BroadcastChannel("lmfile");
+      channel.onmessage = ({ data }) => tell(data);
       resolve(request.result);
     };
   });
@@ -144,8 +103,8 @@ function share(change) {
   tell(change);
 }
 
-function tell(change) {
-  for (const id of change.removed ?? []) removed.add(id);
-  if (change.title !== undefined) titles.set(change.id, change.title);
-  for (const listener of listeners) listener(change);
+/** Raise the event "stored": {id, title?} changed, in this or another tab (title null: it was removed), or {failed: true}. */
+function tell(detail) {
+  if (detail.title !== undefined) titles.set(detail.id, detail.title);
+  document.dispatchEvent(new CustomEvent("stored", { detail }));
 }

@@ -27,23 +27,14 @@ const file = (text, name = "a.json") => new File([text], name);
 const read = (text, name) => fromFile(file(text, name));
 const branch = (conversation) => path(conversation).map(({ role, content }) => [role, content]);
 
-/** A conversation without what is new in each copy: ids by the order of their turns. */
-function normal({ id: _, nodes, leaf, changed, ...rest }) {
-  const order = Object.values(nodes).sort((one, other) => one.at - other.at);
-  const name = (id) => order.findIndex((node) => node.id === id);
-  return { ...rest, leaf: name(leaf), turns: order.map(({ id, parent, at, ...node }) => ({ ...node, id: name(id), parent: name(parent) })) };
-}
-
-test("JSON brings everything back, with new ids", async () => {
+test("JSON brings everything back, as a copy", async () => {
   const given = rich();
-  const [found, other] = await read(toJson([given, create("notebook")]));
-  assert.deepEqual(normal(found), normal(given));
-  assert.equal(other.mode, "notebook");
-  const ids = [given, found].flatMap((one) => [one.id, ...Object.keys(one.nodes)]);
-  assert.equal(new Set(ids).size, ids.length);
-  assert.deepEqual(Object.keys(found.nodes), Object.values(found.nodes).map(({ id }) => id));
-  const { format, version } = JSON.parse(toJson([]));
-  assert.deepEqual([format, version], ["lmfile-conversations", 1]);
+  const notebook = { ...create("notebook"), text: "Once" };
+  const [found, other] = await read(toJson([given, notebook]));
+  assert.deepEqual({ ...found, id: given.id, changed: given.changed }, given);
+  assert.notEqual(found.id, given.id);
+  assert.deepEqual({ ...other, id: notebook.id, changed: notebook.changed }, notebook);
+  assert.equal(JSON.parse(toJson([])).format, "lmfile-conversations");
 });
 
 test("Markdown is for people", () => {
@@ -55,17 +46,12 @@ Be brief.
 
 ## User
 
-- Attached: sky.png
-- Attached: notes.txt
-
 What is it like in Paris?
 
 ## Assistant
 
-- Call: weather({"city": "Paris"})
-- Call: time({})
-
-
+weather {"city": "Paris"}
+time {}
 
 ## Tool
 
@@ -81,16 +67,17 @@ noon
 `);
 });
 
-test("Markdown brings the visible branch back, with its calls", async () => {
-  const given = rich();
-  const [found] = await read(toMarkdown(given), "a.md");
-  assert.deepEqual(branch(found), branch(given));
+test("Markdown brings the visible branch back, calls and results as text", async () => {
+  const [found] = await read(toMarkdown(rich()), "a.md");
   assert.deepEqual([found.title, found.system, found.mode], ["Weather", "Be brief.", "chat"]);
-  const [, called, first, second] = path(found);
-  assert.deepEqual(called.calls.map((call) => [call.name, call.arguments]), [["weather", '{"city": "Paris"}'], ["time", "{}"]]);
-  assert.deepEqual([first.call, second.call], called.calls.map(({ id }) => id));
+  assert.deepEqual(branch(found), [
+    ["user", "What is it like in Paris?"], ["assistant", 'weather {"city": "Paris"}\ntime {}'], ["user", "18 °C"], ["user", "noon"], ["assistant", '{"degrees": 18}'],
+  ]);
   const [note] = await read(toMarkdown({ ...create("notebook"), text: "Once\n## User\nupon" }));
   assert.deepEqual([note.mode, note.text, note.title], ["notebook", "Once\n## User\nupon", "Once"]);
+  const asked = create();
+  add(asked, null, { role: "user", content: "", files: [{ name: "sky.png", type: "image/png", url: PICTURE }] });
+  assert.match(toMarkdown(asked), /\n\nsky\.png \n$/);
 });
 
 /** Numbers from a seed, so that a failure can be repeated. */
@@ -98,8 +85,8 @@ function* random(seed) {
   for (let state = seed; ; yield (state >>> 8) / 2 ** 24) state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
 }
 
-const PIECES = ["## User", "## Assistant", "## System", "## Tool", "## Notebook", "# Title", "## ", "You", "\n", "\n", "\n\n", "\r", "\r\n", "\\", "\\\\", " ", "\t",
-  "- Call: f(1)", "- Attached: x", "- ", ": ", "```", "> ", "a", "é", "👋", "\u2028", "\u2029", "\u0085", "\ufeff", "\0", "</h1>", "$&", "{0}", "---"];
+const PIECES = ["## User", "## Assistant", "## System", "## Tool", "## Notebook", "# Title", "## ", "You", "\n", "\n", "\n\n", "\\", "\\\\", " ", "\t",
+  "- ", ": ", "```", "> ", "a", "é", "👋", "\u2028", "\u2029", "\u0085", "\ufeff", "\0", "</h1>", "$&", "{0}", "---"];
 
 test("Markdown brings back whatever the texts say", async () => {
   for (let seed = 1; seed <= 3000; seed += 1) {
@@ -108,8 +95,7 @@ test("Markdown brings back whatever the texts say", async () => {
     const text = () => Array.from({ length: below(9) }, () => PIECES[below(PIECES.length)]).join("");
     const given = Object.assign(create(), { title: "T", system: below(2) ? text() : null });
     for (let turns = 1 + below(4); turns > 0; turns -= 1) {
-      const files = below(3) ? undefined : [{ name: text(), type: "" }];
-      add(given, given.leaf, { role: below(2) ? "user" : "assistant", content: text(), files });
+      add(given, given.leaf, { role: below(2) ? "user" : "assistant", content: text() });
     }
     const [found] = await read(toMarkdown(given), "a.md");
     assert.deepEqual([found.system, branch(found)], [given.system, branch(given)], `seed ${seed}`);
@@ -117,20 +103,23 @@ test("Markdown brings back whatever the texts say", async () => {
 });
 
 test("Markdown survives an editor that ends its lines in another way", async () => {
-  const given = rich();
-  for (const edited of [toMarkdown(given).replaceAll("\n", "\r\n"), toMarkdown(given).trimEnd(), `\ufeff${toMarkdown(given)}`]) {
+  const text = toMarkdown(rich());
+  const [{ nodes }] = await read(text, "a.md");
+  for (const edited of [text.replaceAll("\n", "\r\n"), text.trimEnd(), `\ufeff${text}`]) {
     const [found] = await read(edited, "a.md");
-    assert.deepEqual(branch(found), branch(given));
+    assert.deepEqual(branch(found), Object.values(nodes).map(({ role, content }) => [role, content]));
   }
 });
 
-test("what is foreign is told by its name", async () => {
-  const foreign = ["", "hello", "# A heading\n\nand a text\n", "## User\n\nHi", "{}", "[]", "null", "7", '"x"', '[{"role":"user","content":"x"}]', '{"format":"other"}', "{", "\0\x01"];
+const NOT_WHOLE = "It is not a whole export of conversations: ";
+
+test("what is foreign is told", async () => {
+  const foreign = ["", "hello", "# A heading\n\nand a text\n", "## User\n\nHi", "{}", "[]", "null", "7", '"x"', '[{"role":"user","content":"x"}]', '{"format":"other"}', "{", "\0\x01",
+    "[".repeat(1e6), '{"format":"lmfile-conversations"}', '{"format":"lmfile-conversations","conversations":[null]}'];
   for (const text of foreign) {
-    await assert.rejects(read(text, "odd.json"), { message: "It is not an export of conversations." }, text);
+    await assert.rejects(read(text, "odd.json"), ({ message }) => message.startsWith(NOT_WHOLE), text.slice(0, 100));
   }
-  await assert.rejects(read('{"format":"lmfile-conversations","version":2}'), { message: "It was exported by another version." });
-  await assert.rejects(fromFile({ name: "big.json", size: 64e6 + 1, text: () => assert.fail("was read") }), { message: "It is larger than 64 MB." });
+  await assert.rejects(fromFile({ name: "big.json", size: 256e6 + 1, text: () => assert.fail("was read") }), { message: "It is larger than 256 MB." });
 });
 
 /** The JSON of a rich conversation after `change`. */
@@ -144,15 +133,12 @@ function changed(change) {
 const BROKEN = {
   conversations: (_, __, data) => (data.conversations = {}),
   title: (one) => (one.title = 7),
-  created: (one) => (one.created = "yesterday"),
   changed: (one) => (one.changed = null),
   mode: (one) => (one.mode = "other"),
   system: (one) => (one.system = ["x"]),
   text: (one) => (one.text = null),
-  nodes: (one) => (one.nodes = "none"),
   "leaf ": (one) => (one.nodes = []),
-  "leaf  ": (one) => (one.nodes = null),
-  "nodes ": (one) => (one.nodes = { a: null }),
+  "leaf  ": (one) => (one.leaf = null),
   leaf: (one) => (one.leaf = "nowhere"),
   parent: (_, [first]) => (first.parent = "nowhere"),
   "parent ": (_, [first]) => (first.parent = 1),
@@ -166,68 +152,52 @@ const BROKEN = {
   calls: (_, [, second]) => (second.calls = "none"),
   arguments: (_, [, second]) => (second.calls[0].arguments = {}),
   call: (_, [, , third]) => (third.call = "call_7"),
-  "call ": (_, [first]) => Object.assign(first, { role: "tool", call: "call_0" }),
   "call  ": (_, [, , third]) => delete third.call,
   files: (_, [first]) => (first.files = {}),
   name: (_, [first]) => (first.files[0].name = null),
   url: (_, [first]) => (first.files[0].url = "https://evil.example/x.png"),
   "url ": (_, [first]) => (first.files[0].url = "data:text/html,<script>"),
-  "url  ": (_, [first]) => (first.files[0].url = "data:image/svg+xml;base64,PHN2Zz4="),
-  "type ": (_, [first]) => delete first.files[0].type,
+  id: (_, [first]) => (first.id = "other"),
+  "id ": (one, [first]) => Object.assign(one.nodes, { "": { ...first, id: "" } }),
   total_tokens: (_, turns) => (turns.at(-1).figures.total_tokens = "12"),
   "url   ": (_, [first]) => (first.files[0].url = [PICTURE]),
   "url    ": (_, [first]) => (first.files[0].url = "javascript:alert(1)"),
-  tokens: (_, [first]) => (first.files[1].tokens = "many"),
   at: (_, [first]) => (first.at = null),
   "at ": (_, [first]) => (first.at = "1"),
+  "at  ": (_, [first]) => (first.at = 1e300),
+  "parent    ": (_, [, second]) => (second.at = 1),
+  "parent     ": (_, [first]) => delete first.at,
+  "parent      ": (_, [first]) => (first.parent = "toString"),
+  nodes: (_, [first]) => delete first.role,
+  "nodes ": (_, [first]) => delete first.content,
 };
 
 for (const [field, change] of Object.entries(BROKEN)) {
   test(`what is broken is told: ${field}`, async () => {
-    await assert.rejects(read(changed(change)), { message: `It is damaged: ${field.trim()}` });
+    await assert.rejects(read(changed(change)), { message: NOT_WHOLE + field.trim() });
   });
 }
 
-test("a broken conversation lets none of its file in, and a broken Markdown neither", async () => {
+test("a broken conversation lets none of its file in", async () => {
   const data = JSON.parse(toJson([rich(), rich()]));
   data.conversations[1].mode = "x";
-  await assert.rejects(read(JSON.stringify(data)), /damaged: mode$/);
-  await assert.rejects(read("# A\n\n## Tool\n\n18 °C\n", "a.md"), /damaged: call$/);
+  await assert.rejects(read(JSON.stringify(data)), /: mode$/);
 });
 
-test("what is not known is left out, and nothing reaches a prototype", async () => {
-  const text = changed((one, [first]) => {
-    Object.assign(one, { extra: 1, constructor: undefined });
-    Object.assign(first, { onclick: "alert(1)", html: "<b>" });
-    first.figures = { total_tokens: 5, other: "x", more: {} };
-  }).replace('"extra":1', '"__proto__":{"polluted":1},"extra":1').replace('"html":"<b>"', '"__proto__":{"polluted":1}');
+test("nothing reaches a prototype", async () => {
+  const text = changed((one, [first]) => Object.assign(one, { extra: 1 }) && Object.assign(first, { html: "<b>" }))
+    .replace('"extra":1', '"__proto__":{"polluted":1}').replace('"html":"<b>"', '"__proto__":{"polluted":1}');
   const [found] = await read(text);
-  const [first] = path(found);
-  assert.deepEqual([found.extra, first.onclick, first.html, found.polluted, first.polluted, {}.polluted], Array(6).fill(undefined));
-  assert.deepEqual(first.figures, { total_tokens: 5 });
+  assert.deepEqual([found.polluted, {}.polluted, Object.getPrototypeOf(found)], [undefined, undefined, Object.prototype]);
 });
 
-test("turns named like parts of an object are turns", async () => {
-  const names = ["__proto__", "null", "toString", "0", "undefined", "hasOwnProperty"];
-  const given = rich();
-  const text = Object.keys(given.nodes).reduce((json, id, at) => json.replaceAll(JSON.stringify(id), JSON.stringify(names[at])), toJson([given]));
-  const [found] = await read(text);
-  assert.deepEqual(normal(found), normal(given));
-});
-
-test("times are made to agree with the tree, and none is in the future", async () => {
-  const text = changed((one, turns) => {
-    one.changed = -1e300;
-    turns.forEach((node, at) => (node.at = [1e300, 5, -1e300][at % 3]));
-  });
-  const [found] = await read(text);
-  assert.ok(found.changed >= 0 && found.changed <= Date.now());
-  for (const { parent, at } of Object.values(found.nodes)) assert.ok(at > (found.nodes[parent]?.at ?? 0) && at < Date.now() + 100, String(at));
+test("no conversation comes from the future", async () => {
+  const [found] = await read(changed((one) => (one.changed = 9e15)));
+  assert.ok(found.changed <= Date.now());
 });
 
 test("hostile Markdown is read in time that grows with it", async () => {
-  const notes = ["- Call: ".repeat(MIB / 8), "- Call: x()\n".repeat(MIB / 12), `- Call: ${"(".repeat(MIB)}`, `- Call: x(${")".repeat(MIB)}x`, "- Attached: x\n".repeat(MIB / 14)];
-  for (const note of [...notes, "\\".repeat(MIB), "\n".repeat(MIB), "\r\n".repeat(MIB / 2), "## User\n".repeat(MIB / 8), "## User\n\n- Call: x()\n\n## Tool\n\n".repeat(MIB / 36)]) {
+  for (const note of ["\\".repeat(MIB), "\n".repeat(MIB), "\r\n".repeat(MIB / 2), "## User\n".repeat(MIB / 8), "## User\n\n\n\n## Tool\n\n".repeat(MIB / 24)]) {
     const found = await read(`# A\n\n## Assistant\n\n${note}\n\n## User\n\nlast\n`, "a.md");
     assert.equal(path(found[0]).at(-1).content, "last");
   }
@@ -247,7 +217,7 @@ test("large files are read in time that grows with them", async () => {
   const picture = create();
   add(picture, null, { role: "user", content: "", files: [{ name: "p", type: "image/png", url: PICTURE + "A".repeat(30 * MIB) }] });
   assert.equal(title((await read(toJson([picture])))[0]), "p");
-  for (const text of ["\\".repeat(MIB), "\n".repeat(MIB), "- Call: ".repeat(MIB / 8), "- Call: x\n".repeat(MIB / 8), "## User\n".repeat(MIB / 8), "#".repeat(MIB), "(".repeat(MIB)]) {
+  for (const text of ["\\".repeat(MIB), "\n".repeat(MIB), "\\\\## ".repeat(MIB / 5), "## User\n".repeat(MIB / 8), "#".repeat(MIB), "(".repeat(MIB)]) {
     const given = create();
     add(given, null, { role: "user", content: text });
     assert.equal(path((await read(toMarkdown(given)))[0])[0].content === text, true);

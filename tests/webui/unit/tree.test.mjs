@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { add, choose, create, mend, newId, path, siblings, title } from "../../../webui/tree.js";
+import { add, choose, create, newId, path, siblings, title } from "../../../webui/tree.js";
 
 /** A conversation in which the second question has two wordings, and the second of them two answers. */
 function branched() {
@@ -90,24 +90,11 @@ test("a title is what was given, or the beginning of what was written first", ()
   assert.equal(of("\n\n  A line  \nand another"), "A line");
   assert.equal(of("", [{ name: "report.pdf", type: "application/pdf" }]), "report.pdf");
   assert.equal(of("   "), "");
+  assert.equal(of("", []), "");
   assert.equal(of("x".repeat(1000)), "x".repeat(80));
   assert.ok(of("👋".repeat(1000)).isWellFormed());
   assert.ok(of(`x${"👋".repeat(1000)}`).isWellFormed());
   assert.equal(title({ ...create("notebook"), text: "Once upon\na time" }), "Once upon");
-});
-
-test("a conversation that lost turns elsewhere is whole again, and keeps the others", () => {
-  const { conversation, hi, second, too } = branched();
-  delete conversation.nodes[hi.id];
-  mend(conversation);
-  assert.equal(said(conversation), "Two? II");
-  assert.deepEqual(siblings(conversation, second.id).map(({ content }) => content), ["Hello", "One?", "Two?"]);
-  delete conversation.nodes[too.id];
-  mend(conversation);
-  assert.equal(said(conversation), "Two? 2");
-  conversation.nodes = {};
-  assert.deepEqual(path(mend(conversation)), []);
-  assert.equal(conversation.leaf, null);
 });
 
 test("names are made where the browser has no randomUUID", () => {
