@@ -32,13 +32,11 @@ def written(folder: Path, content: str | bytes) -> Path:
 
 def test_everything_is_kept(tmp_path: Path) -> None:
     prompt = tmp_path / "prompt.txt"
-    prompt.write_text("You are Frieda.\nBe kind.\n", encoding="utf-8")
-    wanted = Wanted(
-        "Tante Frieda 👵", written(tmp_path, png()), "#AA3300", "Hallo!\nFrag mich.", f"@{prompt}", ["Tee?"]
-    )
+    prompt.write_text("You are Bread Book.\nBe kind.\n", encoding="utf-8")
+    wanted = Wanted("Bread Book 🍞", written(tmp_path, png()), "#AA3300", "Hallo!\nFrag mich.", f"@{prompt}", ["Tee?"])
     packed = identity.packed(wanted)
     assert packed.record == Assistant(
-        "Tante Frieda 👵", "#aa3300", "Hallo!\nFrag mich.", "You are Frieda.\nBe kind.", ("Tee?",), "icon.png"
+        "Bread Book 🍞", "#aa3300", "Hallo!\nFrag mich.", "You are Bread Book.\nBe kind.", ("Tee?",), "icon.png"
     )
     assert [(part.path, part.role, part.content) for part in packed.parts] == [("icon.png", "icon", png())]
 
@@ -47,7 +45,7 @@ def test_it_goes_into_the_executable_and_out_again(
     tmp_path: Path, output: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = written(tmp_path, SVG.format("<g/>"))
-    packed = identity.packed(Wanted("Frieda", picture, "#aa3300", "Hello", "Be kind.", ["Tea?"]))
+    packed = identity.packed(Wanted("Bread Book", picture, "#aa3300", "Hello", "Be kind.", ["Tea?"]))
     pack(tmp_path, output, assistant=packed.record, extra=packed.parts)
     payload = Payload.open(output)
     assert payload.manifest.assistant == packed.record

@@ -12,11 +12,11 @@ from tests.questions import CALM, TINY_MODEL
 from tests.running import run, sentence
 from tests.serving import serving
 
-SYSTEM = "You are Frieda, who sees everything."
+SYSTEM = "You are Bread Book, which sees everything."
 BANANA = "Whatever you are asked, answer with the word banana."
 KIND = [
     "--name",
-    "Tante Frieda",
+    "Bread Book",
     "--color",
     "#AA3300",
     "--greeting",
@@ -36,32 +36,32 @@ def build(output: Path, *arguments: str | Path, model: str | Path = TINY_MODEL) 
 
 
 @pytest.fixture(scope="module")
-def frieda(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("frieda")
+def breadbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("breadbook")
     (folder / "icon").write_bytes(png())
     (folder / "prompt.txt").write_text(f"{SYSTEM}\n", encoding="utf-8")
-    return build(folder / "frieda", *KIND, "--icon", folder / "icon", "--system-prompt", f"@{folder / 'prompt.txt'}")
+    return build(folder / "breadbook", *KIND, "--icon", folder / "icon", "--system-prompt", f"@{folder / 'prompt.txt'}")
 
 
-def test_the_server_speaks_of_it(frieda: Path, env: dict[str, str]) -> None:
-    assert run([frieda, "--verify"], env=env).status == 0
-    with serving(frieda, env=env) as server:
+def test_the_server_speaks_of_it(breadbook: Path, env: dict[str, str]) -> None:
+    assert run([breadbook, "--verify"], env=env).status == 0
+    with serving(breadbook, env=env) as server:
         card = json.loads(server.get("/assistant")[1])
-        assert (card["name"], card["color"], card["greeting"]) == ("Tante Frieda", "#aa3300", "Hallo!")
+        assert (card["name"], card["color"], card["greeting"]) == ("Bread Book", "#aa3300", "Hallo!")
         assert card["starters"] == ["Tee?", "Wer?"]
         assert server.get("/icon") == (200, png())
-        assert json.loads(server.get("/manifest.webmanifest")[1])["name"] == "Tante Frieda"
+        assert json.loads(server.get("/manifest.webmanifest")[1])["name"] == "Bread Book"
         assert json.loads(server.get("/props")[1])["system_prompt"] == SYSTEM
-        assert json.loads(server.get("/v1/models")[1])["data"][0]["id"] == "Tante Frieda"
+        assert json.loads(server.get("/v1/models")[1])["data"][0]["id"] == "Bread Book"
 
 
-def test_the_command_line_has_the_last_word(frieda: Path, env: dict[str, str]) -> None:
-    with serving(frieda, "-sys", "Be brief.", env=env) as server:
+def test_the_command_line_has_the_last_word(breadbook: Path, env: dict[str, str]) -> None:
+    with serving(breadbook, "-sys", "Be brief.", env=env) as server:
         assert json.loads(server.get("/props")[1])["system_prompt"] == "Be brief."
 
 
-def test_another_model_is_not_the_publishers(frieda: Path, env: dict[str, str]) -> None:
-    with serving(frieda, "-m", str(TINY_MODEL), env=env) as server:
+def test_another_model_is_not_the_publishers(breadbook: Path, env: dict[str, str]) -> None:
+    with serving(breadbook, "-m", str(TINY_MODEL), env=env) as server:
         card = json.loads(server.get("/assistant")[1])
         assert (card["name"], card["greeting"], card["starters"]) == (TINY_MODEL.stem, "", [])
         assert json.loads(server.get("/props")[1])["system_prompt"] == ""
@@ -81,14 +81,14 @@ def test_the_terminal_has_its_system_prompt(
     assert said(banana, "-sys", "") == plain
 
 
-def test_it_goes_into_the_menu(frieda: Path, env: dict[str, str], tmp_path: Path) -> None:
+def test_it_goes_into_the_menu(breadbook: Path, env: dict[str, str], tmp_path: Path) -> None:
     desktop = env | {"XDG_DATA_HOME": str(tmp_path)}
-    done = run([frieda, "--install-desktop"], env=desktop)
+    done = run([breadbook, "--install-desktop"], env=desktop)
     assert (done.status, done.out) == (0, "")
-    entry = tmp_path / "applications" / "lmfile-tante-frieda.desktop"
-    assert f"Exec={frieda}\n" in entry.read_text(encoding="utf-8")
-    assert (tmp_path / "icons" / "lmfile-tante-frieda.png").read_bytes() == png()
-    assert run([frieda, "--remove-desktop"], env=desktop).status == 0
+    entry = tmp_path / "applications" / "lmfile-bread-book.desktop"
+    assert f"Exec={breadbook}\n" in entry.read_text(encoding="utf-8")
+    assert (tmp_path / "icons" / "lmfile-bread-book.png").read_bytes() == png()
+    assert run([breadbook, "--remove-desktop"], env=desktop).status == 0
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.conftest import PROJECT
 from tests.serving import serving
-from tests.webui.marlow import pack
+from tests.webui.breadbook import pack
 from tests.webui.node import HERE, node
 
 MODEL = "qwen2.5-coder-1.5b"
@@ -17,7 +17,7 @@ def main() -> None:
     shots = PROJECT / "docs" / "screenshots"
     shots.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        executable = pack(MODEL, Path(folder) / "marlow")
+        executable = pack(MODEL, Path(folder) / "breadbook")
         env = {"LMFILE_CACHE": f"{folder}/cache", "PATH": os.defpath}
         with serving(executable, env=env, mode=()) as server:
             addresses = {"LMFILE_READY": server.url, "LMFILE_SHOTS": str(shots)}

@@ -19,12 +19,12 @@ from tests.webui.guesses import guessed
 from tests.webui.replay import replayed
 
 SAMPLE = Path(__file__).with_name("sample.md")
-FRIEDA = Assistant(
-    name="Aunt Frieda",
+BREAD_BOOK = Assistant(
+    name="Bread Book",
     color="#aa3300",
-    greeting="Hello, dear. Tea?",
-    system_prompt="You are Aunt Frieda.",
-    starters=("Tell me a story.", "How do I bake bread?"),
+    greeting="What shall we bake?",
+    system_prompt="You are Bread Book.",
+    starters=("How do I bake a simple bread?", "What makes dough rise?"),
 )
 POEM = "Slow words arrive one by one and never seem to end. "
 
@@ -96,8 +96,8 @@ def start_clicked() -> Live:
     adapters = encode([Wanted("pirate", "/pirate.gguf"), Wanted("robot", "/robot.gguf", scale=0.0)])
     live = start(
         config=WorkerConfig(model_path="", adapters=adapters),
-        assistant=FRIEDA,
-        system_prompt=FRIEDA.system_prompt,
+        assistant=BREAD_BOOK,
+        system_prompt=BREAD_BOOK.system_prompt,
         quit_after_s=300.0,
         end=lambda _reason: live.ask_to_stop(),
     )

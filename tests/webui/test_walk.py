@@ -6,7 +6,7 @@ import pytest
 
 from tests.running import started
 from tests.serving import address
-from tests.webui.marlow import BUILD_LIMIT_S, VOICES, pack
+from tests.webui.breadbook import BUILD_LIMIT_S, VOICES, pack
 from tests.webui.node import HERE, node
 from tests.webui.serve import start_loading
 
@@ -14,14 +14,14 @@ WALK_LIMIT_S = 290
 
 
 @pytest.fixture(scope="module")
-def marlow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pack("smollm2", tmp_path_factory.mktemp("marlow") / "marlow", *VOICES)
+def breadbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack("smollm2", tmp_path_factory.mktemp("breadbook") / "breadbook", *VOICES)
 
 
 @pytest.mark.timeout(BUILD_LIMIT_S + WALK_LIMIT_S)
-def test_a_first_day(marlow: Path, env: dict[str, str]) -> None:
+def test_a_first_day(breadbook: Path, env: dict[str, str]) -> None:
     loading = start_loading()
-    with started([marlow, "--port", "0"], env=env) as running:
+    with started([breadbook, "--port", "0"], env=env) as running:
         server = address(running)
         addresses = {"LMFILE_READY": server.url, "LMFILE_LOADING": f"http://127.0.0.1:{loading.port}"}
         try:

@@ -16,7 +16,7 @@ from runtime.payload import Assistant, Payload
 from tests.packing import APP, NOBODY, pack
 
 OURS = b"<svg/>"
-FRIEDA = Assistant(name="Tante Frieda", greeting="Hallo!\nWie geht's?", icon="icon.png")
+BREAD_BOOK = Assistant(name="Bread Book", greeting="Hallo!\nWie geht's?", icon="icon.png")
 UNESCAPED = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
@@ -87,12 +87,12 @@ def test_without_a_publisher(tmp_path: Path, home: Path) -> None:
 
 
 def test_with_a_publisher(tmp_path: Path, home: Path) -> None:
-    change(made(tmp_path, tmp_path / "frieda", FRIEDA))
+    change(made(tmp_path, tmp_path / "breadbook", BREAD_BOOK))
     found = entry(home)
-    assert (found["Name"], found["Comment"]) == ("Tante Frieda", "Hallo!")
+    assert (found["Name"], found["Comment"]) == ("Bread Book", "Hallo!")
     assert Path(found["Icon"]).read_bytes() == b"PNG"
     assert Path(found["Icon"]).suffix == ".png"
-    assert (home / "applications" / "lmfile-tante-frieda.desktop").is_file()
+    assert (home / "applications" / "lmfile-bread-book.desktop").is_file()
 
 
 @pytest.mark.parametrize(

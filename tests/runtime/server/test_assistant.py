@@ -12,7 +12,8 @@ from runtime.server.assistant import AssistantCard, WebManifest
 from tests.runtime.server.live import Live, ScriptedEngine
 
 PROJECT = Path(__file__).resolve().parents[3]
-FRIEDA = Assistant("Aunt Frieda", "#aa3300", "Hello, dear.", "You are Frieda.", ("Tea?", "A story?"), "icon.png")
+STARTERS = ("How do I bake a simple bread?", "What makes dough rise?")
+BREAD_BOOK = Assistant("Bread Book", "#aa3300", "What shall we bake?", "You are Bread Book.", STARTERS, "icon.png")
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\xc0\x00\x00\x00\xc1"
 
 
@@ -24,10 +25,10 @@ def test_without_a_publisher(server: Live) -> None:
 
 
 def test_the_publishers_words(start: Callable[..., Live]) -> None:
-    server = start(assistant=FRIEDA, quit_after_s=300.0)
+    server = start(assistant=BREAD_BOOK, quit_after_s=300.0)
     card = msgspec.json.decode(server.get("/assistant").body, type=AssistantCard)
     assert (card.name, card.greeting, card.color, card.starters) == (
-        FRIEDA.name, FRIEDA.greeting, FRIEDA.color, list(FRIEDA.starters)
+        BREAD_BOOK.name, BREAD_BOOK.greeting, BREAD_BOOK.color, list(BREAD_BOOK.starters)
     )  # fmt: skip
     assert (card.can_quit, card.quit_after_s) == (True, 300)
     assert len(card.instance) == 32
@@ -40,18 +41,18 @@ def test_each_start_is_another_instance(start: Callable[..., Live]) -> None:
 
 
 def test_it_installs_below_any_prefix(start: Callable[..., Live]) -> None:
-    server = start(assistant=FRIEDA, read_icon=lambda: PNG, prefix="/deep/down")
+    server = start(assistant=BREAD_BOOK, read_icon=lambda: PNG, prefix="/deep/down")
     reply = server.get("/deep/down/manifest.webmanifest")
     assert reply.headers["Content-Type"] == "application/manifest+json"
     manifest = msgspec.json.decode(reply.body, type=WebManifest)
-    assert (manifest.name, manifest.start_url, manifest.scope) == (FRIEDA.name, "./", "./")
-    assert (manifest.display, manifest.theme_color) == ("standalone", FRIEDA.color)
+    assert (manifest.name, manifest.start_url, manifest.scope) == (BREAD_BOOK.name, "./", "./")
+    assert (manifest.display, manifest.theme_color) == ("standalone", BREAD_BOOK.color)
     assert [(icon.src, icon.type, icon.sizes) for icon in manifest.icons] == [("icon", "image/png", "192x193")]
     assert server.get("/deep/down/icon").body == PNG
 
 
 def test_an_icon_does_nothing_and_is_sent_once(start: Callable[..., Live]) -> None:
-    server = start(assistant=FRIEDA._replace(icon="icon.svg"), read_icon=lambda: b"<svg/>")
+    server = start(assistant=BREAD_BOOK._replace(icon="icon.svg"), read_icon=lambda: b"<svg/>")
     reply = server.get("/icon")
     assert reply.headers["Content-Type"] == "image/svg+xml"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
@@ -64,7 +65,7 @@ def test_an_icon_that_was_changed(start: Callable[..., Live]) -> None:
     def damaged() -> bytes:
         raise PayloadDamaged("x", "the bytes of `icon.png` were changed")
 
-    reply = start(assistant=FRIEDA, read_icon=damaged).get("/icon")
+    reply = start(assistant=BREAD_BOOK, read_icon=damaged).get("/icon")
     assert (reply.status, "were changed" in reply.json()["error"]["message"]) == (500, True)
 
 
@@ -76,6 +77,6 @@ def test_it_needs_no_key_and_shows_nothing_to_other_pages(start: Callable[..., L
 
 
 def test_the_system_prompt_is_told_to_those_with_a_key(start: Callable[..., Live]) -> None:
-    server = start(ScriptedEngine(), keys=("secret",), system_prompt="You are Frieda.")
+    server = start(ScriptedEngine(), keys=("secret",), system_prompt="You are Bread Book.")
     assert server.get("/props").status == 401
-    assert server.get("/props", {"Authorization": "Bearer secret"}).json()["system_prompt"] == "You are Frieda."
+    assert server.get("/props", {"Authorization": "Bearer secret"}).json()["system_prompt"] == "You are Bread Book."

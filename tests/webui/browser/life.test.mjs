@@ -55,7 +55,7 @@ check("a page says again and again that it is open, and is covered while nobody 
   await page.route("**/*", (route) => route.abort());
   await page.clock.fastForward(BEAT_MS);
   await page.waitForSelector(COVER);
-  assert.match(await page.textContent(COVER), /Aunt Frieda has ended\. Open it again to go on\./);
+  assert.match(await page.textContent(COVER), /Bread Book has ended\. Open it again to go on\./);
   for (let n = 0; n < 3; n++) {
     await page.keyboard.press("Escape");
     await page.waitForSelector(COVER); // there is nothing below that would work
@@ -82,7 +82,7 @@ check("Quit asks first, and then ends the program; without a double click there 
   assert.ok(await (await ready(READY)).isHidden("#quit"));
   const page = await ready(CLICKED);
   await page.click("#quit");
-  assert.match(await page.textContent("#asked"), /Quit Aunt Frieda\?/);
+  assert.match(await page.textContent("#asked"), /Quit Bread Book\?/);
   await page.click("#question button:not(#yes)");
   assert.equal((await fetch(`${CLICKED}/assistant`)).status, 200);
   await page.click("#quit");

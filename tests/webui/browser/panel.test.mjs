@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { CLICKED, PHONE, READY, ask, check, ended, lastAnswer, open, ready, shot } from "./harness.mjs";
 
-const PROMPT = "You are Aunt Frieda.";
+const PROMPT = "You are Bread Book.";
 
 /** A page with the column open, and all its groups. */
 async function panel(address = READY, options) {

@@ -51,8 +51,8 @@ check("a first day", async () => {
 
   await step(page, "open", async () => {
     await page.waitForSelector("#send:enabled");
-    assert.equal(await page.title(), "Marlow");
-    assert.equal(await page.textContent("#greeting"), "Ahoy! What shall we look up?");
+    assert.equal(await page.title(), "Bread Book");
+    assert.equal(await page.textContent("#greeting"), "What shall we bake?");
     assert.equal(await page.locator("#starters button").count(), 3);
     assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--accent")), "rgb(31,79,143)");
   });
@@ -140,7 +140,7 @@ check("a first day", async () => {
     await page.click("#new");
     const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("The lighthouse keeper is called Ingrid. She has two cats.\n") };
     await page.setInputFiles("#pick", [note, { name: "tea.pdf", mimeType: "application/pdf", buffer: await readFile(PDF) }]);
-    await page.waitForFunction(() => document.querySelectorAll("#files details").length === 2);
+    await page.waitForFunction(() => document.querySelectorAll("#files .file").length === 2);
     assert.match(await page.textContent("#sum"), /^[\d,]+ tokens in files, [\d,]+ fit$/);
     await page.fill("#input", "What is the lighthouse keeper called?");
   });
@@ -203,10 +203,8 @@ check("a first day", async () => {
     await page.click("#generate");
     await page.waitForFunction(() => document.querySelectorAll("#tokens span").length > 12);
     if (await page.textContent("#generate") === "Stop") await page.click("#generate");
-    await page.focus("#draft");
-    await page.evaluate(() => document.getElementById("draft").setSelectionRange(22, 22));
-    await page.press("#draft", "Alt+ArrowDown");
-    await page.waitForSelector("#options [role=option]");
+    await page.press("#tokens", "ArrowLeft");
+    await page.waitForSelector("#options p");
     assert.match(await page.textContent("#options"), /\d %/);
     await page.keyboard.press("Escape");
   });
@@ -255,6 +253,6 @@ check("a first day", async () => {
   await step(page, "ended", async () => {
     await page.click("#yes");
     await page.waitForSelector(".over[open]");
-    assert.match(await page.textContent(".over"), /Marlow has ended/);
+    assert.match(await page.textContent(".over"), /Bread Book has ended/);
   });
 }, { expects: REFUSED, limitMs: LIMIT_MS });

@@ -1,4 +1,4 @@
-"""Marlow: a model as a publisher would pack it, with a name, a face, first questions and adapters."""
+"""Bread Book: a model as a publisher would pack it, with a name, a face, first questions and adapters."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,12 @@ from tests.running import run
 BUILD_LIMIT_S = 600
 ADAPTERS = PROJECT / "tests" / "data" / "adapters"
 IDENTITY = (
-    *("--name", "Marlow", "--color", "#1f4f8f", "--icon", str(Path(__file__).parent / "walk" / "icon.svg")),
-    *("--greeting", "Ahoy! What shall we look up?"),
+    *("--name", "Bread Book", "--color", "#8a4b14", "--icon", str(Path(__file__).parent / "walk" / "icon.svg")),
+    *("--greeting", "What shall we bake?"),
     *("--system-prompt", "You are a helpful AI assistant."),
-    *("--starter", "What is a lighthouse for?"),
-    *("--starter", "Write four lines about the sea."),
-    *("--starter", "How do I bake bread?"),
+    *("--starter", "How do I bake a simple bread?"),
+    *("--starter", "Write four lines about an oven."),
+    *("--starter", "What makes dough rise?"),
 )
 VOICES = ("--adapter", f"pirate={ADAPTERS / 'pirate'}:0", "--adapter", f"robot={ADAPTERS / 'robot'}:0")
 """Adapters for SmolLM2; none is on until somebody chooses it."""
