@@ -20,7 +20,8 @@ export class Sidebar {
     on("import-files", "change", () => this.import());
     on("export-all", "click", async () => exportJson("conversations", await all()));
     on("delete-all", "click", async () => remove(t("Delete all conversations?"), await all()));
-    on("conversations", "keydown", fold, ({ key, target }) => key === "Escape" && target.closest("[open]"));
+    on("conversations", "keydown", fold, ({ key, target, isComposing }) =>
+      target.closest("[open]") && !isComposing && (key === "Escape" || (key === "Enter" && target.matches("input"))));
     document.addEventListener("stored", ({ detail }) => this.take(detail));
     document.addEventListener("language", () => this.refresh(this.items.clear()));
   }
@@ -32,53 +33,43 @@ export class Sidebar {
   }
 
   async draw() {
-    const [list, search, active] = [$("conversations"), $("search").value.trim(), document.activeElement];
-    const heads = await store.list(search);
-    if (list.querySelector("input")) return; // a title is being written
-    const hadFocus = list.contains(active);
+    const [list, words] = [$("conversations"), $("search").value.trim()];
+    const heads = await store.list(words);
+    if (words !== $("search").value.trim() || list.querySelector("input:focus")) return; // other words, or a title is being written
+    const focus = list.contains(document.activeElement) && document.activeElement;
     list.replaceChildren(...heads.map((head) => this.item(head)));
-    if (hadFocus) (active.isConnected ? active : list.querySelector("button"))?.focus();
-    $("found").textContent = search && t("Found: {0}", heads.length);
+    if (focus) (focus.isConnected ? focus : list.querySelector("button"))?.focus();
+    $("found").textContent = words && t("Found: {0}", heads.length);
   }
 
   item({ id, label }) {
-    if (!this.items.has(id)) this.items.set(id, this.newItem(id));
-    const [open, menu] = this.items.get(id).children;
-    Object.assign(open, { textContent: label || t("New chat"), ariaCurrent: id === this.page.current() || null });
-    menu.firstChild.ariaLabel = t("Actions: {0}", open.textContent);
-    return open.parentNode;
+    const item = this.items.get(id) ?? this.newItem(id);
+    const [open, menu] = item.children;
+    const [mark, field] = menu.children;
+    open.textContent = field.value = field.defaultValue = label || t("New chat");
+    open.ariaCurrent = id === this.page.current() || null;
+    mark.ariaLabel = t("Actions: {0}", open.textContent);
+    return item;
   }
 
   newItem(id) {
     const open = button("", () => this.open(id), "open");
+    const field = element("input", { "aria-label": t("Rename"), maxlength: "80" });
     const menu = element(
-      "details", { name: "conversation" }, element("summary", {}, "⋯"),
-      button(t("Rename"), () => this.rename(id, open)),
+      "details", { name: "conversation" }, element("summary", {}, "⋯"), field,
       button(t("Delete"), () => remove(t("Delete “{0}”?", open.textContent), [id])),
       button(`${t("Export")} (Markdown)`, async () => download(`${open.textContent}.md`, "text/markdown", toMarkdown(await store.read(id)))),
       button(`${t("Export")} (JSON)`, () => exportJson(open.textContent, [id])),
     );
-    return element("li", {}, open, menu);
+    field.onchange = () => store.rename(id, field.value.trim());
+    field.onblur = () => this.refresh();
+    this.items.set(id, element("li", {}, open, menu));
+    return this.items.get(id);
   }
 
   open(id) {
     if (id !== this.page.current()) this.page.open(id);
     else if ($("stage").inert) hide(); // it lies below the list
-  }
-
-  /** Let a title be written in place of `shown`; Escape keeps the old one. */
-  rename(id, shown) {
-    const field = element("input", { "aria-label": t("Rename"), value: shown.textContent, maxlength: "200" });
-    fold();
-    shown.replaceWith(field);
-    field.select();
-    field.onchange = () => store.rename(id, field.value.trim());
-    field.onblur = () => this.refresh(field.replaceWith(shown));
-    field.onkeydown = (event) => {
-      event.stopPropagation();
-      if (event.key === "Escape") field.value = shown.textContent;
-      if (/^(Enter|Escape)$/.test(event.key) && !event.isComposing) field.nextSibling.firstChild.focus();
-    };
   }
 
   /** Something changed, here or in another tab. */
@@ -108,11 +99,13 @@ export class Sidebar {
 const hide = () => $("show-sidebar").click();
 const all = async () => (await store.list()).map(({ id }) => id);
 
-/** Close the open menu, and go back to what opened it. */
-function fold() {
+/** Close the open menu, at Escape without a new title, and go back to what opened it. */
+function fold({ key }) {
   const menu = $("conversations").querySelector("[open]");
+  const [mark, field] = menu.children;
+  if (key === "Escape") field.value = field.defaultValue;
+  mark.focus();
   menu.open = false;
-  menu.firstChild.focus();
 }
 
 async function remove(question, ids) {

@@ -66,15 +66,13 @@ function checked(name, value) {
   return value;
 }
 
-/** A copy, in which every turn hangs below an older one, and every result belongs to a call. */
+/** A copy, in which every turn hangs below an older one. */
 function whole({ id: _, nodes, leaf, ...given }) {
   const turns = Object.entries(nodes);
-  const calls = new Set(turns.flatMap(([, turn]) => turn.calls ?? []).map(({ id }) => id));
-  for (const [key, { id, parent, at, role, content, call }] of turns) {
+  for (const [key, { id, parent, at, role, content }] of turns) {
     need(id && id === key, "id");
     need(role && isText(content), "nodes");
     need(parent === null ? Number.isSafeInteger(at) : nodes[parent]?.at < at, "parent");
-    need(role !== "tool" || calls.has(call), "call");
   }
   need(Object.hasOwn(nodes, leaf) || (turns.length === 0 && given.text), "leaf");
   return { ...create(), ...given, nodes, leaf, changed: Math.min(given.changed ?? 0, Date.now()) };

@@ -75,7 +75,7 @@ async function notebook(page) {
   const body = events.map((event) => `data: ${JSON.stringify({ stop: false, ...event })}\n\n`).join("");
   await page.route("**/completion", (route) => route.fulfill({ contentType: "text/event-stream", body }));
   await one(press("#show-sidebar", "#new-notebook", "#generate"), wait("#tokens span + span"))(page);
-  await page.press("#draft", "Alt+ArrowDown");
+  await page.press("#tokens", "ArrowLeft");
   await page.waitForSelector("#options:not([hidden])");
 }
 
@@ -97,7 +97,6 @@ const STATES = {
   "list": [READY, WIDE, list],
   "search": [READY, WIDE, one(list, (page) => page.fill("#search", "first"), wait("#found:not(:empty)"))],
   "a conversation's menu": [READY, WIDE, menu],
-  "rename": [READY, WIDE, one(menu, tell("Rename"))],
   "delete": [READY, WIDE, one(menu, tell("Delete"), wait("#question[open]"))],
   "settings": [CLICKED, WIDE, panel],
   "schema error": [READY, WIDE, one(panel, press("[name='schema.on']"), (page) => page.fill("#schema", '{"type": '), wait("#panel .problem:not(:empty)"))],

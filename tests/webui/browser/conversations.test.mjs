@@ -99,27 +99,21 @@ check("search looks into titles and messages, says how many it found, and ends w
   assert.equal(await page.textContent("#found"), "");
 });
 
-check("a conversation is renamed in place: Enter keeps, Escape leaves, an empty title is the first question again", async () => {
+check("a conversation is renamed in its menu: Enter keeps, Escape leaves, an empty title is the first question again", async () => {
   const page = await listed(["one", "two"]);
   const write = async (title, text, key) => {
-    await act(page, title, "Rename");
-    assert.equal(await page.evaluate(() => document.activeElement.value), title);
-    await page.keyboard.type(text);
+    await menu(page, title).click();
+    assert.equal(await page.inputValue("#conversations [open] input"), title);
+    await page.fill("#conversations [open] input", text);
     await page.keyboard.press(key);
   };
   await write("two", "Second thoughts", "Enter");
   await shows(page, ["Second thoughts", "one"]);
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), "⋯");
   await write("one", "wrong", "Escape");
-  await shows(page, ["Second thoughts", "one"]);
+  assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), "Actions: one");
   await ask(page, "again", 2);
-  await page.reload();
-  await page.waitForSelector("#send:enabled");
   await shows(page, ["Second thoughts", "one"]);
-  if (await page.isHidden("#sidebar")) await page.click("#show-sidebar");
-  await act(page, "Second thoughts", "Rename");
-  await page.keyboard.press("Delete");
-  await page.keyboard.press("Enter");
+  await write("Second thoughts", "", "Enter");
   await shows(page, ["two", "one"]);
 });
 
@@ -199,7 +193,7 @@ check("hostile files show nothing but their text", async () => {
   const page = await listed();
   const hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![y](https://evil.example/y.png)";
   await bring(page, ["a.md", `# ${hostile}\n\n## User\n\n${hostile}\n\n## Assistant\n\n${hostile}\n`]);
-  await shows(page, [hostile]);
+  await shows(page, [hostile.slice(0, 80).trim()]);
   await page.waitForSelector(".assistant .text");
   assert.equal(await page.locator("#log img, #conversations img, #log a[href^='javascript']").count(), 0);
 });
@@ -213,10 +207,11 @@ check("two tabs show the same list", async () => {
   await ask(other, "two");
   await shows(page, ["two", "one"]);
   await page.bringToFront();
-  await act(page, "one", "Rename");
-  await page.keyboard.type("first");
+  await menu(page, "one").click();
+  await page.fill("#conversations [open] input", "first");
   await page.keyboard.press("Enter");
   await shows(other, ["two", "first"]);
+  await shows(page, ["two", "first"]);
   await act(page, "two", "Delete");
   await answer(page, true);
   await shows(other, ["first"]);
@@ -283,15 +278,18 @@ check("everything can be done with the keyboard", async () => {
   await menu(page, "one").focus();
   await press("Enter", "Tab");
   assert.equal(await active(), "Rename");
+  await page.keyboard.type("wrong");
   await press("Escape");
   assert.equal(await active(), "Actions: one");
   assert.equal(await page.locator("#conversations [open]").count(), 0);
-  await press("Enter", "Tab", "Enter");
+  await press("Enter", "Tab", "Control+a");
   await page.keyboard.type("first");
   await press("Enter");
   await shows(page, ["two", "first"]);
-  await menu(page, "first").focus();
-  await press("Enter", "Tab", "Tab", "Enter");
+  assert.equal(await active(), "Actions: first");
+  await press("Enter", "Tab", "Tab");
+  assert.equal(await active(), "Delete");
+  await press("Enter");
   await page.waitForSelector("#question[open]");
   await press("Escape");
   await page.waitForSelector("#question:not([open])", { state: "attached" });
@@ -302,7 +300,7 @@ check("the list speaks the language that is chosen, and leaves titles alone", as
   const page = await listed(["Search", "Rename"]);
   await page.evaluate(async () => (await import("/i18n.js")).setLanguage("de"));
   await page.getByLabel("Aktionen: Rename", { exact: true }).click();
-  assert.equal(await page.textContent("#conversations [open] button"), "Umbenennen");
+  assert.equal(await page.getAttribute("#conversations [open] input", "aria-label"), "Umbenennen");
   assert.deepEqual(await page.locator(OPEN).allTextContents(), ["Rename", "Search"]);
   assert.equal(await page.getAttribute("#search", "placeholder"), "Suchen");
 });

@@ -173,8 +173,8 @@ check("a first day", async () => {
   });
   await step(page, "rename", async () => {
     await page.keyboard.press("Escape");
-    await menu("Who are you?", "Rename");
-    await page.fill("#conversations input", "The pirate");
+    await page.getByLabel("Actions: Who are you?").click();
+    await page.fill("#conversations [open] input", "The pirate");
     await page.keyboard.press("Enter");
     await page.waitForSelector("#conversations .open:text-is('The pirate')");
   });
