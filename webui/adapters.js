@@ -1,6 +1,5 @@
 // The choice of a model, and of adapters with their weights: for this person's requests, not for the server's others.
 
-import { number } from "./i18n.js";
 import { chats, settings, weight } from "./settings.js";
 import { $, element } from "./view.js";
 
@@ -19,10 +18,10 @@ export function offer() {
 function row(adapter) {
   const { name } = adapter;
   const slider = element("input", { type: "range", min: 0, max: 2, step: 0.05, value: weight(adapter), "aria-label": name });
-  const shown = element("output", {}, number(weight(adapter)));
+  const shown = element("output", {}, String(weight(adapter)));
   slider.addEventListener("input", () => {
     settings.set(`adapter.${name}`, slider.valueAsNumber);
-    shown.value = number(slider.valueAsNumber);
+    shown.value = weight(adapter);
   });
   return element("label", { class: "adapter", translate: "no" }, name, slider, shown);
 }

@@ -29,10 +29,14 @@ export class Panel {
     $("numbers").append(...Object.keys(NUMBERS).map(numberField));
     for (const [id, example] of Object.entries(EXAMPLES)) {
       $(id).placeholder = JSON.stringify(example, null, 2);
-      on(`${id}-example`, "click", () => fill($(id)));
+      on(`${id}-example`, "click", () => {
+        $(id).value = $(id).placeholder;
+        take($(id));
+        $(id).focus();
+      });
     }
     for (const [value, name] of Object.entries(LANGUAGES)) {
-      $("language").append(element("option", { value, lang: value, translate: "no" }, name));
+      $("language").append(element("option", { value, lang: value }, name));
     }
     show();
     on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
@@ -42,7 +46,7 @@ export class Panel {
     for (const [id, preset] of Object.entries(PRESETS)) on(id, "click", () => sample(preset));
     on("models", "change", offer);
     for (const [id, chosen, choose] of [["language", choice, setLanguage], ["theme", theme, setTheme]]) {
-      on("panel", "focusin", () => ($(id).value = chosen())); // a shortcut may have changed it
+      $(id).value = chosen();
       on(id, "input", () => choose($(id).value));
     }
   }
@@ -67,19 +71,13 @@ export class Panel {
 }
 
 function numberField(id) {
-  const field = element("input", { id, name: id, inputmode: "decimal", autocomplete: "off" });
-  return element("label", { translate: "no" }, id, field, element("span", { class: "problem", role: "status" }));
+  const field = element("input", { id, name: id, inputmode: "decimal" });
+  return element("label", {}, id, field, element("span", { class: "problem", role: "status" }));
 }
 
 function sample(numbers) {
   for (const name of Object.keys(NUMBERS)) settings.set(name, numbers[name]);
   show();
-}
-
-function fill(field) {
-  field.value = field.placeholder;
-  take(field);
-  field.focus();
 }
 
 function take(field) {
@@ -96,7 +94,7 @@ function show() {
   }
 }
 
-/** Say below a field what is wrong with it, if there is a place for that. */
+/** Say below a field what is wrong with it, where there is a place for that. */
 function mark(field) {
   if (!field.nextElementSibling) return;
   field.setCustomValidity(problemOf(field));

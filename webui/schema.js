@@ -4,13 +4,14 @@ import { t } from "./i18n.js";
 
 const MOST = { steps: 100_000, found: 20, text: 2_000, quoted: 60 };
 const ANY_OBJECT = { type: "object" };
-const TIME = /T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+const TIME = /T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-const isDate = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(text).toJSON()?.startsWith(text);
+const isDate = (text) => text.length === 10 && String(new Date(text).toJSON()).startsWith(text);
+const isMoment = (text) => isDate(text.slice(0, 10)) && text.search(TIME) === 10;
 const atLeast = (value, wanted) => size(value) >= wanted;
 const atMost = (value, wanted) => size(value) <= wanted;
 
-/** By kind of value: whether it is as a keyword says; `holds` tells that of a schema. */
+/** By kind of value: whether it is as a keyword says. `holds`: whether it follows another schema. */
 const RULES = {
   any: {
     type: (value, wanted) => [wanted].flat().some((one) => one === kind(value) || (one === "integer" && Number.isInteger(value))),
@@ -29,8 +30,7 @@ const RULES = {
   string: {
     minLength: atLeast, maxLength: atMost,
     pattern: (text, pattern) => text.length > MOST.text || new RegExp(pattern, "u").test(text),
-    format: (text, name) =>
-      name === "date" ? isDate(text) : name !== "date-time" || (isDate(text.slice(0, 10)) && text.search(TIME) === 10),
+    format: (text, name) => ({ date: isDate, "date-time": isMoment })[name]?.(text) ?? true,
   },
   array: { minItems: atLeast, maxItems: atMost },
   object: { required: (value, names) => names.every((name) => Object.hasOwn(value, name)) },
@@ -55,16 +55,16 @@ export function hold(value, root) {
     if (kind(schema) !== "object") return [];
     const rules = { ...RULES.any, ...RULES[kind(value)] };
     const holds = (part) => !find(part, value, path).length;
-    const broken = Object.entries(schema).filter(([name, wanted]) => rules[name] && !rules[name](value, wanted, holds));
+    const broken = Object.keys(schema).filter((name) => rules[name] && !rules[name](value, schema[name], holds));
     return [
-      ...broken.map(([name, wanted]) => `${path} ${t("breaks {0}", `${name}: ${JSON.stringify(wanted).slice(0, MOST.quoted)}`)}`.trim()),
+      ...broken.map((name) => `${path} ${t("breaks {0}", `${name}: ${JSON.stringify(schema[name]).slice(0, MOST.quoted)}`)}`.trim()),
       ...[...(schema.allOf ?? []), target(root, schema.$ref)].flatMap((part) => find(part, value, path)),
       ...parts(schema, value).flatMap(([name, part]) => find(part, value[name], `${path}/${name}`)),
     ];
   }
 }
 
-/** What "#/…" leads to; where that is nothing, everything is right. */
+/** What "#/…" leads to; nothing forbids nothing. */
 const target = (root, reference) => reference?.split("/").slice(1).reduce((part, name) => part?.[name], root);
 
 /** [name or index, schema] of all parts of `value`. */

@@ -1,6 +1,6 @@
 // What a person chose, kept in this browser, and the fields of a request that come of it. Knows no page.
 
-import { remember } from "./i18n.js";
+import { remember } from "./kept.js";
 import { hold, readSchema } from "./schema.js";
 import { readTools } from "./tools.js";
 
@@ -22,7 +22,7 @@ export const settings = {
   /** What the server offers: {props, models, adapters}, as /props, /v1/models and /lora-adapters tell it. */
   server: {},
 
-  /** By the names of the panel's fields what stands in them, and by adapter.… the weight of each. */
+  /** By the name of a field in the panel what stands there, and by adapter.… its weight. */
   value: { ...attempt(() => JSON.parse(localStorage.getItem(STORE))) },
 
   set(name, value) {
@@ -89,7 +89,7 @@ function responseFormat(schema) {
   return { response_format: { type: "json_schema", json_schema: { name: "answer", schema, strict: true } } };
 }
 
-/** What `make` returns; nothing where storage is switched off, or a text is not what it should be, as the panel says. */
+/** What `make` returns; nothing where storage is switched off, or a text is wrong, which the panel says. */
 function attempt(make) {
   try {
     return make();

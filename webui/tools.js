@@ -1,8 +1,8 @@
-// Functions that a model may call: what a list of them is, and how a call is shown. A person gives the result.
+// Functions that a model may call: how they are declared, and how a call is shown. A person gives the result.
 
 import { t } from "./i18n.js";
 import { read } from "./schema.js";
-import { element } from "./view.js";
+import { button, element } from "./view.js";
 
 const TOOL = {
   type: "object",
@@ -18,18 +18,13 @@ export function readTools(text) {
 
 /** A call {name, arguments, result}; as long as it has no result, one is asked for and given to `result(text)`. */
 export function callView(call, { result }) {
-  const isOpen = call.result === undefined;
-  const shown = isOpen ? answerForm(result) : element("pre", {}, call.result);
-  const state = isOpen ? { open: "" } : {};
-  return element("details", { class: "call", ...state }, element("summary", {}, call.name), element("pre", {}, call.arguments), shown);
+  const shown = call.result === undefined ? answerForm(result) : element("pre", {}, call.result);
+  const view = element("details", { class: "call" }, element("summary", {}, call.name), element("pre", {}, call.arguments), shown);
+  view.open = call.result === undefined;
+  return view;
 }
 
 function answerForm(send) {
-  const field = element("textarea", { rows: "2", required: "" });
-  const form = element("form", {}, element("label", {}, t("Result"), field), element("button", { class: "main" }, t("Send result")));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    send(field.value);
-  });
-  return form;
+  const field = element("textarea", { rows: 2 });
+  return element("div", {}, element("label", {}, t("Result"), field), button(t("Send result"), () => send(field.value), "main"));
 }
