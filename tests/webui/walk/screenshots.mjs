@@ -21,11 +21,18 @@ const keep = async (page, name) => {
 async function visit(options = WIDE) {
   const page = await open(READY, options);
   page.setDefaultTimeout(WAIT_MS);
-  await page.evaluate(() => localStorage.setItem("lmfile.settings", JSON.stringify({ sampling: { temperature: 0, max_tokens: 400 } })));
-  await page.reload();
   await page.waitForSelector("#send:enabled");
+  await page.click("#open-settings");
+  await unfold(page, "Sampling");
+  await page.fill("#temperature", "0");
+  await page.fill("#max_tokens", "400");
+  await page.click("#close-panel");
   return page;
 }
+
+/** Open this group of settings alone. */
+const unfold = (page, name) => page.evaluate((wanted) => document.querySelectorAll("#panel > details").forEach((group) =>
+  (group.open = group.querySelector("summary").textContent === wanted)), name);
 
 async function ask(page, text, n = 1) {
   await page.fill("#input", text);
@@ -66,10 +73,10 @@ take("phone", async () => {
 take("settings", async () => {
   const page = await visit();
   await page.click("#open-settings");
-  await page.evaluate(() => document.querySelectorAll("#panel > details").forEach((group, at) => (group.open = at === 2)));
+  await unfold(page, "JSON schema");
   await page.check("[name='schema.on']");
   await page.click("#schema-example");
-  await ask(page, "Ann Miller turned 31 last week, and lives in a lighthouse.");
+  await ask(page, "Ann Miller turned 31 last week, and bakes every day.");
   await keep(page, "settings");
 });
 
@@ -78,7 +85,7 @@ take("notebook", async () => {
   await page.click("#show-sidebar");
   await page.click("#new-notebook");
   await page.click("#show-sidebar");
-  await page.fill("#draft", "The old lighthouse keeper opened the door and");
+  await page.fill("#draft", "The baker opened the oven and");
   await page.click("#generate");
   await page.waitForFunction(() => document.querySelectorAll("#tokens span").length > 60);
   await page.click("#generate");

@@ -54,7 +54,7 @@ check("a first day", async () => {
     assert.equal(await page.title(), "Bread Book");
     assert.equal(await page.textContent("#greeting"), "What shall we bake?");
     assert.equal(await page.locator("#starters button").count(), 3);
-    assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--accent")), "rgb(31,79,143)");
+    assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--accent")), "rgb(138,75,20)");
   });
   await step(page, "sampling", async () => {
     await unfold("Sampling");
