@@ -23,10 +23,9 @@ export class Sidebar {
     on("conversations", "keydown", fold, ({ key, target, isComposing }) =>
       target.closest("[open]") && !isComposing && (key === "Escape" || (key === "Enter" && target.matches("input"))));
     document.addEventListener("stored", ({ detail }) => this.take(detail));
-    document.addEventListener("language", () => this.refresh(this.items.clear()));
   }
 
-  /** Show what there is, or what is searched for; asked for often, it is done once. */
+  /** Show what there is; asked for often, it is done once. */
   refresh() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.draw(), DRAW_MS);
@@ -35,7 +34,7 @@ export class Sidebar {
   async draw() {
     const [list, words] = [$("conversations"), $("search").value.trim()];
     const heads = await store.list(words);
-    if (words !== $("search").value.trim() || list.querySelector("input:focus")) return; // other words, or a title is being written
+    if (words !== $("search").value.trim() || list.querySelector("input:focus")) return; // a title is being written
     const focus = list.contains(document.activeElement) && document.activeElement;
     list.replaceChildren(...heads.map((head) => this.item(head)));
     if (focus) (focus.isConnected ? focus : list.querySelector("button"))?.focus();

@@ -2,18 +2,18 @@
 
 import { title } from "./tree.js";
 
-const unkept = new Map(); // id -> a conversation that could not be stored: it lasts as long as the page
-const titles = new Map(); // id -> the title given here or in another tab; null: removed, and no late write brings it back
+const unkept = new Map(); // id -> a conversation that could not be stored
+const titles = new Map(); // id -> the title given here or in another tab; null: removed, for good
 const stored = new WeakMap(); // turn -> its JSON, as the database has it
 let opening;
 let channel;
 
-/** {id, label, changed…} of the conversations with all these words in title or turns, whatever their case and accents; newest first. */
+/** {id, label…} of the conversations that have all these words, in any case and with any accents; newest first. */
 export async function list(words = "") {
   const kept = await found((rows) => rows.index("heads").getAll());
   const listed = [];
   for (const head of kept.filter(({ id }) => !unkept.has(id)).concat(...unkept.values())) {
-    if (!words || (await holds(head, fold(words).split(/\s+/)))) listed.push(head);
+    if (!words || (await holds(head, words))) listed.push(head);
   }
   return listed.sort((one, other) => other.changed - one.changed);
 }
@@ -26,7 +26,7 @@ export async function read(id) {
   return head ? { ...head, nodes: Object.fromEntries(turns.map((turn) => [turn.id, turn])) } : null;
 }
 
-/** Store what changed since this conversation was read or written; what cannot be stored stays in memory. */
+/** Store what changed since it was read or written; what cannot be stored stays in memory, as long as the page. */
 export async function write(conversation) {
   const { id, text, leaf } = conversation;
   if (titles.get(id) === null || !(leaf || text)) return;
@@ -65,7 +65,7 @@ export async function remove(...ids) {
 async function holds({ id, label, text }, words) {
   const turns = Object.values((await read(id))?.nodes ?? {});
   const said = fold([label, text, ...turns.map(({ content }) => content)].join("\n"));
-  return words.every((word) => said.includes(word));
+  return fold(words).split(/\s+/).every((word) => said.includes(word));
 }
 
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toUpperCase();
@@ -73,7 +73,7 @@ const print = ({ files, ...turn }) => JSON.stringify(turn); // its files never c
 const rangeOf = (id) => IDBKeyRange.bound([id], [id, []]);
 const found = (action) => transact("readonly", action).catch(() => []);
 
-/** Do `action` in one transaction; what its request found, once all of it is done. */
+/** Do `action` in one transaction; what it found, once all is done. */
 async function transact(mode, action) {
   const database = await (opening ??= connect());
   return new Promise((resolve, reject) => {
@@ -103,7 +103,7 @@ function share(change) {
   tell(change);
 }
 
-/** Raise the event "stored": {id, title?} changed, in this or another tab (title null: it was removed), or {failed: true}. */
+/** The document's event "stored": {id, title?} changed, here or in another tab (null: it was removed), or {failed: true}. */
 function tell(detail) {
   if (detail.title !== undefined) titles.set(detail.id, detail.title);
   document.dispatchEvent(new CustomEvent("stored", { detail }));

@@ -1,4 +1,4 @@
-// Conversations as files: JSON with everything, Markdown for people. What comes in is checked, and always a copy.
+// Conversations as files: JSON with everything, Markdown for people. What comes in is checked, and a copy.
 
 import { t } from "./i18n.js";
 import { add, create, path, title } from "./tree.js";
@@ -23,7 +23,7 @@ const FIELDS = [
 
 export const toJson = (conversations) => JSON.stringify({ format: FORMAT, conversations });
 
-/** The branch that is shown, a section for each turn; a line of a text that looks like a heading of ours gets a backslash. */
+/** The branch that is shown, a section for each turn; a line that looks like our headings gets a backslash. */
 export function toMarkdown(conversation) {
   const { system, text } = conversation;
   const turns = path(conversation).map(({ role, content, files = [], calls = [] }) =>
@@ -70,8 +70,7 @@ function checked(name, value) {
 function whole({ id: _, nodes, leaf, ...given }) {
   const turns = Object.entries(nodes);
   for (const [key, { id, parent, at, role, content }] of turns) {
-    need(id && id === key, "id");
-    need(role && isText(content), "nodes");
+    need(id && id === key && role && isText(content), "nodes");
     need(parent === null ? Number.isSafeInteger(at) : nodes[parent]?.at < at, "parent");
   }
   need(Object.hasOwn(nodes, leaf) || (turns.length === 0 && given.text), "leaf");

@@ -5,11 +5,10 @@ export const create = (mode = "chat") => ({ id: newId(), title: "", changed: now
 
 /** Hang a turn below `parent` (null: at the top) and go on from it. */
 export function add(conversation, parent, fields) {
-  const at = Math.max(now(), (conversation.nodes[parent]?.at ?? 0) + 1); // newer than what it hangs below, whatever the clock says
-  const node = { id: newId(), parent, content: "", ...fields, at };
-  conversation.nodes[node.id] = node;
-  Object.assign(conversation, { leaf: node.id, changed: at });
-  return node;
+  const at = Math.max(now(), (conversation.nodes[parent]?.at ?? 0) + 1); // newer than its parent, whatever the clock says
+  const id = newId();
+  Object.assign(conversation, { leaf: id, changed: at });
+  return (conversation.nodes[id] = { id, parent, content: "", ...fields, at });
 }
 
 /** The turns that are shown: from the first one to the leaf. */
@@ -29,15 +28,15 @@ export function choose(conversation, id) {
   for (const node of byAge(conversation.nodes)) if (below.has(node.parent)) below.add((conversation.leaf = node.id));
 }
 
-/** The given title, or the beginning of what was written first; "" while there is nothing. */
+/** The given title, or how what was written first begins. */
 export function title(conversation) {
   const [first] = path(conversation);
   return /\S.{0,79}/u.exec(conversation.title || first?.content || first?.files?.[0]?.name || conversation.text)?.[0].trim() ?? "";
 }
 
-/** A name that nothing else has; pages from plain http addresses have no `randomUUID`. */
-export const newId = () => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint32Array(4))].join("-");
+// Pages from plain http addresses have no `randomUUID`.
+const newId = () => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint32Array(4))].join("-");
 
 let last = 0;
-const now = () => (last = Math.max(Date.now(), last + 1)); // never the same moment twice: it orders the turns
+const now = () => (last = Math.max(Date.now(), last + 1)); // never twice the same: it orders the turns
 const byAge = (nodes) => Object.values(nodes).sort((one, other) => one.at - other.at);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { add, choose, create, newId, path, siblings, title } from "../../../webui/tree.js";
+import { add, choose, create, path, siblings, title } from "../../../webui/tree.js";
 
 /** A conversation in which the second question has two wordings, and the second of them two answers. */
 function branched() {
@@ -101,7 +101,7 @@ test("names are made where the browser has no randomUUID", () => {
   const original = crypto.randomUUID;
   crypto.randomUUID = undefined;
   try {
-    assert.equal(new Set(Array.from({ length: 1000 }, newId)).size, 1000);
+    assert.equal(new Set(Array.from({ length: 1000 }, () => create().id)).size, 1000);
   } finally {
     crypto.randomUUID = original;
   }
