@@ -180,6 +180,15 @@ def session(leader: int) -> list[int]:
     return found
 
 
+def has_ended(pid: int) -> bool:
+    """Whether its last thread has ended: before, nobody is told that the process has, though its first one is dead."""
+    try:
+        states = [_read(task / "stat").rpartition(")")[2].split() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return True
+    return all(fields[:1] in ([], ["Z"], ["X"]) for fields in states)
+
+
 def command_line(pid: int) -> str:
     """The arguments of a process, each ended by a NUL; empty when it is gone."""
     return _read(Path(f"/proc/{pid}/cmdline"))

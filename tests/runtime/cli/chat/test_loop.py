@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT
-from tests.running import Done, command_line, eventually, run, sentence, session, started
+from tests.running import Done, command_line, eventually, has_ended, run, sentence, session, started
 from tests.screens import Screen
 from tests.terminal import Terminal
 
@@ -223,6 +223,7 @@ def test_an_interrupt_stops_the_answer_and_no_more() -> None:
         terminal.expect(PROMPT)
         terminal.type("/undo\r")
         terminal.expect("Dropped: Sing.")
+        terminal.expect(PROMPT)
         os.kill(terminal.pid, signal.SIGINT)  # from elsewhere, at an empty prompt
         terminal.expect("Ctrl-C again")
         terminal.type("/quit\r")
@@ -286,7 +287,7 @@ def test_an_engine_that_dies_in_a_terminal() -> None:
         terminal.expect("(stopped)", within_s=20)
         idle = worker(terminal.pid)
         os.kill(idle, signal.SIGKILL)  # while nobody asks: nobody is bothered
-        assert eventually(lambda: idle not in session(terminal.pid))
+        assert eventually(lambda: has_ended(idle))
         terminal.expect(PROMPT)
         terminal.type("again\r")
         terminal.expect("la la")
