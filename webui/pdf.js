@@ -1,342 +1,230 @@
-// The text of a PDF: a scan finds its objects, their tree the pages, and the operators of each page its text.
-//
-// The file is not trusted: all that is read, inflated and written counts against WORK. Names are words that begin with "/".
+// The text of a PDF. Its objects, the tables of its fonts and its pages are written alike: values, then a word that uses them.
 
 import { t } from "./i18n.js";
 
-const WORK = 1e8;
-const DEPTH = 40;
-const PAUSE_MS = 30;
-const UNIT = [1, 0, 0, 1, 0, 0];
-const ACCENTS = {
-  grave: "\u0300", acute: "\u0301", circumflex: "\u0302", tilde: "\u0303", dieresis: "\u0308",
-  ring: "\u030a", caron: "\u030c", cedilla: "\u0327",
+const WORK = 1e8; // bytes that are inflated or made, at most: the file is not trusted
+const TOKEN = /%.*|\(((?:[^()\\]|\\[^]|\((?:[^()\\]|\\[^])*\))*)\)?|<([^<>]*)>|<<|>>|[[\]]|\/?[^\0\s()<>[\]{}/%]+/g;
+const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
+const GLYPHS = {
+  space: " ", comma: ",", period: ".", hyphen: "-", quoteright: "’", quotedblleft: "“", quotedblright: "”", endash: "–", emdash: "—",
+  bullet: "•", germandbls: "ß", ff: "ff", fi: "fi", fl: "fl", ffi: "ffi", ffl: "ffl", dieresis: "\u0308", acute: "\u0301",
 };
-const NAMES = new Map("space quotesingle'parenleft(parenright)comma,hyphen-period.slash/colon:semicolon;\
-zero0one1two2three3four4five5six6seven7eight8nine9quoteleft‘quoteright’quotedblleft“quotedblright”\
-endash–emdash—bullet•ellipsis…germandblsßEuro€fiﬁflﬂffﬀffiﬃfflﬄ"
-  .match(/\w+?[^a-z](?=[a-zE]|$)/g).map((pair) => [pair.slice(0, -1), pair.at(-1)]));
 
-class Bytes extends String {} // a string in the file
-class Ref {
-  constructor(table, id) { Object.assign(this, { table, id }); }
-}
+/** A dictionary; its references are functions that find the object. */
 class Dict extends Map {
   get(name) { return see(super.get(name)); }
 
   list(name) { return [this.get(name) ?? []].flat().map(see); }
 }
 
-const see = (value) => (value instanceof Ref ? value.table.get(value.id) : value);
-const bytesOf = (text) => Uint8Array.from(String(text), (character) => character.charCodeAt());
-const fromHex = (text) => text.replace(/[^\da-f]/gi, "").replace(/..?/g, (pair) => String.fromCharCode(parseInt(pair.padEnd(2, "0"), 16)));
-const numberOf = (text) => bytesOf(text).reduce((number, byte) => number * 256 + byte, 0);
-const times = ([a, b, c, d, e, f], [g, h, i, j, k, l]) =>
-  [a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + l];
+const see = (value) => (typeof value === "function" ? value() : value);
+const binary = new TextDecoder("x-user-defined"); // a character for each byte, which is its low byte
+const utf16 = new TextDecoder("utf-16be");
+const numberOf = (bytes) => bytes.reduce((number, byte) => number * 256 + byte, 0);
 
 /** The text of the pages in their order, "" where there is none. Throws an Error with a sentence. */
 export async function textOf(bytes) {
-  const file = { bytes, table: new Map(), fonts: new Map(), work: 0, since: 0, refusal: t("The PDF is damaged.") };
+  const file = { bytes, objects: new Map(), work: 0 };
+  const text = binary.decode(bytes);
+  if (/\/Encrypt\s*[\d<]/.test(text)) throw new Error(t("The PDF is protected by a password."));
   try {
-    await scan(file);
+    await scan(file, text);
+    const catalog = [...file.objects.values()].findLast((one) => one instanceof Dict && one.get("/Type") === "/Catalog");
     const texts = [];
-    for (const [page, resources] of pagesOf([...file.table.values()])) texts.push(await pageText(file, page, resources));
-    return texts.join("\n\n").replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replaceAll("\0", "").trim();
+    for (const [page, resources] of pagesOf(file, catalog?.get("/Pages"))) texts.push(await pageText(file, page, resources));
+    return texts.join("\n\n").replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").normalize().trim();
   } catch (cause) {
-    throw new Error(file.refusal, { cause });
+    throw new Error(t("It is no text, PDF or picture that can be read."), { cause });
   }
 }
 
 function spend(file, work) {
-  if ((file.work += work) > WORK) refuse(file, t("The PDF is too large to be read here."));
+  if ((file.work += work) > WORK) throw new RangeError();
 }
 
-/** Let the page live, some times a second. */
-async function pause(file) {
-  if (performance.now() - file.since < PAUSE_MS) return;
-  await new Promise((resolve) => setTimeout(resolve));
-  file.since = performance.now();
+/** Each word of a text, and what stands before it: numbers, "/Names", strings as bytes, arrays, dictionaries. */
+function* words(text, objects) {
+  const tokens = new RegExp(TOKEN);
+  let values = [];
+  for (let found; (found = tokens.exec(text)); ) {
+    const [token, string, hex] = found;
+    const mark = { "]": "[", ">>": "<<" }[token];
+    if (mark) {
+      const [, ...items] = values.splice(Math.max(0, values.lastIndexOf(mark)));
+      values.push(token === "]" ? items : new Dict(items.map((name, at) => [at % 2 ? at : name, items[at + 1]])));
+    } else if (token === "R") {
+      const [id] = values.splice(-2);
+      values.push(() => objects.get(id));
+    } else if (string !== undefined) values.push(unescaped(string));
+    else if (hex !== undefined) values.push(Uint8Array.from(`${hex.replace(/\s/g, "")}0`.match(/../g) ?? [], (pair) => parseInt(pair, 16)));
+    else if (/^[-+.\d]/.test(token)) values.push(parseFloat(token) || 0);
+    else if (/^([/[<]|(true|false|null)$)/.test(token)) values.push(token);
+    else if (token[0] !== "%") {
+      yield { word: token, values, tokens };
+      values = [];
+    }
+  }
+  yield { values };
 }
 
-function refuse(file, sentence) {
-  throw (file.refusal = sentence);
+function unescaped(string) {
+  const text = string.replace(/\\(?:([0-7]{1,3})|\r?\n|([^]))/g, (_, octal, one = "") => (octal ? String.fromCharCode(parseInt(octal, 8)) : ESCAPES[one] ?? one));
+  return Uint8Array.from(text, (character) => character.charCodeAt());
 }
 
-async function scan(file) {
-  const reader = new Reader(file, binary(file.bytes));
-  const heads = /(?<!\d)(\d{1,9})\s{1,9}\d{1,5}\s{1,9}obj|trailer/g;
-  for (let head; (head = heads.exec(reader.text)); heads.lastIndex = reader.at) {
-    reader.at = heads.lastIndex;
-    const value = reader.value();
-    if (head[1]) file.table.set(+head[1], value);
-    if (!(value instanceof Dict)) continue;
-    reader.stream(value);
-    if (value.has("/Encrypt")) refuse(file, t("The PDF is protected by a password."));
-    if (value.get("/Type") === "/ObjStm") await unpack(file, value);
-    await pause(file);
+/** Find the objects, also those inside of streams. */
+async function scan(file, text) {
+  const { bytes, objects } = file;
+  let id = 0;
+  for (const { word, values, tokens } of words(text, objects)) {
+    const value = values.at(-1);
+    if (word === "obj") id = values.at(-2);
+    else if (/^(stream|endobj)$/.test(word) && value !== undefined) objects.set(id, value);
+    if (word !== "stream" || !(value instanceof Dict)) continue;
+    const start = tokens.lastIndex + (text.startsWith("\r\n", tokens.lastIndex) ? 2 : 1);
+    const end = text.indexOf("endstream", start);
+    tokens.lastIndex = end < 0 ? text.length : end;
+    value.data = bytes.subarray(start, tokens.lastIndex);
+    if (value.get("/Type") !== "/ObjStm") continue;
+    const [inner, first] = [await decode(file, value), value.get("/First")];
+    const ids = inner.slice(0, first).trim().split(/\s+/);
+    const [found] = [...words(inner.slice(first), objects)].slice(-1);
+    found.values.forEach((one, at) => objects.set(+ids[at * 2], one));
   }
 }
 
-/** Find the objects inside of a stream. */
-async function unpack(file, stream) {
-  const reader = new Reader(file, await decode(file, stream));
-  for (let count = stream.get("/N"), next = 0; count > 0 && next < reader.text.length; count -= 1) {
-    reader.at = next;
-    const [id, offset] = [reader.value(), reader.value()];
-    next = reader.at;
-    reader.at = stream.get("/First") + offset;
-    file.table.set(id, reader.value());
-    await pause(file);
-  }
+/** The pages below a node of their tree, with their resources. */
+function pagesOf(file, node, above) {
+  if (!(node instanceof Dict)) return [];
+  spend(file, 999);
+  const resources = node.get("/Resources") ?? above;
+  return node.has("/Kids") ? node.list("/Kids").flatMap((kid) => pagesOf(file, kid, resources)) : [[node, resources]];
 }
 
-/** The pages with their resources: by their tree, or where it is broken as they come. */
-function pagesOf(objects) {
-  const typed = (name) => objects.filter((one) => one instanceof Dict && one.get("/Type") === name);
-  const seen = new Set();
-  const below = (node, above) => {
-    if (!(node instanceof Dict) || seen.has(node)) return [];
-    seen.add(node);
-    const resources = node.get("/Resources") ?? above;
-    return node.has("/Kids") ? node.list("/Kids").flatMap((kid) => below(kid, resources)) : [[node, resources]];
-  };
-  const found = below(typed("/Catalog").at(-1)?.get("/Pages"));
-  return found.length ? found : typed("/Page").map((page) => [page, page.get("/Resources")]);
-}
-
-/** A stream's content as a string of bytes; "" for what holds no text. */
+/** What a stream holds, as far as it is not damaged; "" where that is no text. */
 async function decode(file, stream) {
-  let data = stream?.data?.subarray(0, stream.get("/Length")) ?? [];
-  for (const filter of data.length ? stream.list("/Filter").slice(0, 4) : []) {
-    data = filter === "/FlateDecode" ? await inflate(file, data) : filter === "/ASCII85Decode" ? ascii85(data) : [];
-  }
+  let data = stream?.data?.subarray(0, stream.get("/Length")) ?? "";
+  for (const filter of data && stream.list("/Filter")) data = await DECODERS[filter]?.(data, file) ?? new Uint8Array();
   spend(file, data.length);
-  return binary(data);
+  return data && binary.decode(data);
 }
 
-function binary(data) {
-  const parts = [];
-  for (let at = 0; at < data.length; at += 8192) parts.push(String.fromCharCode(...data.subarray(at, at + 8192)));
-  return parts.join("");
-}
+const DECODERS = {
+  "/FlateDecode": async (data, file) => {
+    const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
+    const parts = [];
+    for (let part; (part = await reader.read().catch(() => ({}))).value; parts.push(part.value)) spend(file, part.value.length);
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
+  },
 
-/** What can be inflated, up to where it is damaged. */
-async function inflate(file, data) {
-  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
-  const parts = [];
-  for (let part; (part = await reader.read().catch(() => ({}))).value; parts.push(part.value)) spend(file, part.value.length);
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
-function ascii85(data) {
-  const text = binary(data).replace(/\s|~[^]*/g, "").replaceAll("z", "!!!!!");
-  return bytesOf(text.replace(/[^]{1,5}/g, (group) => {
-    const value = [...group.padEnd(5, "u")].reduce((sum, digit) => sum * 85 + digit.charCodeAt() - 33, 0);
-    return String.fromCharCode(...[24, 16, 8, 0].slice(0, group.length - 1).map((shift) => (value / 2 ** shift) & 255));
-  }));
-}
-
-/** Reads values out of a string of bytes. */
-class Reader {
-  constructor(file, text) { Object.assign(this, { file, text, at: 0 }); }
-
-  take(pattern) {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0] ?? "";
-    this.at += found.length;
-    spend(this.file, found.length + 1);
-    return found;
-  }
-
-  /** The next value; undefined at the end. */
-  value(depth = 0) {
-    while (this.take(/[\0\s]+|%[^\r\n]*/y));
-    const word = this.take(/<<|>>|[[\](){}]|<[^<>]*>|\/?[^\0\s()<>[\]{}/%]+|[^]/y);
-    if (word === "(") return this.string();
-    if (word === "[") return this.items(depth);
-    if (word === "<<") return new Dict(this.items(depth).map((name, at, all) => [at % 2 ? "" : name, all[at + 1]]));
-    if (word[0] === "<") return new Bytes(fromHex(word));
-    return /^[-+.\d]/.test(word) ? parseFloat(word) || 0 : word || undefined;
-  }
-
-  items(depth) {
-    const found = [];
-    for (let value; depth < DEPTH && (value = this.value(depth + 1)) !== undefined && !["]", ">>", "endobj"].includes(value); ) {
-      found.push(value === "R" ? new Ref(this.file.table, found.splice(-2)[0]) : value);
-    }
-    return found;
-  }
-
-  string() {
-    let found = "";
-    for (let depth = 1; this.at < this.text.length; ) {
-      found += this.take(/[^()\\]*/y);
-      const mark = this.take(/\\([0-7]{1,3}|\r\n|[^])|[^]/y);
-      depth += mark === "(" ? 1 : mark === ")" ? -1 : 0;
-      if (!depth) break;
-      if (/^\\[0-7]/.test(mark)) found += String.fromCharCode(parseInt(mark.slice(1), 8) & 255);
-      else found += { "\\n": "\n", "\\r": "\r", "\\t": "\t", "\\\n": "", "\\\r": "", "\\\r\n": "" }[mark] ?? mark.at(-1);
-    }
-    return new Bytes(found);
-  }
-
-  /** Give a dictionary the stream that follows it; its length may be an object that comes later. */
-  stream(dict) {
-    if (!this.take(/[\0\s]*stream(\r\n|\n|\r)/y)) return;
-    const length = dict.get("/Length");
-    const isRight = /^\s*endstream/.test(this.text.substr(this.at + length, 20));
-    const end = this.text.indexOf("endstream", this.at + (isRight ? length : 0));
-    dict.data = this.file.bytes.subarray(this.at, (this.at = end < 0 ? this.text.length : end));
-  }
-}
+  "/ASCII85Decode": (data) => {
+    const groups = binary.decode(data).replace(/\s|~[^]*/g, "").replaceAll("z", "!!!!!").match(/.{2,5}/g) ?? [];
+    return Uint8Array.from(groups.flatMap((group) => {
+      const value = [...group.padEnd(5, "u")].reduce((sum, digit) => sum * 85 + digit.charCodeAt() - 33, 0);
+      return [24, 16, 8, 0].map((shift) => value / 2 ** shift).slice(0, group.length - 1);
+    }));
+  },
+};
 
 async function pageText(file, dict, resources) {
   const parts = [];
   for (const part of dict.list("/Contents")) parts.push(await decode(file, part));
-  const page = { file, out: [], saved: [], now: { base: UNIT, Tc: 0, Tw: 0, Tz: 100, TL: 0 } };
-  await run(page, parts.join("\n"), resources, 0);
-  await pause(file);
-  return page.out.join("").trim();
+  const page = { file, out: "", Tw: 0, TL: 0 };
+  OPERATORS.BT(page);
+  await run(page, parts.join("\n"), resources);
+  return page.out.trim();
 }
 
-/** Follow the operators of a content; those that are named as a part of `now` set it. */
-async function run(page, content, resources, depth) {
-  const reader = new Reader(page.file, content);
-  for (let values = [], word, count = 1; (word = reader.value()) !== undefined; count += 1) {
-    if (count % 500 === 0) await pause(page.file);
-    if (typeof word !== "string" || word[0] === "/") {
-      values.push(word);
-      continue;
-    }
-    const named = (kind) => resources?.get(kind)?.get(values[0]);
-    if (word === "Tf") Object.assign(page.now, { font: await fontOf(page.file, named("/Font")), size: values[1] });
-    else if (word === "Do" && depth < 8) await form(page, named("/XObject"), resources, depth + 1);
-    else if (word === "ID") reader.take(/[^]*?(\sEI(?=\s)|$)/y);
-    else if (Object.hasOwn(page.now, word)) page.now[word] = values[0];
-    else OPERATORS.get(word)?.(page, ...values.slice(-6));
-    values = [];
+/** Follow the operators of a content. */
+async function run(page, content, resources) {
+  for (const { word, values, tokens } of words(content)) {
+    const named = resources?.get(word === "Tf" ? "/Font" : "/XObject")?.get(values[0]) ?? new Dict();
+    if (word === "Tf") [page.font, page.size] = [(named.read ??= await fontOf(page.file, named)), values[1]];
+    else if (word === "Do" && named.get("/Subtype") === "/Form") {
+      spend(page.file, 9999);
+      await run(page, await decode(page.file, named), named.get("/Resources") ?? resources);
+    } else if (word === "ID") tokens.lastIndex += content.slice(tokens.lastIndex).search(/\sEI\s|$/);
+    else if (Object.hasOwn(OPERATORS, word)) OPERATORS[word](page, ...values);
   }
 }
 
-async function form(page, dict, resources, depth) {
-  if (dict?.get("/Subtype") !== "/Form") return;
-  const before = page.now;
-  spend(page.file, 9999);
-  page.now = { ...before, base: times(dict.has("/Matrix") ? dict.list("/Matrix") : UNIT, before.base) };
-  await run(page, await decode(page.file, dict), dict.get("/Resources") ?? resources, depth);
-  page.now = before;
-}
-
-const OPERATORS = new Map(Object.entries({
-  q: (page) => page.saved.length < 99 && page.saved.push({ ...page.now }),
-  Q: (page) => (page.now = page.saved.pop() ?? page.now),
-  cm: (page, ...matrix) => (page.now.base = times(matrix, page.now.base)),
-  BT: (page) => (page.place = page.line = UNIT),
+const OPERATORS = {
+  BT: (page) => OPERATORS.Tm(page, 1, 0, 0, 1, 0, 0),
   Tm: (page, ...matrix) => (page.place = page.line = matrix),
-  Td: move,
-  TD: (page, x, y) => move(page, x, -(page.now.TL = -y)),
-  "T*": (page) => move(page),
+  Tw: (page, width) => (page.Tw = width),
+  TL: (page, height) => (page.TL = height),
+  Td: (page, x, y) => (page.place = page.line = moved(page.line, x, y)),
+  TD: (page, x, y) => OPERATORS.Td(page, x, -(page.TL = -y)),
+  "T*": (page) => OPERATORS.Td(page, 0, -page.TL),
   Tj: show,
-  TJ: (page, parts) =>
-    parts.forEach((part) => (part instanceof Bytes ? show(page, part) : advance(page, (-part / 1000) * page.now.size))),
-  "'": (page, text) => show(page, text, move(page)),
-  '"': (page, word, letter, text) => show(page, text, move(page)),
-}));
+  TJ: (page, parts) => parts.forEach((part) => (part.length ? show(page, part) : advance(page, (-part / 1000) * page.size))),
+  "'": (page, text) => show(page, text, OPERATORS["T*"](page)),
+};
 
-function move(page, x = 0, y = -page.now.TL) {
-  page.place = page.line = times([1, 0, 0, 1, x, y], page.line);
-}
+const moved = ([a, b, c, d, e, f], x, y = 0) => [a, b, c, d, e + x * a + y * c, f + x * b + y * d];
 
 function advance(page, width) {
-  page.place = times([1, 0, 0, 1, (width * page.now.Tz) / 100, 0], page.place);
+  page.place = moved(page.place, width);
 }
 
-/** Write a string of codes, after a space or a new line where it stands away from what was written last. */
-function show(page, codes) {
-  const { font, size, base, Tc, Tw } = page.now;
-  const [a, b, c, d, x, y] = times(page.place, base);
-  const [dx, dy] = [x - (page.end?.[4] ?? x), y - (page.end?.[5] ?? y)];
-  const em = Math.hypot(c, d) * Math.abs(size);
-  const [along, across] = [dx * a + dy * b, Math.abs(dx * b - dy * a)].map((distance) => distance / Math.hypot(a, b) / em);
-  page.out.push(across > 2.2 ? "\n\n" : across > 0.5 ? "\n" : along > 0.12 || along < -1 ? " " : "");
-  let [text, width] = ["", 0];
-  for (let at = 0; at < codes.length; at += font.size) {
-    const code = font.size === 2 ? codes.charCodeAt(at) * 256 + codes.charCodeAt(at + 1) : codes.charCodeAt(at);
-    text += font.unicode.get(code) ?? font.names[code] ?? "";
-    width += (font.widths.get(code) ?? font.width(codes[at])) * size + Tc + (code === 32 && font.size === 1 ? Tw : 0);
+/** Write a string, after a space or a new line where it stands away from what was written last. */
+function show(page, string) {
+  const { file, font, size, place: [a, b, , , x, y], end, Tw } = page;
+  const [dx, dy, em] = [x - end?.[4], y - end?.[5], (a * a + b * b) * Math.abs(size)];
+  const [along, across] = [(dx * a + dy * b) / em, Math.abs(dx * b - dy * a) / em];
+  let [text, width] = [across > 2.2 ? "\n\n" : across > 0.5 || along < -0.8 ? "\n" : along > 0.12 ? " " : "", 0];
+  for (let at = 0; at < string.length; at += font.bytes) {
+    const code = numberOf(string.subarray(at, at + font.bytes));
+    text += font.texts[code] ?? "";
+    width += font.widths[code] * font.unit * size + (code === 32 && font.bytes === 1 ? Tw : 0);
   }
-  page.out.push(text);
-  spend(page.file, text.length + 1);
+  page.out += text;
+  spend(file, text.length);
   advance(page, width);
-  page.end = times(page.place, base);
+  page.end = page.place;
 }
 
-/** How the codes of a font are read, what they mean, and how wide they are. */
-async function fontOf(file, dict = new Dict()) {
-  if (file.fonts.has(dict)) return file.fonts.get(dict);
-  const unicode = unicodeOf(new Reader(file, await decode(file, dict.get("/ToUnicode"))));
+/** What the codes of a font mean, and how wide they are. */
+async function fontOf(file, dict) {
   const [inner] = dict.list("/DescendantFonts");
   const [unit = 0.001] = dict.list("/FontMatrix");
-  const widths = widthsOf(file, inner ? inner.list("/W") : [dict.get("/FirstChar"), dict.list("/Widths")], inner ? 0.001 : unit);
-  const font = inner
-    ? { unicode, widths, names: [], width: () => 1, size: 2 }
-    : { unicode, widths, names: namesOf(dict.get("/Encoding")), width: roughly, size: 1 };
-  file.fonts.set(dict, font);
-  return font;
-}
-
-/** The width of a letter in a font that does not say. */
-const roughly = (letter) => (/[ !',.:;|fijlrt()[\]]/.test(letter) ? 0.29 : /[A-Zmw%@]/.test(letter) ? 0.7 : 0.5);
-
-/** Widths by code, of `first [width …]` and `first last width`. */
-function widthsOf(file, list, unit) {
-  const found = new Map();
-  for (let at = 0; at < list.length; at += Array.isArray(list[at + 1]) ? 2 : 3) {
-    const [first, next, width] = list.slice(at, at + 3);
-    if (Array.isArray(next)) next.forEach((one, offset) => found.set(first + offset, see(one) * unit));
-    else for (let code = first; code <= Math.min(next, 65535); code += 1) found.set(code, width * unit, spend(file, 9));
-  }
-  return found;
-}
-
-/** What a ToUnicode table says: text by code. */
-function unicodeOf(reader) {
-  const found = new Map();
-  const decoder = new TextDecoder("utf-16be");
-  const text = (value, plus = 0) =>
-    decoder.decode(bytesOf(value ?? "")).replace(/[^]$/, (last) => String.fromCharCode(last.charCodeAt() + plus));
-  for (let values = [], word; (word = reader.value()) !== undefined; ) {
+  const texts = inner ? [] : charactersOf(dict.get("/Encoding"));
+  const text = (codes, plus) => utf16.decode(codes).replace(/[^]$/, (last) => String.fromCharCode(last.charCodeAt() + plus));
+  for (const { word, values } of words(await decode(file, dict.get("/ToUnicode")))) {
     const step = { endbfchar: 2, endbfrange: 3 }[word];
     for (let at = 0; at + step <= values.length; at += step) {
       const [first, last, to] = [numberOf(values[at]), numberOf(values[at + step - 2]), values[at + step - 1]];
-      for (let code = first; code <= Math.min(last, first + 65535); code += 1) {
-        found.set(code, Array.isArray(to) ? text(to[code - first]) : text(to, code - first), spend(reader.file, 90));
+      for (let code = first; code <= Math.min(last, 65535); code += 1, spend(file, 90)) {
+        texts[code] = Array.isArray(to) ? text(to[code - first], 0) : text(to, code - first);
       }
     }
-    if (typeof word === "string") values = [];
-    else values.push(word);
   }
-  return found;
+  return { bytes: inner ? 2 : 1, unit, texts, widths: widthsOf(file, dict, inner) };
 }
 
-/** The 256 characters of a simple font. */
-function namesOf(encoding) {
-  const isOwn = encoding instanceof Dict;
-  const label = (isOwn ? encoding.get("/BaseEncoding") : encoding) === "/MacRomanEncoding" ? "macintosh" : "windows-1252";
-  const found = [...new TextDecoder(label).decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
+/** Widths by code, of `first [width …]` and `first last width`. */
+function widthsOf(file, dict, inner) {
+  const widths = new Float32Array(65536).fill(inner ? 1000 : 500);
+  const list = inner ? inner.list("/W") : [dict.get("/FirstChar"), dict.list("/Widths")];
+  spend(file, widths.length);
+  for (let at = 0; at < list.length; at += 2) {
+    const [first, next, width] = list.slice(at, at + 3);
+    if (Array.isArray(next)) widths.set(next, first);
+    else widths.fill(width, first, next + 1, (at += 1));
+  }
+  return widths;
+}
+
+/** The characters of a font that has no table: those of Windows, but for those that it names. */
+function charactersOf(encoding) {
+  const found = [...new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
   let code = 0;
-  for (const value of isOwn ? encoding.list("/Differences") : []) {
-    if (typeof value === "number") code = value;
-    else found[code] = characterOf(String(value).slice(1).split(".")[0]) ?? found[code];
-    code += typeof value !== "number";
+  for (const value of encoding instanceof Dict ? encoding.list("/Differences") : []) {
+    const name = String(value).slice(1);
+    if (typeof value === "number") code = value - 1;
+    else if (name.length === 1) found[code] = name;
+    else found[code] = GLYPHS[name] ?? (GLYPHS[name.slice(1)] ? name[0] + GLYPHS[name.slice(1)] : found[code]);
+    code += 1;
   }
   return found;
-}
-
-/** What a glyph's name stands for; null where it is not known. */
-function characterOf(name) {
-  const code = /^u(?:ni)?([\dA-F]{4})/.exec(name)?.[1];
-  if (code) return String.fromCharCode(parseInt(code, 16));
-  const accent = name.length === 1 ? "" : ACCENTS[name.slice(1)];
-  return NAMES.get(name) ?? (accent === undefined ? null : (name[0] + accent).normalize("NFC"));
 }

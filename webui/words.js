@@ -136,45 +136,33 @@ too much to check|zu viel zum Prüfen|trop long à vérifier|demasiado para comp
 {0} tokens in files, {1} fit|{0} Tokens in Dateien, {1} passen|{0} tokens de fichiers, {1} au plus|{0} tokens en archivos, caben {1}
   |文件 {0} token，上限 {1}|ファイル {0} トークン（上限 {1}）
 At most {0} files go with one message.|Höchstens {0} Dateien je Nachricht.|{0} fichiers au plus par message.
-  |Como máximo {0} archivos por mensaje.|每条消息最多 {0} 个文件。|ファイルは 1 回に {0} 個までです。
+  |Como máximo {0} archivos por mensaje.|每条消息最多 {0} 个文件。|ファイルは 1 件に {0} 個までです。
 Attach files|Dateien anhängen|Joindre des fichiers|Adjuntar archivos|添加文件|ファイルを添付
 Files|Dateien|Fichiers|Archivos|文件|ファイル
+It has no text; scanned pages have none.|Ohne Text; gescannte Seiten haben keinen.|Sans texte ; les pages scannées n’en ont pas.
+  |No tiene texto; las páginas escaneadas no lo tienen.|没有文本；扫描的页面没有文本。|テキストがありません。スキャンしたページにはありません。
 It is larger than {0} MB.|Die Datei ist größer als {0} MB.|Le fichier dépasse {0} Mo.|El archivo supera {0} MB.|文件超过 {0} MB。
   |ファイルが {0} MB を超えています。
+It is no text, PDF or picture that can be read.|Kein lesbarer Text, kein lesbares PDF oder Bild.|Ni texte, ni PDF, ni image lisible.
+  |No es un texto, PDF o imagen legible.|不是可读取的文本、PDF 或图片。|読み取れるテキスト、PDF、画像ではありません。
 Reading…|Wird gelesen…|Lecture…|Leyendo…|正在读取…|読み取り中…
 Remove {0}|{0} entfernen|Retirer {0}|Quitar {0}|移除 {0}|{0} を取り除く
-The file cannot be read.|Die Datei ist nicht lesbar.|Le fichier est illisible.|El archivo no se puede leer.|无法读取文件。|ファイルを読み取れません。
-The file is empty.|Die Datei ist leer.|Le fichier est vide.|El archivo está vacío.|文件为空。|ファイルが空です。
-The file is neither text nor a PDF.|Die Datei ist weder Text noch PDF.|Ni un texte ni un PDF.|No es texto ni PDF.|既非文本也非 PDF。
-  |テキストでも PDF でもありません。
-The PDF has no text; its pages may be pictures.|Das PDF hat keinen Text, vielleicht nur Bilder.
-  |Le PDF n’a pas de texte, peut-être des images.|El PDF no tiene texto, quizá solo imágenes.|PDF 没有文本，可能是图片。
-  |PDF にテキストがありません。画像かもしれません。
-The PDF is damaged.|Das PDF ist beschädigt.|Le PDF est endommagé.|El PDF está dañado.|PDF 已损坏。|PDF が壊れています。
 The PDF is protected by a password.|Das PDF hat ein Passwort.|Le PDF a un mot de passe.|El PDF tiene contraseña.|PDF 有密码。
   |PDF にパスワードがあります。
-The PDF is too large to be read here.|Das PDF ist zu groß.|Le PDF est trop volumineux.|El PDF es demasiado grande.|PDF 太大。|PDF が大きすぎます。
 This model reads text only.|Dieses Modell liest nur Text.|Ce modèle ne lit que du texte.|Este modelo solo lee texto.|此模型只能读取文本。
   |このモデルが読めるのはテキストだけです。
 
 # Notebook
-Alternatives|Alternativen|Autres choix|Alternativas|其他选择|ほかの候補
-Ctrl+Enter goes on writing. Alt+↓ shows what else could stand there.|Strg+Eingabe schreibt weiter. Alt+↓ zeigt Alternativen.
-  |Ctrl+Entrée poursuit. Alt+↓ montre d’autres choix.|Ctrl+Intro sigue. Alt+↓ muestra alternativas.|Ctrl+Enter 续写。Alt+↓ 显示其他选择。
-  |Ctrl+Enter で続きを書き、Alt+↓ でほかの候補を表示。
+← → show what else a token could have been.|← → zeigen, was statt eines Tokens stehen könnte.|← → montrent les autres choix pour un token.
+  |← → muestran qué otro token cabría.|← → 显示该 token 的其他可能。|← → でトークンのほかの候補を表示。
 Generate|Erzeugen|Générer|Generar|生成|生成
 Text|Text|Texte|Texto|文本|テキスト
 Undo|Rückgängig|Défaire|Deshacer|撤销|元に戻す
 
 # Keyboard
-“?” alone opens this list|„?“ allein öffnet diese Liste|« ? » seul ouvre cette liste|«?» solo abre esta lista|单按“?”打开此列表|「?」だけでこの一覧を開く
-Copy the last answer|Letzte Antwort kopieren|Copier la dernière réponse|Copiar la última respuesta|复制最后的回答|最後の回答をコピー
 Ctrl|Strg|Ctrl|Ctrl|Ctrl|Ctrl
-Edit the last message|Letzte Nachricht bearbeiten|Modifier le dernier message|Editar el último mensaje|编辑最后的消息|最後のメッセージを編集
 Enter|Eingabe|Entrée|Intro|Enter|Enter
 Escape|Esc|Échap|Esc|Esc|Esc
-Next conversation|Nächste Unterhaltung|Conversation suivante|Conversación siguiente|下一个对话|次の会話
-Previous conversation|Vorige Unterhaltung|Conversation précédente|Conversación anterior|上一个对话|前の会話
 Search conversations|Unterhaltungen durchsuchen|Rechercher une conversation|Buscar conversaciones|搜索对话|会話を検索
 Shift|Umschalt|Maj|Mayús|Shift|Shift
 

@@ -133,7 +133,7 @@ check("axe: the program has ended", async () => {
   const page = await ready(CLICKED, WIDE);
   await page.click("#quit");
   await page.click("#yes");
-  await page.waitForSelector(".over[open]");
+  await page.waitForSelector("#over[open]");
   assert.deepEqual(await violations(page), []);
 }, { expects: REFUSED });
 

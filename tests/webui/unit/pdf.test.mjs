@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { textOf } from "../../../webui/pdf.js";
 
 const DATA = join(import.meta.dirname, "../data");
-const SENTENCES = /^The PDF is (damaged|protected by a password|too large to be read here)\.$/;
+const SENTENCES = /^(It is no text, PDF or picture that can be read|The PDF is protected by a password)\.$/;
 const LIMIT_MS = 60_000;
 
 const file = (name) => new Uint8Array(readFileSync(join(DATA, name)));
@@ -51,10 +51,10 @@ ${more}`);
 const shows = async (expected, ...parts) => assert.equal(await textOf(made(...parts)), expected);
 
 test("the operators that show text", async () => {
-  await shows("a\nb\nc\nd", "BT /F 10 Tf 12 TL 50 90 Td (a) Tj (b) ' 1 2 (c) \" T* [(d)] TJ ET");
+  await shows("a\nb\nc\nd", "BT /F 10 Tf 12 TL 50 90 Td (a) Tj (b) ' T* (c) Tj T* [(d)] TJ ET");
   await shows("a b\nc", "BT /F 10 Tf 1 0 0 1 50 90 Tm (a) Tj 30 0 Td (b) Tj -30 -12 TD (c) Tj ET");
   await shows("one two", "BT /F 10 Tf [(o) 10 (ne) -300 (tw) -20 (o)] TJ ET");
-  await shows("up\n\ndown", "q 1 0 0 1 0 90 cm BT /F 10 Tf (up) Tj ET Q BT /F 10 Tf (down) Tj ET");
+  await shows("up\ndown", "q 1 0 0 1 0 90 cm BT /F 10 Tf (up) Tj ET Q BT /F 10 Tf (down) Tj ET");
   await shows("sideways\nbelow", "BT /F 10 Tf 0 1 -1 0 50 50 Tm (side) Tj (ways) Tj 0 -12 Td (below) Tj ET");
   await shows("before\n\nafter", "BT /F 10 Tf (before) Tj ET BI /W 1 /H 1 ID \x00(\xff EI\nBT /F 10 Tf 0 -99 Td (after) Tj ET");
 });
@@ -66,21 +66,23 @@ test("strings", async () => {
 });
 
 test("fonts", async () => {
-  await shows("’é…", "BT /F 10 Tf (\xd5\x8e\xc9) Tj ET", "/Encoding /MacRomanEncoding");
-  await shows("Äfi€→x", "BT /F 10 Tf (\x01\x02\x03\x04x) Tj ET", "/Encoding << /Differences [1 /Adieresis /fi /Euro /uni2192] >>");
+  await shows("’é…", "BT /F 10 Tf (\x92\xe9\x85) Tj ET");
+  await shows("Äfiß€x", "BT /F 10 Tf (\x01\x02\x03\x80x) Tj ET", "/Encoding << /Differences [1 /Adieresis /fi /germandbls 128 /Unknown] >>");
   const table = "6 0 obj << >> stream\n1 beginbfchar <01> <D83DDE00> endbfchar 2 beginbfrange <02> <03> <0041> <04> <05> [<0058> <0059>] endbfrange\nendstream endobj";
   await shows("😀ABXY", "BT /F 10 Tf (\x01\x02\x03\x04\x05) Tj ET", "/ToUnicode 6 0 R", table);
   await shows("", "BT /F 10 Tf <00010002> Tj ET", "/Encoding /Identity-H /DescendantFonts [<< >>]");
 });
 
-test("a form inside of the page, also when it holds itself", async () => {
-  const form = "6 0 obj << /Subtype /Form >> stream\nBT /F 10 Tf (again) Tj ET /X Do\nendstream endobj";
-  assert.match(await textOf(made("/X Do", "", form)), /^(again ?){8}$/);
+test("a form inside of the page; not one that holds itself", { timeout: LIMIT_MS }, async () => {
+  const form = (more) => `6 0 obj << /Subtype /Form >> stream\nBT /F 10 Tf (form) Tj ET ${more}\nendstream endobj`;
+  await shows("form", "/X Do", "", form(""));
+  await assert.rejects(textOf(made("/X Do", "", form("/X Do"))), { message: SENTENCES });
 });
 
-test("a later object with the same number is the one that counts; a tree that bites its tail ends", async () => {
+test("a later object with the same number is the one that counts; a tree that bites its tail", async () => {
   await shows("new", "BT /F 10 Tf (old) Tj ET", "", "4 0 obj << /Length 26 >> stream\nBT /F 10 Tf (new) Tj ET\nendstream endobj");
-  await shows("x", "BT /F 10 Tf (x) Tj ET", "", "2 0 obj << /Type /Pages /Kids [2 0 R 3 0 R 3 0 R] /Resources << /Font << /F 5 0 R >> >> >> endobj");
+  const tree = "2 0 obj << /Type /Pages /Kids [2 0 R 3 0 R 3 0 R] /Resources << /Font << /F 5 0 R >> >> >> endobj";
+  await assert.rejects(textOf(made("BT /F 10 Tf (x) Tj ET", "", tree)), { message: SENTENCES });
 });
 
 test("what is no PDF", async () => {
@@ -92,16 +94,16 @@ test("a file that would not end is refused", { timeout: LIMIT_MS }, async () => 
   const zeros = new Uint8Array(await new Response(new Blob([new Uint8Array(110 << 20)]).stream().pipeThrough(new CompressionStream("deflate"))).arrayBuffer());
   const head = "1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj 2 0 obj << /Contents 3 0 R >> endobj 3 0 obj << /Filter /FlateDecode >> stream\n";
   const bomb = new Uint8Array([...bytes(head), ...zeros, ...bytes("\nendstream endobj")]);
-  await assert.rejects(textOf(bomb), /too large to be read here/);
+  await assert.rejects(textOf(bomb), { message: SENTENCES });
   const range = "6 0 obj << >> stream\n9 beginbfrange " + "<0000> <FFFF> <0041> ".repeat(50) + "endbfrange\nendstream endobj";
-  await assert.rejects(textOf(made("BT /F 10 Tf (x) Tj ET", "/ToUnicode 6 0 R", range)), /too large to be read here/);
+  await assert.rejects(textOf(made("BT /F 10 Tf (x) Tj ET", "/ToUnicode 6 0 R", range)), { message: SENTENCES });
 });
 
 test("content that asks for more work than its length", { timeout: LIMIT_MS }, async () => {
   const repeated = "3 0 obj << /Type /Page /Contents [" + "4 0 R ".repeat(9000) + "] >> endobj";
-  await assert.rejects(textOf(made(`% ${"x".repeat(30_000)}`, "", repeated)), /too large to be read here/);
+  await assert.rejects(textOf(made(`% ${"x".repeat(30_000)}`, "", repeated)), { message: SENTENCES });
   const forms = "6 0 obj << /Subtype /Form >> stream\n" + "/X Do ".repeat(100) + "\nendstream endobj";
-  await assert.rejects(textOf(made("/X Do", "", forms)), /too large to be read here/);
+  await assert.rejects(textOf(made("/X Do", "", forms)), { message: SENTENCES });
   assert.equal(await textOf(made("ID ".repeat(200_000))), "");
 });
 

@@ -54,7 +54,7 @@ check("a first day", async () => {
     assert.equal(await page.title(), "Bread Book");
     assert.equal(await page.textContent("#greeting"), "What shall we bake?");
     assert.equal(await page.locator("#starters button").count(), 3);
-    assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--accent")), "rgb(138,75,20)");
+    assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--own")), "#8a4b14");
   });
   await step(page, "sampling", async () => {
     await unfold("Sampling");
@@ -228,8 +228,9 @@ check("a first day", async () => {
     assert.equal(await page.textContent("#new"), "Neuer Chat");
   });
   await step(page, "help", async () => {
+    await unfold("Appearance");
     await page.selectOption("#language", "en");
-    await page.click("#close-panel");
+    await page.waitForSelector("html[lang=en]");
     await page.click("#help");
     await page.waitForSelector("#shortcuts[open]");
   });
@@ -252,7 +253,7 @@ check("a first day", async () => {
   });
   await step(page, "ended", async () => {
     await page.click("#yes");
-    await page.waitForSelector(".over[open]");
-    assert.match(await page.textContent(".over"), /Bread Book has ended/);
+    await page.waitForSelector("#over[open]");
+    assert.match(await page.textContent("#over"), /Bread Book has ended/);
   });
 }, { expects: REFUSED, limitMs: LIMIT_MS });
