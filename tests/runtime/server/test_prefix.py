@@ -35,7 +35,7 @@ def test_page_and_health_ask_for_no_key(below: Live) -> None:
 def test_the_page_names_no_address_from_the_root(below: Live) -> None:
     for name in FILES:
         text = below.get(f"/my/llm{name}", BROWSER).body.decode()
-        for begin in ('href="/', 'src="/', 'fetch("/', 'ask("/', ' get("/', 'from "/', "url(/"):
+        for begin in ('href="/', 'src="/', 'fetch("/', 'ask("/', ' get("/', 'api.get("/', 'from "/', "url(/"):
             assert begin not in text, name
 
 
