@@ -150,7 +150,6 @@ function bind() {
   on("show-sidebar", "click", () => toggle("sidebar"));
   on("open-settings", "click", () => toggle("panel"));
   NARROW.addEventListener("change", () => toggle("panel", false) ?? toggle("sidebar", false));
-  document.addEventListener("language", () => chat.redraw());
   shortcuts({
     newChat: () => fresh(), search: () => toggle("sidebar", true), list: () => toggle("sidebar"), settings: () => toggle("panel"),
     message: () => $("input").focus(), stop, close: () => toggle($("panel").hidden ? "sidebar" : "panel", false),

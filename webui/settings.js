@@ -1,6 +1,6 @@
 // What a person chose, kept in this browser, and the fields of a request that come of it. Knows no page.
 
-import { remember } from "./i18n.js";
+import { remember } from "./kept.js";
 import { hold, readSchema } from "./schema.js";
 import { readTools } from "./tools.js";
 

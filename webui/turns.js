@@ -1,6 +1,6 @@
 // Shows the visible branch of a conversation, and the answer that is being written at its end.
 
-import { language, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { Writer, render } from "./markdown.js";
 import { read, readSchema } from "./schema.js";
 import { callView } from "./tools.js";
@@ -76,7 +76,7 @@ export class Turns {
 
   mark({ id, content, calls = [] }) {
     const answered = calls.filter((call) => this.results.has(call.id)).length;
-    return [id, language(), siblings(this.conversation, id).length, content.length, answered].join();
+    return [id, siblings(this.conversation, id).length, content.length, answered].join();
   }
 
   /** One turn; `text`: its content, if it is drawn already. */

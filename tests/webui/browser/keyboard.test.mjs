@@ -6,11 +6,9 @@ import { PHONE, READY, ask, check, ready, shot } from "./harness.mjs";
 check("the sheet of shortcuts opens by keys and button, holds the focus, and gives it back", async () => {
   const page = await ready();
   await page.focus("#input");
-  await page.keyboard.press("?");
-  assert.equal(await page.inputValue("#input"), "?", "in a field it is a question mark");
   await page.keyboard.press("Control+/");
   await page.waitForSelector("#shortcuts[open]");
-  assert.ok((await page.locator("#keys dt").count()) >= 12);
+  assert.ok((await page.locator("#keys dt").count()) >= 9);
   for (let n = 0; n < 5; n += 1) {
     await page.keyboard.press("Tab");
     assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("#shortcuts") !== null));
@@ -18,28 +16,11 @@ check("the sheet of shortcuts opens by keys and button, holds the focus, and giv
   await shot(page, "shortcuts");
   await page.keyboard.press("Escape");
   assert.equal(await page.evaluate(() => document.activeElement.id), "input");
-  await page.focus("#new");
-  await page.keyboard.press("?");
-  await page.waitForSelector("#shortcuts[open]");
-  await page.uncheck("#single-keys");
-  await page.keyboard.press("Escape");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "new");
-  await page.keyboard.press("?");
-  assert.equal(await page.locator("#shortcuts[open]").count(), 0, "it was switched off");
-  await page.reload();
-  await page.waitForSelector("#send:enabled");
-  await page.click("#help");
-  assert.equal(await page.isChecked("#single-keys"), false, "and stays so");
 });
 
 check("every shortcut of the sheet does something", async () => {
   const page = await ready();
   await ask(page, "one");
-  await page.keyboard.press("Control+ArrowUp");
-  assert.equal(await page.inputValue(".editing textarea"), "one");
-  await page.keyboard.press("Escape");
-  await page.keyboard.press("Control+Shift+L");
-  await page.waitForFunction(async () => (await navigator.clipboard.readText()).startsWith("You said: one"));
   await page.keyboard.press("Control+Shift+Enter");
   await page.waitForSelector(".branches");
   for (const [keys, id] of [["Control+b", "sidebar"], ["Control+;", "panel"]]) {
@@ -55,13 +36,6 @@ check("every shortcut of the sheet does something", async () => {
   assert.equal(await page.evaluate(() => document.activeElement.id), "input");
   await page.keyboard.press("Control+Shift+O");
   await page.waitForSelector("#welcome:not([hidden])");
-  await ask(page, "two");
-  await page.waitForFunction(() => document.querySelectorAll("#conversations li").length === 2);
-  await page.keyboard.press("Alt+ArrowDown");
-  await page.waitForFunction(() => document.querySelector(".user .text")?.textContent === "one");
-  await page.keyboard.press("Alt+ArrowUp");
-  await page.waitForFunction(() => document.querySelector(".user .text")?.textContent === "two");
-  assert.equal(await page.locator("#conversations li").count(), 2);
 });
 
 check("nothing that can be pressed is smaller than 24 pixels (WCAG 2.5.8)", async () => {

@@ -5,7 +5,7 @@ import { CLICKED, READY, REFUSED, check, open, ready, shot, tab } from "./harnes
 
 const BEAT_MS = 20_000;
 const LOOK_MS = 2000;
-const COVER = "dialog.over[open]";
+const COVER = "#over[open]";
 const refused = { expects: REFUSED };
 
 /** How many pages the program knows, asked as a page that comes and goes. */
