@@ -52,7 +52,7 @@ export class Sidebar {
   }
 
   newItem(id) {
-    const open = button("", () => this.open(id), "open");
+    const open = button("", () => (open.ariaCurrent ? $("stage").inert && hide() : this.page.open(id)), "open");
     const field = element("input", { "aria-label": t("Rename"), maxlength: "80" });
     const menu = element(
       "details", { name: "conversation" }, element("summary", {}, "⋯"), field,
@@ -66,11 +66,6 @@ export class Sidebar {
     return this.items.get(id);
   }
 
-  open(id) {
-    if (id !== this.page.current()) this.page.open(id);
-    else if ($("stage").inert) hide(); // it lies below the list
-  }
-
   /** Something changed, here or in another tab. */
   take({ id, title, failed }) {
     this.refresh();
@@ -79,15 +74,9 @@ export class Sidebar {
   }
 
   async import() {
-    const taken = [];
     const problems = [];
-    for (const file of $("import-files").files) {
-      try {
-        taken.push(...(await fromFile(file)));
-      } catch ({ message }) {
-        problems.push(`${file.name}: ${message}`);
-      }
-    }
+    const read = (file) => fromFile(file).catch(({ message }) => problems.push(`${file.name}: ${message}`) && []);
+    const taken = (await Promise.all([...$("import-files").files].map(read))).flat();
     $("import-files").value = "";
     for (const conversation of taken) await store.write(conversation);
     if (taken.length) await this.page.open(taken[0].id);

@@ -2,6 +2,8 @@
 
 import { title } from "./tree.js";
 
+const OPEN_MS = 5_000;
+
 const unkept = new Map(); // id -> a conversation that could not be stored
 const titles = new Map(); // id -> the title given here or in another tab; null: removed, for good
 const stored = new WeakMap(); // turn -> its JSON, as the database has it
@@ -56,8 +58,8 @@ export async function rename(id, given) {
 }
 
 export async function remove(...ids) {
-  for (const id of ids) titles.set(id, null);
   for (const id of ids) unkept.delete(id);
+  for (const id of ids) titles.set(id, null);
   await transact("readwrite", (rows) => ids.forEach((id) => rows.delete(rangeOf(id)))).catch(() => null);
   for (const id of ids) share({ id, title: null });
 }
@@ -87,6 +89,7 @@ async function transact(mode, action) {
 
 function connect() {
   return new Promise((resolve, reject) => {
+    setTimeout(reject, OPEN_MS);
     const request = indexedDB.open("lmfile", 1);
     request.onerror = reject;
     request.onupgradeneeded = () => request.result.createObjectStore("rows").createIndex("heads", "changed"); // turns have no such field

@@ -8,8 +8,8 @@ const OPEN = "#conversations .open";
 const POLLED = { polling: 50 }; // a tab in the background draws no frames
 
 /** A page with the list shown, in which each question was asked and answered before; the last one is open. */
-async function listed(questions = []) {
-  const page = await open();
+async function listed(questions = [], options = {}) {
+  const page = await open(undefined, options);
   await page.evaluate(async (texts) => {
     const [store, tree] = await Promise.all([import("/store.js"), import("/tree.js")]);
     for (const content of texts) {
@@ -296,9 +296,8 @@ check("everything can be done with the keyboard", async () => {
   await shows(page, ["two", "first"]);
 });
 
-check("the list speaks the language that is chosen, and leaves titles alone", async () => {
-  const page = await listed(["Search", "Rename"]);
-  await page.evaluate(async () => (await import("/i18n.js")).setLanguage("de"));
+check("the list speaks the user's language, and leaves titles alone", async () => {
+  const page = await listed(["Search", "Rename"], { locale: "de-DE" });
   await page.getByLabel("Aktionen: Rename", { exact: true }).click();
   assert.equal(await page.getAttribute("#conversations [open] input", "aria-label"), "Umbenennen");
   assert.deepEqual(await page.locator(OPEN).allTextContents(), ["Rename", "Search"]);

@@ -221,6 +221,11 @@ const WITHOUT = {
     setTimeout(() => request.onerror());
     return request;
   }),
+  "never answers": () => {
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = (action, ms, ...given) => setTimeout(action, ms / 100, ...given);
+    IDBFactory.prototype.open = () => ({});
+  },
 };
 
 for (const [how, prepare] of Object.entries(WITHOUT)) {
