@@ -62,9 +62,9 @@ function payloads() {
 /** What stands below `selector` that no answer may hold; runs in the browser. */
 function foreign(selector) {
   const allowed = {
-    a: { href: /^(https?|mailto):/, rel: /^noopener noreferrer$/, target: /^_blank$/ }, button: { type: /^button$/, class: /^(copy)?$/ }, ol: { start: /^\d+$/, class: /^loose$/ }, ul: { class: /^loose$/ },
+    a: { href: /^(https?|mailto):/, rel: /^noopener noreferrer$/, target: /^_blank$/ }, button: { type: /^button$/, class: /^(copy)?$/ }, ol: { start: /^\d+$/ }, ul: {},
     div: { class: /^(code|bar|wide|math display)$/, tabindex: /^0$/, role: /^group$/, "aria-label": /^Table$/ }, pre: { tabindex: /^0$/, role: /^group$/, "aria-label": /^Code$/ },
-    span: { class: /^([ksnc]|math|math display)$/ }, li: { class: /^task$/ }, td: { class: /^(center|right)$/ }, th: { class: /^(center|right)$/ },
+    span: { class: /^([ksnc]|math|math display)$/ }, li: {}, td: { class: /^(center|right)$/ }, th: { class: /^(center|right)$/ },
     ...Object.fromEntries("p h1 h2 h3 h4 h5 h6 hr br blockquote table thead tbody tr code strong em del".split(" ").map((tag) => [tag, {}])),
   };
   const wrong = ({ localName, attributes }) => !Object.hasOwn(allowed, localName)

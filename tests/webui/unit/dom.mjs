@@ -6,6 +6,7 @@ class Node {
   parentNode = null;
 
   remove() {
+    if (!this.parentNode) return;
     const nodes = this.parentNode.childNodes;
     nodes.splice(nodes.lastIndexOf(this), 1);
     this.parentNode = null;
@@ -13,9 +14,20 @@ class Node {
   }
 
   replaceWith(other) {
+    const parent = this.parentNode;
+    other.remove();
+    parent.childNodes[parent.childNodes.lastIndexOf(this)] = other;
+    [other.parentNode, this.parentNode] = [parent, null];
+    work.moved += 1;
+  }
+
+  get nextSibling() {
     const nodes = this.parentNode.childNodes;
-    nodes[nodes.lastIndexOf(this)] = other;
-    [other.parentNode, this.parentNode] = [this.parentNode, null];
+    return nodes[nodes.lastIndexOf(this) + 1] ?? null;
+  }
+
+  isEqualNode(other) {
+    return JSON.stringify(plain(this)) === JSON.stringify(plain(other));
   }
 }
 
@@ -36,14 +48,11 @@ class Text extends Node {
     return this.data;
   }
 
-  appendData(more) {
-    this.data += more;
+  replaceData(at, _, more) {
+    this.data = this.data.slice(0, at) + more;
     work.written += more.length;
   }
 
-  deleteData(at, count) {
-    this.data = this.data.slice(0, at) + this.data.slice(at + count);
-  }
 }
 
 class Element extends Node {
@@ -59,6 +68,21 @@ class Element extends Node {
 
   get lastChild() {
     return this.childNodes.at(-1) ?? null;
+  }
+
+  get firstChild() {
+    return this.childNodes[0] ?? null;
+  }
+
+  normalize() {
+    const nodes = this.childNodes;
+    this.childNodes = [];
+    for (const node of nodes) {
+      const last = this.lastChild;
+      if (node.nodeType === 1) node.normalize();
+      if (node.nodeType === 3 && last?.nodeType === 3) last.data += node.data;
+      else if (node.data !== "") this.childNodes.push(node);
+    }
   }
 
   get textContent() {
@@ -88,11 +112,18 @@ class Element extends Node {
 
 globalThis.document = { createElement: (tag) => new Element(tag), createTextNode: (data) => new Text(data) };
 
+const plain = (node) => (node.nodeType === 3 ? node.data : [node.localName, node.attributes, node.childNodes.map(plain)]);
+
 /** A node as `[tag, attributes, ...children]`, a text as a string; what is the same for every node of its kind is left out. */
 export function tree(node) {
   if (node.nodeType === 3) return node.data;
-  if (node.attributes.class === "code") return ["code-block", node.childNodes[0].childNodes[0].textContent, ...node.childNodes[1].childNodes[0].childNodes.map(tree)];
+  if (node.attributes.class === "code") return ["code-block", node.childNodes[0].childNodes[0].textContent, ...rows(node.childNodes[1].childNodes[0])];
   if (node.attributes.class === "wide") return tree(node.childNodes[0]);
+  if (node.attributes.class === "math display" && node.localName === "div") return ["div", node.attributes, ...rows(node)];
   const { rel, target, ...attributes } = node.attributes;
   return [node.localName, attributes, ...node.childNodes.map(tree)];
 }
+
+/** What stands in the rows of `node`, as if they were none. */
+const rows = (node) => node.childNodes.flatMap((row) => row.childNodes.map(tree)).reduce((made, part) =>
+  (typeof part === "string" && typeof made.at(-1) === "string" ? [...made.slice(0, -1), made.at(-1) + part] : [...made, part]), []);
