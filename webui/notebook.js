@@ -50,8 +50,9 @@ export class Notebook {
     try {
       for await (const event of completion(body, controller.signal)) {
         if (this.running !== controller) return;
+        if (!event.content) continue;
         this.keep(this.conversation.text + event.content);
-        if (event.content) view.append(token(event));
+        view.append(token(event));
       }
     } catch (error) {
       if (error.name !== "AbortError") notice(error.message);
@@ -96,7 +97,6 @@ export class Notebook {
   }
 
   keep(text) {
-    if (text === this.conversation.text) return;
     this.conversation.text = text;
     this.page.changed();
   }

@@ -7,7 +7,7 @@ const TOKEN = /%.*|\(((?:[^()\\]|\\[^]|\((?:[^()\\]|\\[^])*\))*)\)?|<([^<>]*)>|<
 const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
 const GLYPHS = {
   space: " ", comma: ",", period: ".", hyphen: "-", quoteright: "’", quotedblleft: "“", quotedblright: "”", endash: "–", emdash: "—",
-  bullet: "•", germandbls: "ß", ff: "ff", fi: "fi", fl: "fl", ffi: "ffi", ffl: "ffl", dieresis: "\u0308", acute: "\u0301",
+  bullet: "•", germandbls: "ß", ff: "ff", fi: "fi", fl: "fl", ffi: "ffi", ffl: "ffl",
 };
 
 /** A dictionary; its references are functions that find the object. */
@@ -32,7 +32,7 @@ export async function textOf(bytes) {
     const catalog = [...file.objects.values()].findLast((one) => one instanceof Dict && one.get("/Type") === "/Catalog");
     const texts = [];
     for (const [page, resources] of pagesOf(file, catalog?.get("/Pages"))) texts.push(await pageText(file, page, resources));
-    return texts.join("\n\n").replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").normalize().trim();
+    return texts.join("\n\n").replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").trim();
   } catch (cause) {
     throw new Error(t("It is no text, PDF or picture that can be read."), { cause });
   }
@@ -220,10 +220,8 @@ function charactersOf(encoding) {
   const found = [...new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
   let code = 0;
   for (const value of encoding instanceof Dict ? encoding.list("/Differences") : []) {
-    const name = String(value).slice(1);
     if (typeof value === "number") code = value - 1;
-    else if (name.length === 1) found[code] = name;
-    else found[code] = GLYPHS[name] ?? (GLYPHS[name.slice(1)] ? name[0] + GLYPHS[name.slice(1)] : found[code]);
+    else found[code] = GLYPHS[value.slice(1)] ?? (value.length === 2 ? value[1] : found[code]);
     code += 1;
   }
   return found;
