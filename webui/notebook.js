@@ -102,7 +102,7 @@ export class Notebook {
   }
 
   update() {
-    $("generate").textContent = this.running ? t("Stop") : t("Generate");
+    $("generate").textContent = this.running ? t("Stop") : t("Continue");
     $("undo").disabled = this.running || !this.runs.length;
     document.body.classList.toggle("busy", this.running !== null);
   }
@@ -114,7 +114,7 @@ export class Notebook {
     if (step) {
       event.preventDefault();
       this.tell(this.told ? this.told[step] ?? this.told : $("tokens").lastElementChild);
-    } else if ((key.length === 1 || /^(Backspace|Delete|Enter)$/.test(key)) && !ctrlKey && !metaKey && !altKey) this.edit();
+    } else if ((key.length === 1 || /^(Backspace|Delete|Enter|Process)$/.test(key)) && !ctrlKey && !metaKey && !altKey) this.edit();
   }
 
   /** Show below a token what else it could have been. */
@@ -126,7 +126,8 @@ export class Notebook {
     if (!options) return;
     node.classList.add("told");
     node.scrollIntoView({ block: "nearest" });
-    box.replaceChildren(...options.map(([text, share]) => element("p", {}, visible(text), element("span", {}, ` ${number(Math.round(share * 1000) / 10)} %`))));
+    box.replaceChildren(...options.map(([text, share]) =>
+      element("p", {}, visible(text), element("span", {}, ` ${number(Math.round(share * 1000) / 10)} %`))));
     const { left, bottom } = node.getBoundingClientRect();
     box.style.left = `${Math.max(0, Math.min(left, innerWidth - box.offsetWidth))}px`;
     box.style.top = `${bottom}px`;

@@ -6,8 +6,8 @@ const WORK = 1e8; // bytes that are inflated or made, at most: the file is not t
 const TOKEN = /%.*|\(((?:[^()\\]|\\[^]|\((?:[^()\\]|\\[^])*\))*)\)?|<([^<>]*)>|<<|>>|[[\]]|\/?[^\0\s()<>[\]{}/%]+/g;
 const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
 const GLYPHS = {
-  space: " ", comma: ",", period: ".", hyphen: "-", quoteright: "’", quotedblleft: "“", quotedblright: "”", endash: "–", emdash: "—",
-  bullet: "•", germandbls: "ß", ff: "ff", fi: "fi", fl: "fl", ffi: "ffi", ffl: "ffl",
+  space: " ", comma: ",", period: ".", hyphen: "-", endash: "–", emdash: "—", quoteright: "’", quotedblleft: "“",
+  quotedblright: "”", bullet: "•", germandbls: "ß", ff: "ff", fi: "fi", fl: "fl", ffi: "ffi", ffl: "ffl",
 };
 
 /** A dictionary; its references are functions that find the object. */
@@ -26,15 +26,15 @@ const numberOf = (bytes) => bytes.reduce((number, byte) => number * 256 + byte, 
 export async function textOf(bytes) {
   const file = { bytes, objects: new Map(), work: 0 };
   const text = binary.decode(bytes);
-  if (/\/Encrypt\s*[\d<]/.test(text)) throw new Error(t("The PDF is protected by a password."));
+  if (/\/Encrypt\s*[\d<]/.test(text)) throw new Error(t("It needs a password."));
   try {
     await scan(file, text);
     const catalog = [...file.objects.values()].findLast((one) => one instanceof Dict && one.get("/Type") === "/Catalog");
     const texts = [];
-    for (const [page, resources] of pagesOf(file, catalog?.get("/Pages"))) texts.push(await pageText(file, page, resources));
+    for (const page of pagesOf(file, catalog?.get("/Pages"))) texts.push(await pageText(file, ...page));
     return texts.join("\n\n").replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").trim();
   } catch (cause) {
-    throw new Error(t("It is no text, PDF or picture that can be read."), { cause });
+    throw new Error(t("Only text, PDF and pictures can be read."), { cause });
   }
 }
 
@@ -56,7 +56,7 @@ function* words(text, objects) {
       const [id] = values.splice(-2);
       values.push(() => objects.get(id));
     } else if (string !== undefined) values.push(unescaped(string));
-    else if (hex !== undefined) values.push(Uint8Array.from(`${hex.replace(/\s/g, "")}0`.match(/../g) ?? [], (pair) => parseInt(pair, 16)));
+    else if (hex !== undefined) values.push(Uint8Array.from(`${hex.replace(/\s/g, "")}0`.match(/../g) ?? [], (two) => parseInt(two, 16)));
     else if (/^[-+.\d]/.test(token)) values.push(parseFloat(token) || 0);
     else if (/^([/[<]|(true|false|null)$)/.test(token)) values.push(token);
     else if (token[0] !== "%") {
@@ -68,8 +68,8 @@ function* words(text, objects) {
 }
 
 function unescaped(string) {
-  const text = string.replace(/\\(?:([0-7]{1,3})|\r?\n|([^]))/g, (_, octal, one = "") => (octal ? String.fromCharCode(parseInt(octal, 8)) : ESCAPES[one] ?? one));
-  return Uint8Array.from(text, (character) => character.charCodeAt());
+  const meant = (_, octal, one = "") => (octal ? String.fromCharCode(parseInt(octal, 8)) : ESCAPES[one] ?? one);
+  return Uint8Array.from(string.replace(/\\(?:([0-7]{1,3})|\r?\n|([^]))/g, meant), (character) => character.charCodeAt());
 }
 
 /** Find the objects, also those inside of streams. */
@@ -126,26 +126,21 @@ const DECODERS = {
   },
 };
 
+/** Follow the operators of a page. */
 async function pageText(file, dict, resources) {
-  const parts = [];
-  for (const part of dict.list("/Contents")) parts.push(await decode(file, part));
   const page = { file, out: "", Tw: 0, TL: 0 };
+  let content = "";
+  for (const part of dict.list("/Contents")) content += `${await decode(file, part)}\n`;
   OPERATORS.BT(page);
-  await run(page, parts.join("\n"), resources);
-  return page.out.trim();
-}
-
-/** Follow the operators of a content. */
-async function run(page, content, resources) {
   for (const { word, values, tokens } of words(content)) {
-    const named = resources?.get(word === "Tf" ? "/Font" : "/XObject")?.get(values[0]) ?? new Dict();
-    if (word === "Tf") [page.font, page.size] = [(named.read ??= await fontOf(page.file, named)), values[1]];
-    else if (word === "Do" && named.get("/Subtype") === "/Form") {
-      spend(page.file, 9999);
-      await run(page, await decode(page.file, named), named.get("/Resources") ?? resources);
+    if (word === "Tf") {
+      const font = resources?.get("/Font")?.get(values[0]) ?? new Dict();
+      page.font = font.read ??= await fontOf(file, font);
+      page.size = values[1];
     } else if (word === "ID") tokens.lastIndex += content.slice(tokens.lastIndex).search(/\sEI\s|$/);
     else if (Object.hasOwn(OPERATORS, word)) OPERATORS[word](page, ...values);
   }
+  return page.out.trim();
 }
 
 const OPERATORS = {
