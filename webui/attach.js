@@ -36,7 +36,7 @@ export class Attachments {
   async add(list) {
     if (!list.length || $("composer").hidden || document.querySelector("dialog[open]")) return;
     $("files").querySelectorAll(".problem").forEach((old) => old.remove());
-    const added = Array.from(list, (source) => [source, this.item(source.name)]);
+    const added = [...list].slice(0, FILES + 1).map((source) => [source, this.item(source.name)]);
     $("pick").value = "";
     for (const [source, item] of added) {
       const say = (kind, said) => Object.assign(item, { className: kind }).firstChild.replaceWith(`${source.name}: ${said}`);
@@ -68,14 +68,14 @@ export class Attachments {
   async read(source) {
     const { name, size, type } = source;
     const isPicture = /^image\/(?!svg)/.test(type);
-    if (this.files.length === FILES) refuse(t("At most {0} files go with one message.", FILES));
-    if (size > FILE_MB << 20) refuse(t("It is larger than {0} MB.", FILE_MB));
+    if (this.files.length === FILES) refuse(t("At most {0} files.", FILES));
+    if (size > FILE_MB << 20) refuse(t("Larger than {0} MB.", FILE_MB));
     if (isPicture && !this.page.sees()) refuse(t("This model reads text only."));
     if (isPicture) return { name, type: "image/jpeg", url: await picture(source).catch(unreadable) };
     const bytes = new Uint8Array(await source.arrayBuffer().catch(unreadable));
     const isPdf = textFrom(bytes.slice(0, 5)) === "%PDF-";
     const text = isPdf ? await textOf(bytes) : textFrom(bytes) ?? unreadable();
-    if (!text.trim()) refuse(t("It has no text; scanned pages have none."));
+    if (!text.trim()) refuse(t("It has no text, as scans have none."));
     return { name, type: isPdf ? "application/pdf" : "text/plain", text, tokens: await this.page.count(text) };
   }
 
@@ -97,7 +97,7 @@ function refuse(sentence) {
   throw new Error(sentence);
 }
 
-const unreadable = () => refuse(t("It is no text, PDF or picture that can be read."));
+const unreadable = () => refuse(t("Only text, PDF and pictures can be read."));
 
 /** The text that bytes are, in UTF-8, UTF-16 with its mark, or else as Windows writes it; null where they are none. */
 export function textFrom(bytes) {

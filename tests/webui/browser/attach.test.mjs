@@ -60,16 +60,16 @@ check("by drop and by paste; a paste with words beside it is words", async () =>
 
 check("every refusal says why, and is gone with the next files", async () => {
   const page = await ready();
-  const unreadable = "It is no text, PDF or picture that can be read.";
-  const empty = "It has no text; scanned pages have none.";
+  const unreadable = "Only text, PDF and pictures can be read.";
+  const empty = "It has no text, as scans have none.";
   const cases = [
     [plain("empty.txt", ""), empty],
     [plain("white.txt", " \n"), empty],
     [plain("program", Buffer.from([127, 69, 76, 70, 2, 1, 0, 0])), unreadable],
-    [data("locked.pdf"), "The PDF is protected by a password."],
+    [data("locked.pdf"), "It needs a password."],
     [data("scanned.pdf"), empty],
     [plain("broken.pdf", "%PDF-1.4\n1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj 2 0 obj << /Kids [2 0 R] >> endobj"), unreadable],
-    [plain("big.bin", Buffer.alloc(17 * 2 ** 20, 65)), "It is larger than 16 MB."],
+    [plain("big.bin", Buffer.alloc(17 * 2 ** 20, 65)), "Larger than 16 MB."],
     [plain("cat.png", Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d]), "image/png"), "This model reads text only."],
   ];
   for (const [source, expected] of cases) {
@@ -107,9 +107,9 @@ check("nothing is sent while a file is being read; in a notebook there are no fi
 
 check("twenty files, and no more; more tokens than fit are marked", async () => {
   const page = await ready();
-  await page.setInputFiles("#pick", Array.from({ length: 21 }, (_, at) => plain(`${at}.txt`, "x".repeat(900))));
+  await page.setInputFiles("#pick", Array.from({ length: 30 }, (_, at) => plain(`${at}.txt`, "x".repeat(900))));
   await page.waitForFunction(() => document.querySelectorAll("#files .file").length === 20);
-  assert.equal((await chips(page)).at(-1), "20.txt: At most 20 files go with one message.");
+  assert.equal((await chips(page)).at(-1), "20.txt: At most 20 files.");
   assert.match(await page.textContent("#sum"), /^18,000 tokens/);
   assert.ok(await page.locator("#sum.problem").count());
 });
@@ -131,7 +131,7 @@ check("where the model sees: pictures, made smaller where they are large", async
   page.on("request", (request) => request.url().endsWith("/chat/completions") && sent.push(request.postDataJSON()));
   await page.setInputFiles("#pick", [plain("small.png", await png(40, 30), "image/png"), plain("large.png", await png(5000, 1000), "image/png"), plain("no.gif", "GIF89a...", "image/gif")]);
   await page.waitForSelector("#files .problem");
-  assert.deepEqual(await chips(page), ["small.png: ✓", "large.png: ✓", "no.gif: It is no text, PDF or picture that can be read."]);
+  assert.deepEqual(await chips(page), ["small.png: ✓", "large.png: ✓", "no.gif: Only text, PDF and pictures can be read."]);
   await shot(page, "attach-pictures");
   await page.fill("#input", "What is it?");
   await page.press("#input", "Enter");

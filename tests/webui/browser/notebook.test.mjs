@@ -18,7 +18,7 @@ async function notebook(text) {
 const written = (page) => page.evaluate(() => document.querySelector("#tokens:not([hidden])")?.textContent ?? document.querySelector("#draft").value);
 const tokens = (page) => page.locator("#tokens span").allTextContents();
 const options = (page) => page.locator("#options p").allTextContents();
-const idle = (page) => page.waitForFunction(() => document.querySelector("#generate").textContent === "Generate");
+const idle = (page) => page.waitForFunction(() => document.querySelector("#generate").textContent === "Continue");
 
 async function generate(page) {
   const before = await page.locator("#tokens:not([hidden]) span").count();
