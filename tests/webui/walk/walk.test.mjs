@@ -206,7 +206,6 @@ check("a first day", async () => {
     await page.press("#tokens", "ArrowLeft");
     await page.waitForSelector("#options p");
     assert.match(await page.textContent("#options"), /\d %/);
-    await page.keyboard.press("Escape");
   });
   await step(page, "notebook, probabilities", async () => {
     const box = await page.locator("#tokens span").nth(3).boundingBox();
