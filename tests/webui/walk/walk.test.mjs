@@ -227,7 +227,6 @@ check("a first day", async () => {
     assert.equal(await page.textContent("#new"), "Neuer Chat");
   });
   await step(page, "help", async () => {
-    await unfold("Appearance");
     await page.selectOption("#language", "en");
     await page.waitForSelector("html[lang=en]");
     await page.click("#help");
