@@ -1,64 +1,44 @@
-// A block of code that grows line by line, with a button to copy it and colours for what nearly every language has: keywords,
-// strings, numbers, comments. What is open at the end of a line (a comment, a long string) is carried to the next.
+// A block of code that grows line by line, with a button to copy it and colours for what every language has: keywords, strings,
+// numbers, comments. What is open at the end of a line (a comment, a long string) goes on in the next.
 
 import { Rows } from "./inline.js";
 import { t } from "./i18n.js";
 import { copyButton, element } from "./view.js";
 
-const KEYWORDS = "abstract and as assert async await bool break case catch char class const continue def default defer del delete do done"
-  + " double elif else end enum esac except export extends false fi final finally float fn for from func function if impl implements"
-  + " import in int interface is lambda let long loop match mod mut namespace new nil none not null or package pass private protected"
-  + " pub public raise readonly return self static string struct super switch then this throw trait true try type typeof undefined"
-  + " union unless unsigned until use using var void when where while with yield"
-  + " add all alter between by create desc distinct drop exists foreign group having index inner insert into join key left like limit"
-  + " on order outer primary references right select set table update values view";
-const CLOSERS = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`" }; // of what can go on in the next line
+const KEYWORDS = "and as async await bool break by case catch char class const continue create def default delete do done double elif else end enum"
+  + " export extends false fi finally float fn for from func function group if impl import in insert int into is join let limit match"
+  + " namespace new nil none not null on or order pass private pub public raise return select self set static string struct switch table"
+  + " then this throw trait true try type update use using values var void where while with yield";
+const LONG = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`" }; // what can go on in the next line, and its end
 
-// How a comment begins; the languages where it does.
+// How a comment looks; the languages where it does.
 const LANGUAGES = [
-  [String.raw`(?<!:)\/\/.*|\/\*`, "c c# c++ cc cpp cs csharp css dart go h java javascript js json json5 jsonc jsx kotlin less php rs rust scala"
-    + " scss swift ts tsx typescript"],
-  [String.raw`(?<!\S)#.*`, "bash console dockerfile elixir ini julia makefile perl py python r rb ruby sh shell toml yaml yml zsh"],
-  [String.raw`--.*|\/\*`, "haskell lua mysql postgresql sql sqlite"],
-  ["<!--", "html markdown md svg vue xml"],
-].map(([comment, names]) => [names.split(" "), new RegExp(String.raw`(?<c>${comment})|(?<s>"""|'''|${"`"}|"(?:[^"\\]|\\.)*"?`
+  [String.raw`(?<!:)\/\/.*|\/\*.*?(?:\*\/|$)`, "c c++ cpp cs csharp css go java javascript js json jsx kotlin php rust scss swift ts tsx typescript"],
+  [String.raw`(?<!\S)#.*`, "bash dockerfile ini julia makefile perl py python r rb ruby sh shell toml yaml yml"],
+  [String.raw`--.*|\/\*.*?(?:\*\/|$)`, "lua sql"],
+  ["<!--.*?(?:-->|$)", "html markdown svg vue xml"],
+].map(([comment, names]) => [names.split(" "), new RegExp(String.raw`(?<c>${comment})|(?<s>("""|'''|\x60).*?(?:\3|$)|"(?:[^"\\]|\\.)*"?`
   + String.raw`|(?<![a-z]{2})'(?:[^'\\]|\\.)*'?)|(?<n>\b\d[\w.]*)|(?<k>\b(?:${KEYWORDS.replaceAll(" ", "|")})\b)`, "gi")]);
 
 /** The parts of a line as `[class or "", text]`, and what is open at its end; `open` is what was open before. */
 export function tokens(language, line, open = "") {
-  const pattern = LANGUAGES.find(([names]) => names.includes(language))?.[1];
+  const pattern = LANGUAGES.find(([names]) => names.includes(language))?.[1] ?? /(?!)/g;
+  const text = open + line;
   const parts = [];
-  let at = 0;
-  const say = (name, end) => {
-    if (end > at) parts.push([name, line.slice(at, end)]);
+  let [at, next] = [open.length, ""];
+  for (const { 0: all, index, groups } of text.matchAll(pattern)) {
+    const end = index + all.length;
+    parts.push(["", text.slice(at, index)], [Object.keys(groups).find((name) => groups[name]), text.slice(Math.max(at, index), end)]);
     at = end;
-  };
-  const close = (from) => {
-    const end = line.indexOf(open.slice(1), from);
-    say(open[0], end < 0 ? line.length : end + open.length - 1);
-    if (end >= 0) open = "";
-  };
-  if (open) close(0);
-  while (pattern && !open) {
-    pattern.lastIndex = at;
-    const found = pattern.exec(line);
-    if (!found) break;
-    say("", found.index);
-    const name = Object.keys(found.groups).find((one) => found.groups[one]);
-    const end = at + found[0].length;
-    if (Object.hasOwn(CLOSERS, found[0])) {
-      open = name + CLOSERS[found[0]];
-      close(end);
-    } else say(name, end);
+    const begin = Object.keys(LONG).find((one) => all.startsWith(one));
+    if (begin && !all.slice(begin.length).endsWith(LONG[begin])) next = begin;
   }
-  say("", line.length);
-  return { parts, open };
+  return { parts: [...parts, ["", text.slice(at)]].filter(([, part]) => part), open: next };
 }
 
 /** A block of code in a language; `node` shows it. */
 export class Code extends Rows {
   #open = ""; // before the row
-  #next = ""; // after it
 
   constructor(language) {
     const code = element("code");
@@ -69,14 +49,9 @@ export class Code extends Rows {
     this.node = element("div", { class: "code" }, bar, pre);
   }
 
-  settle(newline) {
-    super.settle(newline);
-    this.#open = this.#next;
-  }
-
-  row(line) {
+  row(line, final) {
     const { parts, open } = tokens(this.language, line, this.#open);
-    this.#next = open;
+    if (final) this.#open = open;
     return element("span", {}, ...parts.map(([name, text]) => (name ? element("span", { class: name }, text) : text)));
   }
 }

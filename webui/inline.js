@@ -11,23 +11,18 @@ export const LIMIT = 1000;
 
 const WINDOW = 3 * LIMIT;
 const DEPTH = 16;
-const ROW = new RegExp(`^[^]{${LIMIT}}(?=[^])`, "u");
-const ADDRESS = "[!#-'*-;=?-Z_a-z~]";
-
+const ROW = new RegExp(`[^]{1,${LIMIT}}`, "gu");
 const TOKEN = new RegExp([
-  String.raw`(?<plain>(?:[^\\\`*_~$![<h]|\Bh){1,99})`,
-  String.raw`(?<ticks>\`+)(?!\`)(?<code>[^]+?)(?<!\`)\k<ticks>(?!\`)`,
-  String.raw`(?<math>\$(?=\S)(?:[^$\\\n]|\\.)+(?<=\S)\$(?!\w)|\\\((?:[^\\]|\\(?![()]))+\\\))`,
-  String.raw`(?<display>\$\$(?:[^$]|\$(?!\$))+\$\$|\\\[(?:[^\\]|\\(?![[\]]))+\\\])`,
-  String.raw`\\(?<escaped>[!-/:-@[-\`{-~\n])`,
-  String.raw`(?<mark>\*{1,3}(?!\*)|_{1,3}(?!_)|~~(?!~))`,
-  String.raw`!?\[(?<label>(?:[^[\]\\\n]|\\.|\[(?:[^[\]\\\n]|\\.){0,300}\]){0,500})\]` // [text]
-    + String.raw`\( {0,9}(?:<(?<angled>[^<>\n]{0,900})>|(?<to>[^\s()<]{0,900}(?:\([^\s()]{0,300}\)[^\s()]{0,300}){0,5}))` // (address
-    + String.raw`(?: {1,9}(?:"[^"\n]{0,300}"|'[^'\n]{0,300}'))? {0,9}\)`, // "title")
-  String.raw`<(?<address>(?:https?:\/\/|mailto:)[^\s<>]{1,900})>`,
-  String.raw`(?<bare>https?:\/\/(?:${ADDRESS}|\(${ADDRESS}{0,99}\)){1,900}(?<![.,:;!?'*_~]))`,
-  String.raw`\`+|\*+|_+|~+|[^]`,
-].join("|").replaceAll("\\`", "`"), "yu");
+  /(?<plain>(?:[^\\`*_~$![<h]|\Bh|<(?!\w)|\[(?=\[)){1,99})/,
+  /(?<!`)(?<ticks>`+)(?!`)(?<code>[^]+?)(?<!`)\k<ticks>(?!`)/,
+  /(?<math>\$(?=\S)(?:[^$\\\n]|\\.)+(?<=\S)\$(?!\w)|\\\((?:[^\\]|\\(?![()]))+\\\)|\$\$(?:[^$]|\$(?!\$))+\$\$|\\\[(?:[^\\]|\\(?![[\]]))+\\\])/,
+  /\\(?<escaped>[!-/:-@[-`{-~\n])/,
+  /(?<mark>\*{1,3}(?!\*)|_{1,3}(?!_)|~~(?!~))/,
+  /!?\[(?<label>(?:[^[\]\\\n]|\\.|\[[^[\]\n]{0,300}\]){0,500})\]\((?<to>(?:[^\s()<]|\([^\s()]{0,300}\)){0,900})(?: [^()\n]{0,300})?\)/,
+  /<(?<address>\w+:[^\s<>]{1,900})>/,
+  /(?<bare>https?:\/\/(?:[!#-'*-;=?-Z_a-z~]|\([!#-'*-;=?-Z_a-z~]{0,99}\)){1,900}(?<![.,:;!?'*_~]))/,
+  /`+|\*+|_+|~+|[^]/,
+].map(({ source }) => source).join("|"), "yu");
 
 /** The inline content of `node`: `write` it piece by piece, and `show` it when it is to be seen. */
 export class Run {
@@ -43,20 +38,19 @@ export class Run {
     if (this.head?.length < LIMIT) this.head += text;
     this.#text += text;
     while (this.#text.length >= WINDOW) {
-      const parts = read(this.#text.slice(0, WINDOW), this.#from);
-      const end = parts.find(({ at }) => at >= WINDOW - LIMIT)?.at ?? WINDOW;
-      this.#settled = draw(this.node, this.#settled, strip(parts.filter(({ at }) => at < end)));
-      this.#text = this.#text.slice(end - 1);
+      const { parts, at } = read(this.#text.slice(0, WINDOW), this.#from, WINDOW - LIMIT);
+      this.#settled = draw(this.node, this.#settled, parts);
+      this.#text = this.#text.slice(at - 1);
       this.#from = 1;
     }
   }
 
   show() {
-    draw(this.node, this.#settled, strip(read(this.#text, this.#from)));
+    draw(this.node, this.#settled, read(this.#text, this.#from).parts);
   }
 }
 
-/** Lines that grow in the element `into`: each is begun by `line`, then written. After LIMIT characters it goes on in a new row. */
+/** Lines that grow in `into`: each is begun by `line`, then written. After LIMIT characters it goes on in a new row. */
 export class Rows {
   newline = "\n";
   #text = null; // of the last row
@@ -67,37 +61,34 @@ export class Rows {
   }
 
   line() {
-    if (this.#text !== null) this.settle(this.newline);
+    if (this.#text !== null) this.#settle(this.newline);
     this.#text = "";
   }
 
   write(text) {
-    this.#text += text;
-    for (let full; (full = ROW.exec(this.#text)?.[0]); ) {
-      const rest = this.#text.slice(full.length);
-      this.#text = full;
-      this.settle("");
-      this.#text = rest;
+    for (const [n, part] of ((this.#text ?? "") + text).match(ROW)?.entries() ?? []) {
+      if (n) this.#settle("");
+      this.#text = part;
     }
   }
 
-  show() {
+  show(final = false) {
     if (this.#text === null) return;
-    const made = this.row(this.#text);
-    if (this.#row) draw(this.#row, null, [...made.childNodes]);
-    else this.into.append((this.#row = made));
+    const made = this.row(this.#text, final);
+    if (this.#row) this.#row.replaceWith(made);
+    else this.into.append(made);
+    this.#row = made;
   }
 
-  /** The last row stays as it is. */
-  settle(newline) {
-    this.show();
-    this.#row.append(...newline);
-    this.#row = null;
-  }
-
-  /** How a row looks. */
+  /** How a row looks; `final`: it stays so. */
   row(text) {
     return element("span", {}, text);
+  }
+
+  #settle(newline) {
+    this.show(true);
+    this.#row.append(...newline);
+    this.#row = null;
   }
 }
 
@@ -128,56 +119,49 @@ export function safe(href) {
   return /^(https?|mailto):$/.test(url?.protocol) ? url.href : null;
 }
 
-/** What a text becomes from `from` on: strings and elements, each with the place `at` which it begins. `linked`: it stands in a link. */
-function read(text, from, linked = false) {
+/** What a text becomes from `from` on, as strings, marks and elements; where nothing is open after `until`, that ends. */
+function read(text, from, until = Infinity, linked = false) {
   const parts = [];
   const open = []; // marks that may begin an emphasis
-  for (let at = from; at < text.length; ) {
+  let at = from;
+  while (at < text.length && (at < until || open.length)) {
     TOKEN.lastIndex = at;
     const { 0: all, groups } = TOKEN.exec(text);
-    const end = at + all.length;
-    if (groups.mark) emphasis({ at, mark: groups.mark[0], size: all.length }, text[at - 1] ?? " ", text[end] ?? " ", parts, open);
-    else parts.push({ at, part: token(all, groups, linked) });
-    at = end;
+    const mark = groups.mark && { at, mark: all[0], size: all.length, toString() { return this.mark.repeat(this.size); } };
+    at += all.length;
+    if (mark) emphasis(mark, text[mark.at - 1] ?? " ", text[at] ?? " ", parts, open);
+    else parts.push(token(all, groups, linked));
+    if (open.length > DEPTH || open[0]?.at < at - LIMIT) open.shift();
   }
-  return parts;
+  return { parts, at };
 }
-
-const strip = (parts) => parts.map(({ part }) => part);
 
 /** Close with `mark` what it can close; what is left of it may begin an emphasis. */
 function emphasis(mark, before, after, parts, open) {
   const inside = mark.mark === "_" && /\w/.test(before) && /\w/.test(after);
   while (mark.size && !inside && /\S/.test(before)) {
-    const n = open.findLastIndex((one) => one.mark === mark.mark);
-    if (n < 0) break;
-    const opener = open[n];
+    const opener = open.findLast((one) => one.mark === mark.mark);
+    if (!opener) break;
     const size = Math.min(opener.size, mark.size, 2);
-    const content = strip(parts.splice(parts.indexOf(opener) + 1));
-    const made = element(mark.mark === "~" ? "del" : ["em", "strong"][size - 1], {}, ...content);
-    open.length = n + 1; // those between stay text
+    const content = parts.splice(parts.lastIndexOf(opener) + 1);
+    open.length = open.indexOf(opener) + 1; // those between stay text
     opener.size -= size;
     mark.size -= size;
-    if (opener.size) opener.part = opener.mark.repeat(opener.size);
-    else parts.splice(parts.indexOf(open.pop()));
-    parts.push({ at: opener.at, part: made });
+    if (!opener.size) parts.splice(parts.lastIndexOf(open.pop()));
+    parts.push(element(mark.mark === "~" ? "del" : ["em", "strong"][size - 1], {}, ...content));
   }
-  if (!mark.size) return;
-  mark.part = mark.mark.repeat(mark.size);
-  if (!inside && /\S/.test(after)) open.push(mark);
-  if (open.length > DEPTH) open.shift();
-  parts.push(mark);
+  if (mark.size) parts.push(mark);
+  if (mark.size && !inside && /\S/.test(after)) open.push(mark);
 }
 
 /** What a token that is no mark becomes. */
-function token(all, { code, math, display, escaped, label, angled, to, address, bare }, linked) {
+function token(all, { code, math, escaped, label, to, address, bare }, linked) {
   if (code) return element("code", {}, code.replace(/^ (.*\S.*) $/s, "$1").replaceAll("\n", " "));
-  if (math || display) return element("span", { class: math ? "math" : "math display" }, all);
-  if (escaped) return escaped;
-  const href = safe(angled ?? to ?? address ?? bare);
-  if (!href) return all;
+  if (math) return element("span", { class: "math" }, all);
+  const href = safe(to ?? address ?? bare);
+  if (!href) return escaped ?? all;
   if (linked) return label ?? all;
   const made = element("a", { href, rel: "noopener noreferrer", target: "_blank" });
-  draw(made, null, label ? strip(read(label, 0, true)) : [address ?? bare ?? href]);
+  draw(made, null, label ? read(label, 0, Infinity, true).parts : [address ?? bare ?? href]);
   return made;
 }

@@ -91,7 +91,7 @@ class Element extends Node {
 
   append(...nodes) {
     for (const node of nodes) {
-      const child = typeof node === "string" ? new Text(node) : node;
+      const child = node.nodeType ? node : new Text(String(node));
       if (child.parentNode) child.remove();
       child.parentNode = this;
       this.childNodes.push(child);

@@ -24,7 +24,7 @@ const shown = (root) => tree(root).slice(2);
 const p = (...inside) => ["p", {}, ...inside];
 const li = (...inside) => ["li", {}, ...inside];
 const ul = (...inside) => ["ul", {}, ...inside];
-const ol = (...inside) => ["ol", {}, ...inside];
+const ol = (...inside) => ["ol", { start: "1" }, ...inside];
 const quote = (...inside) => ["blockquote", {}, ...inside];
 const code = (language, ...inside) => ["code-block", language || "text", ...inside];
 const span = (name, text) => ["span", { class: name }, text];
@@ -69,14 +69,14 @@ const CASES = [
   ["| a | b |\n|---|:-:|\n| 1 | 2\\|3 |\n| 4 |", [["table", {},
     ["thead", {}, ["tr", {}, ["th", {}, "a"], ["th", { class: "center" }, "b"]]],
     ["tbody", {}, ["tr", {}, ["td", {}, "1"], ["td", { class: "center" }, "2|3"]], ["tr", {}, ["td", {}, "4"]]]]]],
-  [`text\n${TABLE}| 1 | 2 | 3 |\n\n*end*`, [p("text"), table(["a", "b"], ["1", "2 | 3"]), p(["em", {}, "end"])]],
+  [`text\n${TABLE}| 1 | 2 | 3 |\n\n*end*`, [p("text"), table(["a", "b"], ["1", "2", "3"]), p(["em", {}, "end"])]],
   ["a | b\n-|-\n1 | 2\n\nend", [table(["a", "b"], ["1", "2"]), p("end")]],
   [`${TABLE}| 1 | 2 |\n- c`, [table(["a", "b"], ["1", "2"]), ul(li(p("c")))]],
   [`- x\n\n  ${TABLE.replaceAll("\n", "\n  ")}| 1 | 2\\`, [ul(li(p("x"), table(["a", "b"], ["1", "2\\"])))]],
   ["a | b\nno table", [p("a | b\nno table")]],
   ["$$\na_b*c\n- d\n$$\nend", [display("$$\na_b*c\n- d\n$$"), p("end")]],
   ["\\[ a\nb \\]\nc", [display("\\[ a\nb \\]"), p("c")]],
-  ["$$a$$\nb", [p(["span", { class: "math display" }, "$$a$$"], "\nb")]],
+  ["$$a$$\nb", [p(["span", { class: "math" }, "$$a$$"], "\nb")]],
   ["$$\na\n\nb", [display("$$\na\n"), p("b")]],
   ["", []],
   ["\n\n \n", []],
