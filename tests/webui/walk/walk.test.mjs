@@ -227,6 +227,7 @@ check("a first day", async () => {
     assert.equal(await page.textContent("#new"), "Neuer Chat");
   });
   await step(page, "help", async () => {
+    await unfold("Darstellung"); // another language begins the page anew
     await page.selectOption("#language", "en");
     await page.waitForSelector("html[lang=en]");
     await page.click("#help");
