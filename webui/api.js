@@ -84,12 +84,12 @@ function fail(error) {
   throw error.name === "AbortError" ? error : new ApiError(lost());
 }
 
-const lost = () => t("The program does not answer. Is it still running?");
+const lost = () => t("The program does not answer. Is it running?");
 
 /** The server's error object as an error for somebody who chats. */
 export function understandable({ code, message, type, n_prompt_tokens: tokens, n_ctx: context }) {
-  if (type === "authentication_error") return new ApiError(t("The server asks for a key, and this is not the right one."), code);
-  if (message === "Loading model") return new ApiError(t("The model is being loaded. Try in a moment."), code);
+  if (type === "authentication_error") return new ApiError(t("This server asks for a key."), code);
+  if (message === "Loading model") return new ApiError(t("The model is loading. Try again soon."), code);
   if (type !== "exceed_context_size_error") return new ApiError(message, code);
-  return new ApiError(t("This chat is too long for the model: {0} tokens, and {1} fit.", number(tokens), number(context)), code);
+  return new ApiError(t("This chat is too long: {0} tokens, {1} fit.", number(tokens), number(context)), code);
 }

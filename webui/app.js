@@ -62,7 +62,7 @@ function failed({ status, message }) {
 async function open(id) {
   const found = await store.read(id);
   if (found) show(found);
-  else notice(t("This conversation is not here any more."));
+  else notice(t("This conversation is gone."));
 }
 
 function fresh(mode = "chat") {

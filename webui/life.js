@@ -38,7 +38,7 @@ export function begin({ can_quit, name, instance }) {
 
   $("quit").hidden = false;
   on("quit", "click", async () => {
-    if (!(await ask(t("The conversations stay in this browser. Quit {0}?", name), t("Quit")))) return;
+    if (!(await ask(t("Quit {0}?", name), t("Quit")))) return;
     const { status, message } = await post("quit", {}).catch((error) => error);
     quit = !status;
     if (status) notice(message);

@@ -13,7 +13,7 @@ export class Meter {
 
   /** A prompt is being read. */
   reading({ processed, total }) {
-    if (processed < total) $("speed").textContent = t("Reading: {0} of {1} tokens", number(processed), number(total));
+    if (processed < total) $("speed").textContent = `${t("Reading…")} ${number(processed)} / ${number(total)}`;
   }
 
   /** So many tokens have been written since the first one came. */

@@ -51,7 +51,7 @@ export function hold(value, root) {
 
   function find(schema, value, path) {
     if ((steps += 1) > MOST.steps) throw new Error(t("too much to check"));
-    if (schema === false) return [`${path} ${t("not allowed")}`];
+    if (schema === false) return [`${path} ${t("Not allowed")}`];
     if (kind(schema) !== "object") return [];
     const rules = { ...RULES.any, ...RULES[kind(value)] };
     const holds = (part) => !find(part, value, path).length;

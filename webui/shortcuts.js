@@ -9,7 +9,7 @@ const SIGNS = MAC ? { Ctrl: "⌘", Shift: "⇧" } : {};
 /** Action, keys (Ctrl is ⌘ on a Mac) and name. */
 export const SHORTCUTS = [
   ["newChat", "Ctrl+Shift+O", "New chat"],
-  ["search", "Ctrl+K", "Search conversations"],
+  ["search", "Ctrl+K", "Search"],
   ["list", "Ctrl+B", "Conversations"],
   ["settings", "Ctrl+;", "Settings"],
   ["message", "Ctrl+I", "Message"],

@@ -69,7 +69,7 @@ export class Sidebar {
   /** Something changed, here or in another tab. */
   take({ id, title, failed }) {
     this.refresh();
-    if (failed) notice(t("The browser cannot keep conversations: export them before you close the page."));
+    if (failed) notice(t("This browser keeps no conversations: export them."));
     if (title === null && id === this.page.current()) this.page.fresh();
   }
 

@@ -26,5 +26,5 @@ export function callView(call, { result }) {
 
 function answerForm(send) {
   const field = element("textarea", { rows: 2 });
-  return element("div", {}, element("label", {}, t("Result"), field), button(t("Send result"), () => send(field.value), "main"));
+  return element("div", {}, element("label", {}, t("Result"), field), button(t("Send"), () => send(field.value), "main"));
 }

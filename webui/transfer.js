@@ -36,7 +36,7 @@ export function toMarkdown(conversation) {
 
 /** The conversations in a File. Throws an Error that says what is wrong with it. */
 export async function fromFile(file) {
-  if (file.size > MOST_MB * 1e6) throw new Error(t("It is larger than {0} MB.", MOST_MB));
+  if (file.size > MOST_MB * 1e6) throw new Error(t("Larger than {0} MB.", MOST_MB));
   const text = await file.text();
   if (text.startsWith("# ") && SECTION.test(text)) return [fromMarkdown(text)];
   try {
@@ -44,7 +44,7 @@ export async function fromFile(file) {
     need(format === FORMAT, "format");
     return conversations.map(whole);
   } catch ({ message }) {
-    throw new Error(t("It is not a whole export of conversations: {0}", message));
+    throw new Error(t("Not a whole export: {0}", message));
   }
 }
 

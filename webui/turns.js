@@ -119,7 +119,7 @@ export class Turns {
       return made;
     };
     const where = element("span", { class: "where" }, `${at + 1}/${all.length}`);
-    const group = { class: "branches", role: "group", "aria-label": t("Versions") };
+    const group = { class: "branches" };
     return element("span", group, step(t("Previous version"), "‹", all[at - 1]), where, step(t("Next version"), "›", all[at + 1]));
   }
 
@@ -160,7 +160,7 @@ function contentOf(node) {
 const source = ({ schema, content }) => (schema === undefined ? content : `\`\`\`json\n${content}`);
 
 const thoughts = (text, state) =>
-  element("details", { class: "thought", ...state }, element("summary", {}, t("Thoughts")), element("div", {}, text));
+  element("details", { class: "thought", ...state }, element("summary", {}, t("Reasoning")), element("div", {}, text));
 
 function fileView({ name, text, url }) {
   if (url) return element("img", { class: "picture", src: url, alt: name });
@@ -172,6 +172,6 @@ function judged({ schema, content }) {
     read(content, readSchema(schema));
     return element("p", { class: "verdict" }, `✓ ${t("The answer follows the schema.")}`);
   } catch ({ message }) {
-    return element("p", { class: "verdict problem" }, `✗ ${t("The answer does not follow the schema:")}\n${message}`);
+    return element("p", { class: "verdict problem" }, `✗ ${t("The answer breaks the schema:")}\n${message}`);
   }
 }

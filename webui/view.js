@@ -24,7 +24,7 @@ export function button(label, action, name = "") {
 export function copyButton(text) {
   return button(t("Copy"), async ({ target }) => {
     const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
-    target.textContent = copied ? t("Copied") : t("Not allowed here");
+    target.textContent = copied ? t("Copied") : t("Not allowed");
     setTimeout(() => (target.textContent = t("Copy")), TOLD_MS);
   }, "copy");
 }

@@ -122,7 +122,7 @@ check("calls of tools are shown, and what they gave goes back to the model", asy
   await ask(page, "Weather?");
   for (const [at, text] of ["sunny", "noon"].entries()) {
     await page.locator(".turn.assistant textarea").first().fill(text);
-    await page.getByRole("button", { name: "Send result" }).first().click();
+    await page.getByRole("button", { name: "Send", exact: true }).first().click();
     assert.equal(asked.length, at === 0 ? 1 : asked.length);
   }
   await page.waitForFunction(() => document.querySelector(".assistant:last-child .text").textContent.includes("Sunny at noon."));

@@ -80,7 +80,7 @@ check("Markdown is shown as elements, and code can be copied", async () => {
 check("failures are told in words, and the chat goes on", async () => {
   const page = await ready();
   await ask(page, "overflow");
-  assert.match(await page.textContent(".turn .problem"), /too long for the model: 5,012 tokens, and 4,096 fit/);
+  assert.match(await page.textContent(".turn .problem"), /too long: 5,012 tokens, 4,096 fit/);
   await page.click("#new");
   await ask(page, "die");
   assert.match(await lastAnswer(page), /^The answer begins well/);
@@ -90,7 +90,7 @@ check("failures are told in words, and the chat goes on", async () => {
   await page.click("#new");
   await page.context().setOffline(true);
   await ask(page, "Hi");
-  assert.match(await page.textContent(".turn .problem"), /The program does not answer. Is it still running\?/);
+  assert.match(await page.textContent(".turn .problem"), /The program does not answer. Is it running\?/);
   await page.context().setOffline(false);
   await page.click("text=Try again");
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
@@ -101,7 +101,7 @@ check("a question that meets a model being loaded again is told so", async () =>
   const error = { code: 503, message: "Loading model", type: "unavailable_error" };
   await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 503, json: { error } }), { times: 1 });
   await ask(page, "Hi");
-  assert.equal(await page.textContent(".turn .problem"), "The model is being loaded. Try in a moment.");
+  assert.equal(await page.textContent(".turn .problem"), "The model is loading. Try again soon.");
   await page.click("text=Try again");
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
 }, { expects: REFUSED });

@@ -75,7 +75,7 @@ test("a stream that breaks off is told", async () => {
 
 test("a stream that fails is told", async () => {
   serve(() => new Response(stream([bytes("data: {}\n\n")], (controller) => controller.error(new TypeError("network")))));
-  await assert.rejects(all(chat({})), { message: "The program does not answer. Is it still running?" });
+  await assert.rejects(all(chat({})), { message: "The program does not answer. Is it running?" });
 });
 
 test("an error event is told", async () => {
@@ -85,7 +85,7 @@ test("an error event is told", async () => {
 
 test("no server is told", async () => {
   serve(new TypeError("Failed to fetch"));
-  await assert.rejects(get("props"), { name: "Error", message: "The program does not answer. Is it still running?", status: 0 });
+  await assert.rejects(get("props"), { name: "Error", message: "The program does not answer. Is it running?", status: 0 });
 });
 
 test("a stop is not an error of the server", async () => {
@@ -95,12 +95,12 @@ test("a stop is not an error of the server", async () => {
 
 test("a refusal is told in its own words, or in ours", async () => {
   serve(refusal(503, { message: "Loading model", type: "unavailable_error" }));
-  await assert.rejects(get("props"), { message: "The model is being loaded. Try in a moment.", status: 503 });
+  await assert.rejects(get("props"), { message: "The model is loading. Try again soon.", status: 503 });
   serve(() => new Response("<html>bad gateway</html>", { status: 502 }));
   await assert.rejects(get("props"), { message: "The server answered 502.", status: 502 });
   const long = understandable({ code: 400, type: "exceed_context_size_error", message: "x", n_prompt_tokens: 5012, n_ctx: 4096 });
   assert.ok(long instanceof ApiError);
-  assert.equal(long.message, "This chat is too long for the model: 5,012 tokens, and 4,096 fit.");
+  assert.equal(long.message, "This chat is too long: 5,012 tokens, 4,096 fit.");
   assert.match(understandable({ code: 401, type: "authentication_error", message: "Invalid API Key" }).message, /key/);
 });
 
@@ -126,5 +126,5 @@ test("health says how far the model is, and never throws", async () => {
   serve(() => new Response(JSON.stringify({ error: { message: "The file is gone." }, models: [] }), { status: 503 }));
   assert.deepEqual(await health(), { loading: false, progress: null, reason: "The file is gone." });
   serve(new TypeError("Failed to fetch"));
-  assert.deepEqual(await health(), { reason: "The program does not answer. Is it still running?" });
+  assert.deepEqual(await health(), { reason: "The program does not answer. Is it running?" });
 });

@@ -111,7 +111,7 @@ test("Markdown survives an editor that ends its lines in another way", async () 
   }
 });
 
-const NOT_WHOLE = "It is not a whole export of conversations: ";
+const NOT_WHOLE = "Not a whole export: ";
 
 test("what is foreign is told", async () => {
   const foreign = ["", "hello", "# A heading\n\nand a text\n", "## User\n\nHi", "{}", "[]", "null", "7", '"x"', '[{"role":"user","content":"x"}]', '{"format":"other"}', "{", "\0\x01",
@@ -119,7 +119,7 @@ test("what is foreign is told", async () => {
   for (const text of foreign) {
     await assert.rejects(read(text, "odd.json"), ({ message }) => message.startsWith(NOT_WHOLE), text.slice(0, 100));
   }
-  await assert.rejects(fromFile({ name: "big.json", size: 256e6 + 1, text: () => assert.fail("was read") }), { message: "It is larger than 256 MB." });
+  await assert.rejects(fromFile({ name: "big.json", size: 256e6 + 1, text: () => assert.fail("was read") }), { message: "Larger than 256 MB." });
 });
 
 /** The JSON of a rich conversation after `change`. */
