@@ -4,11 +4,11 @@ import { number, t } from "./i18n.js";
 
 const KEY = "lmfile.key";
 
-/** A refusal or a failure; `status` is HTTP's, or 0. */
+/** A refusal or a failure; `status` is HTTP's or 0, `models` how far they are loaded. */
 export class ApiError extends Error {
-  constructor(message, status = 0) {
+  constructor(message, status = 0, models = []) {
     super(message);
-    this.status = status;
+    Object.assign(this, { status, models });
   }
 }
 
@@ -20,18 +20,6 @@ export const get = async (path) => (await send(path)).json();
 
 /** The answer to a POST, as JSON. Throws ApiError, or an AbortError when `signal` says so. */
 export const post = async (path, body, signal) => (await send(path, body, signal)).json();
-
-/** Whether the model answers: `{ready, loading, progress, reason}`. Never throws. */
-export async function health() {
-  try {
-    const answer = await fetch("health");
-    if (answer.ok) return { ready: true };
-    const { error, models } = await answer.json();
-    return { loading: error.message === "Loading model", progress: models?.[0]?.progress ?? null, reason: error.message };
-  } catch {
-    return { reason: lost() };
-  }
-}
 
 /** How many tokens a text has. */
 export const count = async (text) => (await post("tokenize", { content: text })).tokens.length;
@@ -76,8 +64,8 @@ async function send(path, body, signal) {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), signal, keepalive: path === "presence" };
   const response = await fetch(path, { ...options, headers }).catch(fail);
   if (response.ok) return response;
-  const { error } = await response.json().catch(() => ({}));
-  throw understandable(error ?? { code: response.status, message: t("The server answered {0}.", response.status) });
+  const { error, models } = await response.json().catch(() => ({}));
+  throw understandable({ code: response.status, message: t("The server answered {0}.", response.status), ...error, models });
 }
 
 function fail(error) {
@@ -87,9 +75,10 @@ function fail(error) {
 const lost = () => t("The program does not answer. Is it running?");
 
 /** The server's error object as an error for somebody who chats. */
-export function understandable({ code, message, type, n_prompt_tokens: tokens, n_ctx: context }) {
-  if (type === "authentication_error") return new ApiError(t("This server asks for a key."), code);
-  if (message === "Loading model") return new ApiError(t("The model is loading. Try again soon."), code);
-  if (type !== "exceed_context_size_error") return new ApiError(message, code);
-  return new ApiError(t("This chat is too long: {0} tokens, {1} fit.", number(tokens), number(context)), code);
+export function understandable({ code, message, type, models, n_prompt_tokens: tokens, n_ctx: context }) {
+  let told = message;
+  if (type === "authentication_error") told = t("This server asks for a key.");
+  else if (message === "Loading model") told = t("The model is loading. Try again soon.");
+  else if (type === "exceed_context_size_error") told = t("This chat is too long: {0} tokens, {1} fit.", number(tokens), number(context));
+  return new ApiError(told, code, models);
 }

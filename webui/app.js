@@ -47,8 +47,10 @@ function changed() {
   document.body.classList.toggle("busy", chat.busy);
 }
 
+/** The address names the conversation that is stored. */
 function kept() {
-  history.replaceState(null, "", `#chat=${chat.conversation.id}`);
+  const { id, leaf, text } = chat.conversation;
+  history.replaceState(null, "", leaf || text ? `#chat=${id}` : location.pathname);
   sidebar.refresh();
 }
 
@@ -73,10 +75,9 @@ function show(conversation) {
   notebook.hide();
   chat.show(conversation);
   if (conversation.mode === "notebook") notebook.show(conversation);
-  history.replaceState(null, "", conversation.leaf || conversation.text ? `#chat=${conversation.id}` : location.pathname);
   notice("");
+  kept();
   panel.refresh();
-  sidebar.refresh();
   if (NARROW.matches) toggle("sidebar", false);
   if (conversation.mode === "chat") $("input").focus();
 }
@@ -112,11 +113,13 @@ function ask(text) {
 
 /** Wait for the model, and show how far it is. */
 async function wait({ greeting }) {
-  for (let state; !(state = await api.health()).ready; ) {
-    $("greeting").textContent = state.loading ? t("Loading the model…") : t("The model cannot be used");
-    notice(state.loading ? "" : state.reason);
-    $("loading").hidden = !state.loading;
-    if (state.progress) $("loading").value = state.progress;
+  for (let trouble; (trouble = await api.get("health").then(() => null, (error) => error)); ) {
+    const { message, models: [model] } = trouble;
+    const loads = model?.state === "loading";
+    $("greeting").textContent = loads ? t("Loading the model…") : t("The model cannot be used");
+    notice(loads ? "" : message);
+    $("loading").hidden = !loads;
+    if (model?.progress) $("loading").value = model.progress;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   $("loading").hidden = true;

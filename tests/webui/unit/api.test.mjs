@@ -5,7 +5,7 @@ import test from "node:test";
 
 const kept = new Map();
 globalThis.sessionStorage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value) };
-const { ApiError, chat, completion, count, events, get, health, post, setKey, understandable } = await import("../../../webui/api.js");
+const { ApiError, chat, completion, count, events, get, post, setKey, understandable } = await import("../../../webui/api.js");
 
 const bytes = (text) => new TextEncoder().encode(text);
 
@@ -117,14 +117,10 @@ test("a text's tokens are counted by the server", async () => {
   assert.deepEqual(await post("tokenize", {}), { tokens: [1, 2, 3] });
 });
 
-test("health says how far the model is, and never throws", async () => {
-  serve(() => new Response('{"status":"ok"}'));
-  assert.deepEqual(await health(), { ready: true });
+test("how far the model is comes with the refusal", async () => {
   const models = [{ name: "x", state: "loading", progress: 0.25 }];
-  serve(() => new Response(JSON.stringify({ error: { message: "Loading model" }, models }), { status: 503 }));
-  assert.deepEqual(await health(), { loading: true, progress: 0.25, reason: "Loading model" });
-  serve(() => new Response(JSON.stringify({ error: { message: "The file is gone." }, models: [] }), { status: 503 }));
-  assert.deepEqual(await health(), { loading: false, progress: null, reason: "The file is gone." });
+  serve(() => new Response(JSON.stringify({ error: { code: 503, message: "Loading model" }, models }), { status: 503 }));
+  await assert.rejects(get("health"), { status: 503, models });
   serve(new TypeError("Failed to fetch"));
-  assert.deepEqual(await health(), { reason: "The program does not answer. Is it running?" });
+  await assert.rejects(get("health"), { status: 0, models: [] });
 });
