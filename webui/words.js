@@ -4,6 +4,7 @@ export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français", es: "E
 
 // A row is a text in English, then in the other languages in their order; {0}, {1} stand for values. Two spaces continue a row.
 const TABLE = `
+
 # Buttons that many parts have
 Cancel|Abbrechen|Annuler|Cancelar|取消|キャンセル
 Close|Schließen|Fermer|Cerrar|关闭|閉じる
@@ -17,6 +18,7 @@ Import|Importieren|Importer|Importar|导入|インポート
 Rename|Umbenennen|Renommer|Cambiar nombre|重命名|名前を変更
 Reset|Zurücksetzen|Réinitialiser|Restablecer|重置|リセット
 Save|Speichern|Enregistrer|Guardar|保存|保存
+
 # The page
 Conversation|Unterhaltung|Conversation|Conversación|对话内容|会話
 Conversations|Unterhaltungen|Conversations|Conversaciones|对话列表|会話一覧
@@ -31,6 +33,7 @@ What is on your mind?|Worum geht es?|À quoi pensez-vous ?|¿En qué piensas?|�
 What you write stays on the computer this runs on.|Alles bleibt auf dem Rechner, auf dem dies läuft.
   |Tout reste sur l’ordinateur qui exécute ceci.|Todo se queda en el equipo donde se ejecuta.|内容只留在运行本程序的电脑上。|入力は、これを動かすコンピューターに残ります。
 You|Frage|Vous|Tú|你|あなた
+
 # Writing and answers
 {0} cached|{0} im Cache|{0} en cache|{0} en caché|缓存 {0}|キャッシュ {0}
 {0} of {1} left|{0} von {1} frei|{0} restants sur {1}|quedan {0} de {1}|剩余 {0} / {1}|残り {0} / {1}
@@ -47,6 +50,7 @@ Stop|Anhalten|Arrêter|Detener|停止|停止
 Table|Tabelle|Tableau|Tabla|表格|表
 Try again|Erneut versuchen|Réessayer|Reintentar|重试|再試行
 Write a message|Nachricht schreiben|Écrire un message|Escribe un mensaje|输入消息|メッセージを入力
+
 # Settings
 Answer in JSON|In JSON antworten|Répondre en JSON|Responder en JSON|用 JSON 回答|JSON で回答する
 Appearance|Darstellung|Apparence|Apariencia|外观|外観
@@ -72,10 +76,12 @@ Sampling|Sampling|Échantillonnage|Muestreo|采样|サンプリング
 System prompt|Systemprompt|Prompt système|Prompt del sistema|系统提示词|システムプロンプト
 Theme|Farbschema|Thème|Tema|主题|テーマ
 Tools|Werkzeuge|Outils|Herramientas|工具|ツール
+
 # The key of the server
 API key|API-Schlüssel|Clé API|Clave de API|API 密钥|API キー
 This server asks for a key.|Dieser Server verlangt einen Schlüssel.|Ce serveur demande une clé.|Este servidor pide una clave.|此服务器需要密钥。
   |このサーバーにはキーが必要です。
+
 # Errors
 The answer was cut off: the connection ended.|Die Antwort brach ab: Die Verbindung endete.|Réponse coupée : la connexion a pris fin.
   |La respuesta se cortó: terminó la conexión.|回答中断：连接已断开。|接続が切れ、回答が途切れました。
@@ -88,10 +94,12 @@ This chat is too long: {0} tokens, {1} fit.|Der Chat ist zu lang: {0} Tokens, {1
   |Chat demasiado largo: {0} tokens, caben {1}.|对话太长：{0} token，最多 {1}。|チャットが長すぎます：{0} トークン（上限 {1}）。
 This conversation is gone.|Diese Unterhaltung gibt es nicht mehr.|Cette conversation n’existe plus.|Esta conversación ya no existe.
   |此对话已不存在。|この会話はもうありません。
+
 # The end of the program
 {0} has ended. Open it again to go on.|{0} ist beendet. Zum Weitermachen neu öffnen.|{0} s’est arrêté. Rouvrez-le pour continuer.
   |{0} ha terminado. Ábrelo de nuevo para seguir.|{0} 已结束。重新打开即可继续。|{0} は終了しました。開き直すと続けられます。
 Quit {0}?|{0} beenden?|Quitter {0} ?|¿Salir de {0}?|退出 {0}？|{0} を終了しますか？
+
 # Answers in a schema
 breaks {0}|verletzt {0}|enfreint {0}|incumple {0}|违反 {0}|{0} に違反
 Not allowed|Nicht erlaubt|Non autorisé|No permitido|不允许|許可されていません
@@ -100,6 +108,7 @@ The answer breaks the schema:|Die Antwort verletzt das Schema:|La réponse enfre
 The answer follows the schema.|Die Antwort folgt dem Schema.|La réponse suit le schéma.|La respuesta sigue el esquema.|回答符合 Schema。
   |スキーマどおりです。
 too much to check|zu viel zum Prüfen|trop long à vérifier|demasiado para comprobar|内容过多，无法检查|多すぎて検査できません
+
 # Files
 {0} tokens|{0} Tokens|{0} tokens|{0} tokens|{0} token|{0} トークン
 {0} tokens in files, {1} fit|{0} Tokens in Dateien, {1} passen|{0} tokens de fichiers, {1} au plus|{0} tokens en archivos, caben {1}
@@ -117,16 +126,19 @@ Remove {0}|{0} entfernen|Retirer {0}|Quitar {0}|移除 {0}|{0} を取り除く
 It needs a password.|Es braucht ein Passwort.|Un mot de passe est requis.|Requiere contraseña.|需要密码。|パスワードが必要です。
 This model reads text only.|Dieses Modell liest nur Text.|Ce modèle ne lit que du texte.|Este modelo solo lee texto.|此模型只能读取文本。
   |このモデルが読めるのはテキストだけです。
+
 # Notebook
 ← →: what else a token could be|← →: was statt eines Tokens stehen könnte|← → : ce qu’un token pourrait être d’autre
   |← →: qué otro token podría ser|← →：该 token 的其他可能|← →：トークンのほかの候補
 Text|Text|Texte|Texto|文本|テキスト
 Undo|Rückgängig|Défaire|Deshacer|撤销|元に戻す
+
 # Keyboard
 Ctrl|Strg|Ctrl|Ctrl|Ctrl|Ctrl
 Enter|Eingabe|Entrée|Intro|Enter|Enter
 Escape|Esc|Échap|Esc|Esc|Esc
 Shift|Umschalt|Maj|Mayús|Shift|Shift
+
 # Conversations
 Actions: {0}|Aktionen: {0}|Actions : {0}|Acciones: {0}|操作：{0}|操作：{0}
 Delete “{0}”?|„{0}“ löschen?|Supprimer « {0} » ?|¿Eliminar «{0}»?|删除“{0}”？|「{0}」を削除しますか？
