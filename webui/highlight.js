@@ -5,35 +5,34 @@ import { Rows } from "./inline.js";
 import { t } from "./i18n.js";
 import { copyButton, element } from "./view.js";
 
-const KEYWORDS = "and as async await bool break by case catch char class const continue create def default delete do done double elif else end enum"
-  + " export extends false fi finally float fn for from func function group if impl import in insert int into is join let limit match"
-  + " namespace new nil none not null on or order pass private pub public raise return select self set static string struct switch table"
-  + " then this throw trait true try type update use using values var void where while with yield";
+const KEYWORDS = "and as async await bool break case catch char class const continue def delete do done elif else end enum export extends"
+  + " false fi final fn for from func function if import in int is let match namespace new nil none not null or private pub public"
+  + " return select self set static string struct switch then this throw true try type update use using var void where while with";
 const LONG = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`" }; // what can go on in the next line, and its end
 
 // How a comment looks; the languages where it does.
 const LANGUAGES = [
-  [String.raw`(?<!:)\/\/.*|\/\*.*?(?:\*\/|$)`, "c c++ cpp cs csharp css go java javascript js json jsx kotlin php rust scss swift ts tsx typescript"],
-  [String.raw`(?<!\S)#.*`, "bash dockerfile ini julia makefile perl py python r rb ruby sh shell toml yaml yml"],
-  [String.raw`--.*|\/\*.*?(?:\*\/|$)`, "lua sql"],
-  ["<!--.*?(?:-->|$)", "html markdown svg vue xml"],
-].map(([comment, names]) => [names.split(" "), new RegExp(String.raw`(?<c>${comment})|(?<s>("""|'''|\x60).*?(?:\3|$)|"(?:[^"\\]|\\.)*"?`
+  [/(?<!:)\/\/.*|\/\*.*?(?:\*\/|$)/, "c c++ cpp cs csharp css go java javascript js json jsx kotlin php rust swift ts tsx typescript"],
+  [/(?<!\S)#.*/, "bash dockerfile julia makefile perl py python r ruby sh shell toml yaml yml"],
+  [/--.*/, "lua sql"],
+  [/<!--.*?(?:-->|$)/, "html svg vue xml"],
+].map(([{ source }, names]) => [names.split(" "), new RegExp(String.raw`(?<c>${source})|(?<s>("""|'''|\x60).*?(?:\3|$)|"(?:[^"\\]|\\.)*"?`
   + String.raw`|(?<![a-z]{2})'(?:[^'\\]|\\.)*'?)|(?<n>\b\d[\w.]*)|(?<k>\b(?:${KEYWORDS.replaceAll(" ", "|")})\b)`, "gi")]);
 
-/** The parts of a line as `[class or "", text]`, and what is open at its end; `open` is what was open before. */
-export function tokens(language, line, open = "") {
+/** The parts of a line as `[class, text]`, and what is open at its end; `before`: what was open before. */
+export function tokens(language, line, before = "") {
   const pattern = LANGUAGES.find(([names]) => names.includes(language))?.[1] ?? /(?!)/g;
-  const text = open + line;
+  const text = before + line;
   const parts = [];
-  let [at, next] = [open.length, ""];
+  let [at, open] = [before.length, ""];
   for (const { 0: all, index, groups } of text.matchAll(pattern)) {
+    const begin = Object.keys(LONG).find((one) => all.startsWith(one));
+    if (begin && !all.slice(begin.length).endsWith(LONG[begin])) open = begin;
     const end = index + all.length;
     parts.push(["", text.slice(at, index)], [Object.keys(groups).find((name) => groups[name]), text.slice(Math.max(at, index), end)]);
     at = end;
-    const begin = Object.keys(LONG).find((one) => all.startsWith(one));
-    if (begin && !all.slice(begin.length).endsWith(LONG[begin])) next = begin;
   }
-  return { parts: [...parts, ["", text.slice(at)]].filter(([, part]) => part), open: next };
+  return { parts: [...parts, ["", text.slice(at)]].filter(([, part]) => part), open };
 }
 
 /** A block of code in a language; `node` shows it. */

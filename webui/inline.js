@@ -1,19 +1,18 @@
 // What grows at its end: the inline Markdown of a paragraph, and rows of code or of a table.
 //
-// The text comes from a model and is not trusted: only the elements made below can come out, links only to http, https and mailto,
-// pictures as links, no HTML. At most WINDOW characters are read and drawn anew; what lies before is settled and stays untouched.
-// Where it is settled depends on the text alone, so the result is the same however the text was cut.
+// A model's text is not trusted: only the elements made below come out, links only to http, https and mailto, pictures as links.
+// At most WINDOW characters are drawn anew; what lies before is settled, at places that depend on the text alone, not on its pieces.
 
 import { element } from "./view.js";
 
-/** How many characters are looked at together: of an emphasis, a link, a row. */
+/** How many characters are looked at together: of an emphasis, a row, a line that begins. */
 export const LIMIT = 1000;
 
 const WINDOW = 3 * LIMIT;
 const DEPTH = 16;
 const ROW = new RegExp(`[^]{1,${LIMIT}}`, "gu");
 const TOKEN = new RegExp([
-  /(?<plain>(?:[^\\`*_~$![<h]|\Bh|<(?!\w)|\[(?=\[)){1,99})/,
+  /(?:[^\s\\`*_~$![<h]|\Bh|<(?!\w)|\[(?=\[)){1,99}\s*|\s+/,
   /(?<!`)(?<ticks>`+)(?!`)(?<code>[^]+?)(?<!`)\k<ticks>(?!`)/,
   /(?<math>\$(?=\S)(?:[^$\\\n]|\\.)+(?<=\S)\$(?!\w)|\\\((?:[^\\]|\\(?![()]))+\\\)|\$\$(?:[^$]|\$(?!\$))+\$\$|\\\[(?:[^\\]|\\(?![[\]]))+\\\])/,
   /\\(?<escaped>[!-/:-@[-`{-~\n])/,
@@ -26,8 +25,7 @@ const TOKEN = new RegExp([
 
 /** The inline content of `node`: `write` it piece by piece, and `show` it when it is to be seen. */
 export class Run {
-  #text = ""; // what is not settled, after a character that is
-  #from = 0;
+  #text = ""; // what is not settled
   #settled = null; // the last node that stays
 
   constructor(node) {
@@ -38,15 +36,14 @@ export class Run {
     if (this.head?.length < LIMIT) this.head += text;
     this.#text += text;
     while (this.#text.length >= WINDOW) {
-      const { parts, at } = read(this.#text.slice(0, WINDOW), this.#from, WINDOW - LIMIT);
+      const { parts, at } = read(this.#text.slice(0, WINDOW), WINDOW - LIMIT);
       this.#settled = draw(this.node, this.#settled, parts);
-      this.#text = this.#text.slice(at - 1);
-      this.#from = 1;
+      this.#text = this.#text.slice(at);
     }
   }
 
   show() {
-    draw(this.node, this.#settled, read(this.#text, this.#from).parts);
+    draw(this.node, this.#settled, read(this.#text).parts);
   }
 }
 
@@ -92,10 +89,12 @@ export class Rows {
   }
 }
 
-/** Make `parts` what stands in `node` after `last`; nodes that are right stay, so what is selected stays so. Returns the last one. */
+/** Make `parts` what stands in `node` after `last`; what is right stays, and so what is selected. Returns the last node. */
 function draw(node, last, parts) {
-  const fresh = element("p", {}, ...parts);
+  const fresh = last || node.firstChild ? element("p") : node;
+  fresh.append(...parts);
   fresh.normalize();
+  if (fresh === node) return node.lastChild;
   for (const made of [...fresh.childNodes]) {
     const old = last ? last.nextSibling : node.firstChild;
     last = old;
@@ -119,12 +118,12 @@ export function safe(href) {
   return /^(https?|mailto):$/.test(url?.protocol) ? url.href : null;
 }
 
-/** What a text becomes from `from` on, as strings, marks and elements; where nothing is open after `until`, that ends. */
-function read(text, from, until = Infinity, linked = false) {
+/** What a text becomes, as strings, marks and elements, and where that ends: after `until`, rather between words. */
+function read(text, until = Infinity, linked = false) {
   const parts = [];
   const open = []; // marks that may begin an emphasis
-  let at = from;
-  while (at < text.length && (at < until || open.length)) {
+  let at = 0;
+  while (at < text.length && (at < until || (at < until + 0.8 * LIMIT && (open.length || /\S/.test(text[at - 1]))))) {
     TOKEN.lastIndex = at;
     const { 0: all, groups } = TOKEN.exec(text);
     const mark = groups.mark && { at, mark: all[0], size: all.length, toString() { return this.mark.repeat(this.size); } };
@@ -162,6 +161,6 @@ function token(all, { code, math, escaped, label, to, address, bare }, linked) {
   if (!href) return escaped ?? all;
   if (linked) return label ?? all;
   const made = element("a", { href, rel: "noopener noreferrer", target: "_blank" });
-  draw(made, null, label ? read(label, 0, Infinity, true).parts : [address ?? bare ?? href]);
+  draw(made, null, label ? read(label, Infinity, true).parts : [address ?? bare ?? href]);
   return made;
 }

@@ -74,7 +74,6 @@ export class Writer {
       if (!found) break;
     }
     const leaf = depth === this.#boxes.length ? this.#leaf : null; // which may go on
-    const table = whole && leaf?.head?.length < LIMIT && HEAD.test(leaf.head) && COLUMNS.test(rest);
     if (leaf?.until) {
       const last = whole && leaf.until.test(rest);
       if (!last || leaf.math) this.#start(rest);
@@ -82,7 +81,7 @@ export class Writer {
     } else if (whole && !rest.trim()) {
       this.#close();
       this.#boxes.length = depth;
-    } else if (table) {
+    } else if (whole && leaf?.head?.length < LIMIT && HEAD.test(leaf.head) && COLUMNS.test(rest)) {
       this.#leaf = new Table(leaf.head, rest);
       leaf.node.replaceWith(this.#leaf.node);
     } else this.#block(rest, depth, whole);
