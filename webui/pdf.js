@@ -5,10 +5,7 @@ import { t } from "./i18n.js";
 const WORK = 1e8; // bytes that are inflated or made, at most: the file is not trusted
 const TOKEN = /%.*|\(((?:[^()\\]|\\[^]|\((?:[^()\\]|\\[^])*\))*)\)?|<([^<>]*)>|<<|>>|[[\]]|\/?[^\0\s()<>[\]{}/%]+/g;
 const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
-const GLYPHS = {
-  space: " ", comma: ",", period: ".", hyphen: "-", endash: "–", emdash: "—", quoteright: "’", quotedblleft: "“",
-  quotedblright: "”", bullet: "•", germandbls: "ß", ff: "ff", fi: "fi", fl: "fl", ffi: "ffi", ffl: "ffl",
-};
+const GLYPHS = { space: " ", hyphen: "-", quoteright: "’", endash: "–", emdash: "—" };
 
 /** A dictionary; its references are functions that find the object. */
 class Dict extends Map {
@@ -82,8 +79,7 @@ async function scan(file, text) {
     else if (/^(stream|endobj)$/.test(word) && value !== undefined) objects.set(id, value);
     if (word !== "stream" || !(value instanceof Dict)) continue;
     const start = tokens.lastIndex + (text.startsWith("\r\n", tokens.lastIndex) ? 2 : 1);
-    const end = text.indexOf("endstream", start);
-    tokens.lastIndex = end < 0 ? text.length : end;
+    tokens.lastIndex = text.indexOf("endstream", start) >>> 0; // where there is none, far beyond the end
     value.data = bytes.subarray(start, tokens.lastIndex);
     if (value.get("/Type") !== "/ObjStm") continue;
     const [inner, first] = [await decode(file, value), value.get("/First")];
@@ -101,34 +97,22 @@ function pagesOf(file, node, above) {
   return node.has("/Kids") ? node.list("/Kids").flatMap((kid) => pagesOf(file, kid, resources)) : [[node, resources]];
 }
 
-/** What a stream holds, as far as it is not damaged; "" where that is no text. */
+/** What a stream holds, as far as it is not damaged. */
 async function decode(file, stream) {
-  let data = stream?.data?.subarray(0, stream.get("/Length")) ?? "";
-  for (const filter of data && stream.list("/Filter")) data = await DECODERS[filter]?.(data, file) ?? new Uint8Array();
-  spend(file, data.length);
-  return data && binary.decode(data);
+  let text = "";
+  if (!stream?.data) return text;
+  let source = new Blob([stream.data.subarray(0, stream.get("/Length"))]).stream();
+  for (const filter of stream.list("/Filter")) {
+    source = source.pipeThrough(new DecompressionStream({ "/FlateDecode": "deflate" }[filter]));
+  }
+  const reader = source.getReader();
+  for (let part; (part = await reader.read().catch(() => ({}))).value; spend(file, part.value.length)) text += binary.decode(part.value);
+  return text;
 }
-
-const DECODERS = {
-  "/FlateDecode": async (data, file) => {
-    const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
-    const parts = [];
-    for (let part; (part = await reader.read().catch(() => ({}))).value; parts.push(part.value)) spend(file, part.value.length);
-    return new Uint8Array(await new Blob(parts).arrayBuffer());
-  },
-
-  "/ASCII85Decode": (data) => {
-    const groups = binary.decode(data).replace(/\s|~[^]*/g, "").replaceAll("z", "!!!!!").match(/.{2,5}/g) ?? [];
-    return Uint8Array.from(groups.flatMap((group) => {
-      const value = [...group.padEnd(5, "u")].reduce((sum, digit) => sum * 85 + digit.charCodeAt() - 33, 0);
-      return [24, 16, 8, 0].map((shift) => value / 2 ** shift).slice(0, group.length - 1);
-    }));
-  },
-};
 
 /** Follow the operators of a page. */
 async function pageText(file, dict, resources) {
-  const page = { file, out: "", Tw: 0, TL: 0 };
+  const page = { file, out: "", TL: 0 };
   let content = "";
   for (const part of dict.list("/Contents")) content += `${await decode(file, part)}\n`;
   OPERATORS.BT(page);
@@ -146,7 +130,6 @@ async function pageText(file, dict, resources) {
 const OPERATORS = {
   BT: (page) => OPERATORS.Tm(page, 1, 0, 0, 1, 0, 0),
   Tm: (page, ...matrix) => (page.place = page.line = matrix),
-  Tw: (page, width) => (page.Tw = width),
   TL: (page, height) => (page.TL = height),
   Td: (page, x, y) => (page.place = page.line = moved(page.line, x, y)),
   TD: (page, x, y) => OPERATORS.Td(page, x, -(page.TL = -y)),
@@ -164,41 +147,36 @@ function advance(page, width) {
 
 /** Write a string, after a space or a new line where it stands away from what was written last. */
 function show(page, string) {
-  const { file, font, size, place: [a, b, , , x, y], end, Tw } = page;
+  const { font: { step, texts, widths }, size, place: [a, b, , , x, y], end } = page;
   const [dx, dy, em] = [x - end?.[4], y - end?.[5], (a * a + b * b) * Math.abs(size)];
   const [along, across] = [(dx * a + dy * b) / em, Math.abs(dx * b - dy * a) / em];
-  let [text, width] = [across > 2.2 ? "\n\n" : across > 0.5 || along < -0.8 ? "\n" : along > 0.12 ? " " : "", 0];
-  for (let at = 0; at < string.length; at += font.bytes) {
-    const code = numberOf(string.subarray(at, at + font.bytes));
-    text += font.texts[code] ?? "";
-    width += font.widths[code] * font.unit * size + (code === 32 && font.bytes === 1 ? Tw : 0);
+  let text = across > 0.5 || along < -0.8 ? "\n" : along > 0.12 ? " " : "";
+  for (let at = 0; at < string.length; at += step) {
+    const code = numberOf(string.subarray(at, at + step));
+    text += texts[code] ?? "";
+    advance(page, (widths[code] / 1000) * size);
   }
   page.out += text;
-  spend(file, text.length);
-  advance(page, width);
+  spend(page.file, text.length);
   page.end = page.place;
 }
 
-/** What the codes of a font mean, and how wide they are. */
+/** What the codes of a font mean, how wide they are, and of how many bytes each is. */
 async function fontOf(file, dict) {
   const [inner] = dict.list("/DescendantFonts");
-  const [unit = 0.001] = dict.list("/FontMatrix");
   const texts = inner ? [] : charactersOf(dict.get("/Encoding"));
-  const text = (codes, plus) => utf16.decode(codes).replace(/[^]$/, (last) => String.fromCharCode(last.charCodeAt() + plus));
   for (const { word, values } of words(await decode(file, dict.get("/ToUnicode")))) {
     const step = { endbfchar: 2, endbfrange: 3 }[word];
     for (let at = 0; at + step <= values.length; at += step) {
       const [first, last, to] = [numberOf(values[at]), numberOf(values[at + step - 2]), values[at + step - 1]];
       for (let code = first; code <= Math.min(last, 65535); code += 1, spend(file, 90)) {
-        texts[code] = Array.isArray(to) ? text(to[code - first], 0) : text(to, code - first);
+        const text = utf16.decode(Array.isArray(to) ? to[code - first] : to);
+        const plus = Array.isArray(to) ? 0 : code - first;
+        texts[code] = text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + plus);
       }
     }
   }
-  return { bytes: inner ? 2 : 1, unit, texts, widths: widthsOf(file, dict, inner) };
-}
-
-/** Widths by code, of `first [width …]` and `first last width`. */
-function widthsOf(file, dict, inner) {
+  // Widths are `first [width …]` and `first last width`.
   const widths = new Float32Array(65536).fill(inner ? 1000 : 500);
   const list = inner ? inner.list("/W") : [dict.get("/FirstChar"), dict.list("/Widths")];
   spend(file, widths.length);
@@ -207,7 +185,7 @@ function widthsOf(file, dict, inner) {
     if (Array.isArray(next)) widths.set(next, first);
     else widths.fill(width, first, next + 1, (at += 1));
   }
-  return widths;
+  return { step: inner ? 2 : 1, texts, widths };
 }
 
 /** The characters of a font that has no table: those of Windows, but for those that it names. */
@@ -215,9 +193,12 @@ function charactersOf(encoding) {
   const found = [...new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
   let code = 0;
   for (const value of encoding instanceof Dict ? encoding.list("/Differences") : []) {
-    if (typeof value === "number") code = value - 1;
-    else found[code] = GLYPHS[value.slice(1)] ?? (value.length === 2 ? value[1] : found[code]);
-    code += 1;
+    if (typeof value === "number") code = value;
+    else {
+      const name = value.slice(1).replace(/^uni(.{4})$/, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+      found[code] = GLYPHS[name] ?? (/^(.|ff?[il]?)$/.test(name) ? name : found[code]);
+      code += 1;
+    }
   }
   return found;
 }
