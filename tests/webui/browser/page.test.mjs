@@ -102,7 +102,7 @@ check("a question that meets a model being loaded again is told so", async () =>
   await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 503, json: { error } }), { times: 1 });
   await ask(page, "Hi");
   assert.equal(await page.textContent(".turn .problem"), "The model is loading. Try again soon.");
-  await page.click("text=Try again");
+  await page.click(".again");
   await page.waitForFunction(() => document.querySelector(".assistant .text")?.textContent.includes("You said: Hi"));
 }, { expects: REFUSED });
 
@@ -158,13 +158,19 @@ for (const [name, options] of Object.entries({
 
 /** Texts whose contrast with what is behind them is below 4.5. */
 function lowContrast() {
-  const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const channels = (colour) => { // as it is seen, however it is written
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
   const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
   const behind = (element) => {
     for (let at = element; at; at = at.parentElement) {
       const colour = channels(getComputedStyle(at).backgroundColor);
-      if ((colour[3] ?? 1) > 0) return colour;
+      if (colour[3] > 0) return colour;
     }
     return [255, 255, 255];
   };
