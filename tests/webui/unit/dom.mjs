@@ -27,7 +27,7 @@ class Node {
   }
 
   isEqualNode(other) {
-    return JSON.stringify(plain(this)) === JSON.stringify(plain(other));
+    return alike(this, other);
   }
 }
 
@@ -112,7 +112,12 @@ class Element extends Node {
 
 globalThis.document = { createElement: (tag) => new Element(tag), createTextNode: (data) => new Text(data) };
 
-const plain = (node) => (node.nodeType === 3 ? node.data : [node.localName, node.attributes, node.childNodes.map(plain)]);
+function alike(one, other) {
+  if (one.nodeType === 3 || other.nodeType === 3) return one.data === other.data;
+  const [its, others] = [one, other].map(({ attributes }) => JSON.stringify(attributes));
+  const isSame = one.localName === other.localName && its === others && one.childNodes.length === other.childNodes.length;
+  return isSame && one.childNodes.every((node, at) => alike(node, other.childNodes[at]));
+}
 
 /** A node as `[tag, attributes, ...children]`, a text as a string; what is the same for every node of its kind is left out. */
 export function tree(node) {
