@@ -1,13 +1,13 @@
-// The text of a PDF. Its objects, the tables of its fonts and its pages are written alike: values, then a word that uses them.
+// The text of a PDF. Objects, the tables of fonts and pages are written alike: values, then a word that uses them.
 
 import { t } from "./i18n.js";
 
-const WORK = 1e8; // bytes that are inflated or made, at most: the file is not trusted
-const TOKEN = /%.*|\(((?:[^()\\]|\\[^]|\((?:[^()\\]|\\[^])*\))*)\)?|<([^<>]*)>|<<|>>|[[\]]|\/?[^\0\s()<>[\]{}/%]+/g;
+const WORK = 1e8; // bytes that are inflated or made, at most
+const TOKEN = /%.*|stream\r?\n|\(((?:[^()\\]|\\[^])*)\)?|<([^<>]*)>|<<|>>|[[\]]|\/?[^\0\s()<>[\]{}/%]+/g;
 const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
 const GLYPHS = { space: " ", hyphen: "-", quoteright: "’", endash: "–", emdash: "—" };
 
-/** A dictionary; its references are functions that find the object. */
+/** References in it are functions that find the object. */
 class Dict extends Map {
   get(name) { return see(super.get(name)); }
 
@@ -15,7 +15,7 @@ class Dict extends Map {
 }
 
 const see = (value) => (typeof value === "function" ? value() : value);
-const binary = new TextDecoder("x-user-defined"); // a character for each byte, which is its low byte
+const binary = new TextDecoder("x-user-defined"); // each byte is the low one of a character
 const utf16 = new TextDecoder("utf-16be");
 const numberOf = (bytes) => bytes.reduce((number, byte) => number * 256 + byte, 0);
 
@@ -26,10 +26,10 @@ export async function textOf(bytes) {
   if (/\/Encrypt\s*[\d<]/.test(text)) throw new Error(t("It needs a password."));
   try {
     await scan(file, text);
-    const catalog = [...file.objects.values()].findLast((one) => one instanceof Dict && one.get("/Type") === "/Catalog");
-    const texts = [];
-    for (const page of pagesOf(file, catalog?.get("/Pages"))) texts.push(await pageText(file, ...page));
-    return texts.join("\n\n").replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").trim();
+    const catalog = [...file.objects.values()].findLast((one) => one.get?.("/Type") === "/Catalog");
+    let all = "";
+    for (const page of pagesOf(file, catalog.get("/Pages"))) all += `${await pageText(file, ...page)}\n\n`;
+    return all.replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").trim();
   } catch (cause) {
     throw new Error(t("Only text, PDF and pictures can be read."), { cause });
   }
@@ -39,7 +39,7 @@ function spend(file, work) {
   if ((file.work += work) > WORK) throw new RangeError();
 }
 
-/** Each word of a text, and what stands before it: numbers, "/Names", strings as bytes, arrays, dictionaries. */
+/** Each word of a text, and the values before it: numbers, "/Names", strings as bytes, arrays, dictionaries. */
 function* words(text, objects) {
   const tokens = new RegExp(TOKEN);
   let values = [];
@@ -53,7 +53,7 @@ function* words(text, objects) {
       const [id] = values.splice(-2);
       values.push(() => objects.get(id));
     } else if (string !== undefined) values.push(unescaped(string));
-    else if (hex !== undefined) values.push(Uint8Array.from(`${hex.replace(/\s/g, "")}0`.match(/../g) ?? [], (two) => parseInt(two, 16)));
+    else if (hex !== undefined) values.push(Uint8Array.from(hex.replace(/\s/g, "").match(/../g) ?? [], (two) => parseInt(two, 16)));
     else if (/^[-+.\d]/.test(token)) values.push(parseFloat(token) || 0);
     else if (/^([/[<]|(true|false|null)$)/.test(token)) values.push(token);
     else if (token[0] !== "%") {
@@ -76,28 +76,26 @@ async function scan(file, text) {
   for (const { word, values, tokens } of words(text, objects)) {
     const value = values.at(-1);
     if (word === "obj") id = values.at(-2);
-    else if (/^(stream|endobj)$/.test(word) && value !== undefined) objects.set(id, value);
-    if (word !== "stream" || !(value instanceof Dict)) continue;
-    const start = tokens.lastIndex + (text.startsWith("\r\n", tokens.lastIndex) ? 2 : 1);
+    else if (/^(stream|endobj)/.test(word) && value !== undefined) objects.set(id, value);
+    if (!/^stream/.test(word) || !(value instanceof Dict)) continue;
+    const start = tokens.lastIndex;
     tokens.lastIndex = text.indexOf("endstream", start) >>> 0; // where there is none, far beyond the end
     value.data = bytes.subarray(start, tokens.lastIndex);
     if (value.get("/Type") !== "/ObjStm") continue;
     const [inner, first] = [await decode(file, value), value.get("/First")];
-    const ids = inner.slice(0, first).trim().split(/\s+/);
-    const [found] = [...words(inner.slice(first), objects)].slice(-1);
-    found.values.forEach((one, at) => objects.set(+ids[at * 2], one));
+    const ids = inner.slice(0, first).match(/\d+/g);
+    words(inner.slice(first), objects).next().value.values.forEach((one, at) => objects.set(+ids[at * 2], one));
   }
 }
 
 /** The pages below a node of their tree, with their resources. */
 function pagesOf(file, node, above) {
-  if (!(node instanceof Dict)) return [];
   spend(file, 999);
   const resources = node.get("/Resources") ?? above;
   return node.has("/Kids") ? node.list("/Kids").flatMap((kid) => pagesOf(file, kid, resources)) : [[node, resources]];
 }
 
-/** What a stream holds, as far as it is not damaged. */
+/** What a stream holds, up to where it is damaged. */
 async function decode(file, stream) {
   let text = "";
   if (!stream?.data) return text;
@@ -118,13 +116,13 @@ async function pageText(file, dict, resources) {
   OPERATORS.BT(page);
   for (const { word, values, tokens } of words(content)) {
     if (word === "Tf") {
-      const font = resources?.get("/Font")?.get(values[0]) ?? new Dict();
+      const font = resources.get("/Font").get(values[0]);
       page.font = font.read ??= await fontOf(file, font);
       page.size = values[1];
     } else if (word === "ID") tokens.lastIndex += content.slice(tokens.lastIndex).search(/\sEI\s|$/);
     else if (Object.hasOwn(OPERATORS, word)) OPERATORS[word](page, ...values);
   }
-  return page.out.trim();
+  return page.out;
 }
 
 const OPERATORS = {
@@ -135,17 +133,18 @@ const OPERATORS = {
   TD: (page, x, y) => OPERATORS.Td(page, x, -(page.TL = -y)),
   "T*": (page) => OPERATORS.Td(page, 0, -page.TL),
   Tj: show,
-  TJ: (page, parts) => parts.forEach((part) => (part.length ? show(page, part) : advance(page, (-part / 1000) * page.size))),
+  TJ: (page, parts) => parts.forEach((part) => (part.length ? show(page, part) : advance(page, -part))),
   "'": (page, text) => show(page, text, OPERATORS["T*"](page)),
 };
 
 const moved = ([a, b, c, d, e, f], x, y = 0) => [a, b, c, d, e + x * a + y * c, f + x * b + y * d];
 
+/** Go on by a thousandth of the font's size, so many times. */
 function advance(page, width) {
-  page.place = moved(page.place, width);
+  page.place = moved(page.place, (width / 1000) * page.size);
 }
 
-/** Write a string, after a space or a new line where it stands away from what was written last. */
+/** Write a string, after a space or a new line where it stands apart. */
 function show(page, string) {
   const { font: { step, texts, widths }, size, place: [a, b, , , x, y], end } = page;
   const [dx, dy, em] = [x - end?.[4], y - end?.[5], (a * a + b * b) * Math.abs(size)];
@@ -154,14 +153,14 @@ function show(page, string) {
   for (let at = 0; at < string.length; at += step) {
     const code = numberOf(string.subarray(at, at + step));
     text += texts[code] ?? "";
-    advance(page, (widths[code] / 1000) * size);
+    advance(page, widths[code]);
   }
   page.out += text;
   spend(page.file, text.length);
   page.end = page.place;
 }
 
-/** What the codes of a font mean, how wide they are, and of how many bytes each is. */
+/** What the codes of a font mean, and how wide and of how many bytes they are. */
 async function fontOf(file, dict) {
   const [inner] = dict.list("/DescendantFonts");
   const texts = inner ? [] : charactersOf(dict.get("/Encoding"));
@@ -170,8 +169,8 @@ async function fontOf(file, dict) {
     for (let at = 0; at + step <= values.length; at += step) {
       const [first, last, to] = [numberOf(values[at]), numberOf(values[at + step - 2]), values[at + step - 1]];
       for (let code = first; code <= Math.min(last, 65535); code += 1, spend(file, 90)) {
-        const text = utf16.decode(Array.isArray(to) ? to[code - first] : to);
-        const plus = Array.isArray(to) ? 0 : code - first;
+        const [bytes, plus] = Array.isArray(to) ? [to[code - first], 0] : [to, code - first];
+        const text = utf16.decode(bytes);
         texts[code] = text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + plus);
       }
     }
@@ -188,11 +187,11 @@ async function fontOf(file, dict) {
   return { step: inner ? 2 : 1, texts, widths };
 }
 
-/** The characters of a font that has no table: those of Windows, but for those that it names. */
+/** The characters of a font without a table: those of Windows, but for those that it names. */
 function charactersOf(encoding) {
   const found = [...new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
   let code = 0;
-  for (const value of encoding instanceof Dict ? encoding.list("/Differences") : []) {
+  for (const value of encoding?.get?.("/Differences") ?? []) {
     if (typeof value === "number") code = value;
     else {
       const name = value.slice(1).replace(/^uni(.{4})$/, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
