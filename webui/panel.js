@@ -1,14 +1,14 @@
 // The column of settings: a field with a name is the setting of that name, and below it stands what is wrong with it.
 
-import { offer } from "./adapters.js";
 import { choice, setLanguage } from "./i18n.js";
 import { readSchema } from "./schema.js";
-import { NUMBERS, readNumber, settings, thinks } from "./settings.js";
+import { NUMBERS, chats, readNumber, settings, thinks, weight } from "./settings.js";
 import { setTheme, theme } from "./theme.js";
 import { readTools } from "./tools.js";
 import { $, element, on } from "./view.js";
 import { LANGUAGES } from "./words.js";
 
+const NAMES = Object.keys(NUMBERS);
 const PRESETS = {
   precise: { temperature: 0.2, top_p: 0.9 },
   creative: { temperature: 1.1, top_k: 0, top_p: 1, min_p: 0.05 },
@@ -26,36 +26,32 @@ export class Panel {
   /** conversation: returns the open one; changed: called when its system prompt is another. */
   constructor({ conversation, changed }) {
     Object.assign(this, { conversation, changed });
-    $("numbers").append(...Object.keys(NUMBERS).map(numberField));
+    $("numbers").append(...NAMES.map(numberField));
+    $("language").append(...Object.entries(LANGUAGES).map(([value, name]) => element("option", { value, lang: value }, name)));
+    $("panel").querySelectorAll("[name]").forEach(fill);
+    for (const [id, preset] of Object.entries(PRESETS)) {
+      on(id, "click", () => NAMES.forEach((name) => put($(name), preset[name])));
+    }
     for (const [id, example] of Object.entries(EXAMPLES)) {
       $(id).placeholder = JSON.stringify(example, null, 2);
-      on(`${id}-example`, "click", () => {
-        $(id).value = $(id).placeholder;
-        take($(id));
-        $(id).focus();
-      });
+      on(`${id}-example`, "click", () => put($(id), $(id).placeholder) ?? $(id).focus());
     }
-    for (const [value, name] of Object.entries(LANGUAGES)) {
-      $("language").append(element("option", { value, lang: value }, name));
-    }
-    show();
-    on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
-    on("close-panel", "click", () => $("open-settings").click());
-    on("system", "input", () => this.say($("system").value));
-    on("system-reset", "click", () => this.say(null));
-    for (const [id, preset] of Object.entries(PRESETS)) on(id, "click", () => sample(preset));
-    on("models", "change", offer);
     for (const [id, chosen, choose] of [["language", choice, setLanguage], ["theme", theme, setTheme]]) {
       $(id).value = chosen();
       on(id, "input", () => choose($(id).value));
     }
+    on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
+    on("models", "change", offer);
+    on("close-panel", "click", () => $("open-settings").click());
+    on("system", "input", () => this.say($("system").value));
+    on("system-reset", "click", () => this.say(null));
   }
 
   /** Show what the server offers, and the system prompt of the conversation that is open now. */
   refresh() {
     const { props } = settings.server;
     const { system } = this.conversation();
-    for (const name of Object.keys(NUMBERS)) $(name).placeholder = props?.default_generation_settings.params[name] ?? "";
+    for (const name of NAMES) $(name).placeholder = props?.default_generation_settings.params[name] ?? "";
     $("thinking").hidden = !thinks();
     $("system").value = system ?? props?.system_prompt ?? "";
     $("system-note").hidden = system === null;
@@ -75,9 +71,23 @@ function numberField(id) {
   return element("label", {}, id, field, element("span", { class: "problem", role: "status" }));
 }
 
-function sample(numbers) {
-  for (const name of Object.keys(NUMBERS)) settings.set(name, numbers[name]);
-  show();
+/** Offer the server's models, and its adapters where they belong to the chosen one, which is the main one. */
+function offer() {
+  const names = chats();
+  const at = Math.max(0, names.indexOf(settings.value.model));
+  const rows = at > 0 ? [] : (settings.server.adapters ?? []).map(slider);
+  $("models").replaceChildren(...names.map((name) => element("option", { translate: "no" }, name)));
+  $("models").selectedIndex = at;
+  $("models").parentElement.hidden = names.length < 2;
+  $("adapters").replaceChildren(...rows);
+  $("model-group").hidden = names.length < 2 && !rows.length;
+}
+
+function slider(adapter) {
+  const { name } = adapter;
+  const value = String(weight(adapter));
+  const field = element("input", { name: `adapter.${name}`, type: "range", max: 2, step: 0.05, value, "aria-label": name });
+  return element("label", { class: "adapter", translate: "no" }, name, field, element("output", {}, value));
 }
 
 function take(field) {
@@ -85,20 +95,24 @@ function take(field) {
   mark(field);
 }
 
-function show() {
-  for (const field of $("panel").querySelectorAll("[name]")) {
-    const value = settings.value[field.name];
-    if (field.type === "checkbox") field.checked = value;
-    else field.value = value ?? "";
-    mark(field);
-  }
+function put(field, value) {
+  settings.set(field.name, value);
+  fill(field);
 }
 
-/** Say below a field what is wrong with it, where there is a place for that. */
+function fill(field) {
+  const value = settings.value[field.name];
+  if (field.type === "checkbox") field.checked = value;
+  else field.value = value ?? "";
+  mark(field);
+}
+
+/** Say in the element below a field, if there is one, what is wrong with it; beside a slider, its number. */
 function mark(field) {
-  if (!field.nextElementSibling) return;
+  const below = field.nextElementSibling;
+  if (!below) return;
   field.setCustomValidity(problemOf(field));
-  field.nextElementSibling.textContent = field.validationMessage;
+  below.textContent = field.type === "range" ? field.value : field.validationMessage;
 }
 
 function problemOf({ id, value }) {

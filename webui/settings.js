@@ -1,29 +1,32 @@
 // What a person chose, kept in this browser, and the fields of a request that come of it. Knows no page.
 
-import { remember } from "./kept.js";
+import { recall, remember } from "./kept.js";
 import { hold, readSchema } from "./schema.js";
 import { readTools } from "./tools.js";
 
 const STORE = "lmfile.settings";
 
+const number = (minimum, maximum) => ({ type: "number", minimum, maximum });
+const integer = (minimum, maximum) => ({ type: "integer", minimum, maximum });
+
 /** The numbers of a request, each with a schema of what the server takes. */
 export const NUMBERS = {
-  temperature: between(0, 100),
-  max_tokens: between(-1, 1 << 24, "integer"),
-  top_k: between(-1, 1 << 24, "integer"),
-  top_p: between(0, 1),
-  min_p: between(0, 1),
-  repeat_penalty: between(0, 100),
-  presence_penalty: between(-100, 100),
-  seed: between(-1, 2 ** 32 - 1, "integer"),
+  temperature: number(0, 100),
+  max_tokens: integer(-1, 1 << 24),
+  top_k: integer(-1, 1 << 24),
+  top_p: number(0, 1),
+  min_p: number(0, 1),
+  repeat_penalty: number(0, 100),
+  presence_penalty: number(-100, 100),
+  seed: integer(-1, 2 ** 32 - 1),
 };
 
 export const settings = {
   /** What the server offers: {props, models, adapters}, as /props, /v1/models and /lora-adapters tell it. */
   server: {},
 
-  /** By the name of a field in the panel what stands there, and by adapter.… its weight. */
-  value: { ...attempt(() => JSON.parse(localStorage.getItem(STORE))) },
+  /** By the name of a field in the panel what stands there. */
+  value: { ...attempt(() => JSON.parse(recall(STORE))) },
 
   set(name, value) {
     this.value[name] = value;
@@ -56,17 +59,15 @@ export function chats() {
 }
 
 /** Whether the model can be told to think; its template shows it. */
-export function thinks() {
-  return /think|reasoning_effort/i.test(settings.server.props?.chat_template);
-}
+export const thinks = () => /think|reasoning_effort/i.test(settings.server.props?.chat_template);
 
 /** The number in a text, for a name of NUMBERS. Throws like `hold`. */
 export const readNumber = (text, name) => hold(Number(String(text).trim() || NaN), NUMBERS[name]);
 
 /** The weight of an adapter of the server's list: the chosen one, or the server's. */
 export function weight({ name, scale }) {
-  const own = settings.value[`adapter.${name}`];
-  return Number.isFinite(own) ? own : scale;
+  const own = parseFloat(settings.value[`adapter.${name}`]);
+  return isNaN(own) ? scale : own;
 }
 
 /** All adapters that have a weight, if one has another than the server's. */
@@ -76,20 +77,17 @@ function lora() {
   return rows.some((row) => row.scale !== weight(row)) && { lora: wanted };
 }
 
+/** A number that is not the server's own. */
 function different(name) {
-  const number = readNumber(settings.value[name], name);
-  return number !== settings.server.props?.default_generation_settings.params[name] && { [name]: number };
-}
-
-function between(minimum, maximum, type = "number") {
-  return { type, minimum, maximum };
+  const own = readNumber(settings.value[name], name);
+  return own !== settings.server.props?.default_generation_settings.params[name] && { [name]: own };
 }
 
 function responseFormat(schema) {
   return { response_format: { type: "json_schema", json_schema: { name: "answer", schema, strict: true } } };
 }
 
-/** What `make` returns; nothing where storage is switched off, or a text is wrong, which the panel says. */
+/** What `make` returns; nothing where a text is wrong, which the panel says. */
 function attempt(make) {
   try {
     return make();

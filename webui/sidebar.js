@@ -18,10 +18,7 @@ export class Sidebar {
     on("new-notebook", "click", () => page.fresh("notebook"));
     on("import", "click", () => $("import-files").click());
     on("import-files", "change", () => this.import());
-    on("export-all", "click", async () => exportJson("conversations", await all()));
-    on("delete-all", "click", async () => remove(t("Delete all conversations?"), await all()));
-    on("conversations", "keydown", fold, ({ key, target, isComposing }) =>
-      target.closest("[open]") && !isComposing && (key === "Escape" || (key === "Enter" && target.matches("input"))));
+    on("export-all", "click", async () => exportJson("conversations", await store.list()));
     document.addEventListener("stored", ({ detail }) => this.take(detail));
   }
 
@@ -53,15 +50,24 @@ export class Sidebar {
 
   newItem(id) {
     const open = button("", () => (open.ariaCurrent ? $("stage").inert && hide() : this.page.open(id)), "open");
+    const mark = element("summary", {}, "⋯");
     const field = element("input", { "aria-label": t("Rename"), maxlength: "80" });
     const menu = element(
-      "details", { name: "conversation" }, element("summary", {}, "⋯"), field,
-      button(t("Delete"), () => remove(t("Delete “{0}”?", open.textContent), [id])),
+      "details", { name: "conversation" }, mark, field,
+      button(t("Delete"), async () => (await ask(t("Delete “{0}” for good?", open.textContent), t("Delete"))) && store.remove(id)),
       button(`${t("Export")} (Markdown)`, async () => download(`${open.textContent}.md`, "text/markdown", toMarkdown(await store.read(id)))),
-      button(`${t("Export")} (JSON)`, () => exportJson(open.textContent, [id])),
+      button(`${t("Export")} (JSON)`, () => exportJson(open.textContent, [{ id }])),
     );
     field.onchange = () => store.rename(id, field.value.trim());
     field.onblur = () => this.refresh();
+    menu.onkeydown = (event) => {
+      const { key, target, isComposing } = event;
+      if (!menu.open || isComposing || !(key === "Escape" || (key === "Enter" && target === field))) return;
+      event.preventDefault();
+      if (key === "Escape") field.value = field.defaultValue;
+      mark.focus();
+      menu.open = false;
+    };
     this.items.set(id, element("li", {}, open, menu));
     return this.items.get(id);
   }
@@ -85,22 +91,8 @@ export class Sidebar {
 }
 
 const hide = () => $("show-sidebar").click();
-const all = async () => (await store.list()).map(({ id }) => id);
 
-/** Close the open menu, at Escape without a new title, and go back to what opened it. */
-function fold({ key }) {
-  const menu = $("conversations").querySelector("[open]");
-  const [mark, field] = menu.children;
-  if (key === "Escape") field.value = field.defaultValue;
-  mark.focus();
-  menu.open = false;
-}
-
-async function remove(question, ids) {
-  if (await ask(`${question} ${t("This cannot be undone.")}`, t("Delete"))) store.remove(...ids);
-}
-
-async function exportJson(name, ids) {
-  const conversations = await Promise.all(ids.map(store.read));
+async function exportJson(name, heads) {
+  const conversations = await Promise.all(heads.map(({ id }) => store.read(id)));
   download(`${name}.json`, "application/json", toJson(conversations.filter(Boolean)));
 }

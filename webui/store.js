@@ -57,11 +57,10 @@ export async function rename(id, given) {
   if (conversation) await write(conversation);
 }
 
-export async function remove(...ids) {
-  for (const id of ids) unkept.delete(id);
-  for (const id of ids) titles.set(id, null);
-  await transact("readwrite", (rows) => ids.forEach((id) => rows.delete(rangeOf(id)))).catch(() => null);
-  for (const id of ids) share({ id, title: null });
+export async function remove(id) {
+  unkept.delete(id);
+  share({ id, title: null });
+  await transact("readwrite", (rows) => rows.delete(rangeOf(id))).catch(() => null);
 }
 
 async function holds({ id, label, text }, words) {

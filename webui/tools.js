@@ -11,17 +11,15 @@ const TOOL = {
 };
 
 /** The functions in a text, [{name, description, parameters}], as a request offers them. Throws like `hold`. */
-export function readTools(text) {
-  const functions = text?.trim() ? read(text, { type: "array", items: TOOL }) : [];
-  return functions.map((one) => ({ type: "function", function: one }));
-}
+export const readTools = (text) =>
+  (text?.trim() ? read(text, { type: "array", items: TOOL }) : []).map((one) => ({ type: "function", function: one }));
 
 /** A call {name, arguments, result}; as long as it has no result, one is asked for and given to `result(text)`. */
 export function callView(call, { result }) {
-  const shown = call.result === undefined ? answerForm(result) : element("pre", {}, call.result);
-  const view = element("details", { class: "call" }, element("summary", {}, call.name), element("pre", {}, call.arguments), shown);
-  view.open = call.result === undefined;
-  return view;
+  const isOpen = call.result === undefined;
+  const shown = isOpen ? answerForm(result) : element("pre", {}, call.result);
+  const state = { class: "call", ...(isOpen && { open: "" }) };
+  return element("details", state, element("summary", {}, call.name), element("pre", {}, call.arguments), shown);
 }
 
 function answerForm(send) {

@@ -9,15 +9,16 @@ const SECTION = /\n{0,2}^## (System|User|Assistant|Tool|Notebook)$\n{0,2}/m;
 const LIKE_OURS = /^(\\*)(?=## (?:System|User|Assistant|Tool|Notebook)$)/gm;
 
 const isText = (value) => typeof value === "string";
+const oneOf = (...values) => (value) => values.includes(value);
 
-// What the fields that are read must be, wherever they stand.
+// What fields must be, wherever they stand.
 const FIELDS = [
   [/^(title|text|content|thought|call|problem|schema|id|name|type|arguments)$/, isText],
   [/^(system|leaf|parent)$/, (value) => value === null || isText(value)],
   [/^(changed|at|total_tokens)$/, Number.isSafeInteger],
   [/^(conversations|calls|files)$/, Array.isArray],
-  [/^mode$/, (value) => ["chat", "notebook"].includes(value)],
-  [/^role$/, (value) => ["user", "assistant", "tool"].includes(value)],
+  [/^mode$/, oneOf("chat", "notebook")],
+  [/^role$/, oneOf("user", "assistant", "tool")],
   [/^url$/, (value) => isText(value) && value.startsWith("data:image/")],
 ];
 

@@ -5,8 +5,8 @@ export const create = (mode = "chat") => ({ id: newId(), title: "", changed: now
 
 /** Hang a turn below `parent` (null: at the top) and go on from it. */
 export function add(conversation, parent, fields) {
-  const at = Math.max(now(), (conversation.nodes[parent]?.at ?? 0) + 1); // newer than its parent, whatever the clock says
   const id = newId();
+  const at = Math.max(now(), (conversation.nodes[parent]?.at ?? 0) + 1); // newer than its parent, whatever the clock says
   Object.assign(conversation, { leaf: id, changed: at });
   return (conversation.nodes[id] = { id, parent, content: "", ...fields, at });
 }
@@ -34,9 +34,7 @@ export function title(conversation) {
   return /\S.{0,79}/u.exec(conversation.title || first?.content || first?.files?.[0]?.name || conversation.text)?.[0].trim() ?? "";
 }
 
-// Pages from plain http addresses have no `randomUUID`.
-const newId = () => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint32Array(4))].join("-");
-
 let last = 0;
 const now = () => (last = Math.max(Date.now(), last + 1)); // never twice the same: it orders the turns
 const byAge = (nodes) => Object.values(nodes).sort((one, other) => one.at - other.at);
+const newId = () => crypto.getRandomValues(new Uint32Array(4)).join("-"); // on plain http, too

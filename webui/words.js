@@ -141,10 +141,7 @@ Shift|Umschalt|Maj|Mayús|Shift|Shift
 
 # Conversations
 Actions: {0}|Aktionen: {0}|Actions : {0}|Acciones: {0}|操作：{0}|操作：{0}
-Delete “{0}”?|„{0}“ löschen?|Supprimer « {0} » ?|¿Eliminar «{0}»?|删除“{0}”？|「{0}」を削除しますか？
-Delete all|Alle löschen|Tout supprimer|Eliminar todo|全部删除|すべて削除
-Delete all conversations?|Alle Unterhaltungen löschen?|Supprimer toutes les conversations ?|¿Eliminar todas las conversaciones?|删除所有对话？
-  |すべての会話を削除しますか？
+Delete “{0}” for good?|„{0}“ endgültig löschen?|Supprimer « {0} » pour toujours ?|¿Eliminar «{0}» para siempre?|永久删除“{0}”？|「{0}」を完全に削除しますか？
 Export all|Alle exportieren|Tout exporter|Exportar todo|全部导出|すべてエクスポート
 Found: {0}|Gefunden: {0}|Résultats : {0}|Encontradas: {0}|找到：{0}|検索結果：{0}
 Imported: {0}|Importiert: {0}|Importées : {0}|Importadas: {0}|已导入：{0}|インポート済み：{0}
@@ -153,7 +150,6 @@ New notebook|Neues Notizbuch|Nouveau bloc-notes|Nuevo cuaderno|新笔记本|新�
 This browser keeps no conversations: export them.|Dieser Browser behält keine Unterhaltungen: bitte exportieren.
   |Ce navigateur ne garde pas les conversations : exportez-les.|Este navegador no guarda conversaciones: expórtalas.|此浏览器不保存对话：请导出。
   |このブラウザーは会話を保存しません：エクスポートしてください。
-This cannot be undone.|Das ist endgültig.|C’est définitif.|No se puede deshacer.|无法撤销。|元に戻せません。
 `;
 
 /** By the English text: the texts in the other languages, in the order of LANGUAGES. */

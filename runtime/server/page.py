@@ -21,8 +21,8 @@ SVG = "image/svg+xml"
 
 HOME = "/"
 SCRIPTS = (
-    "adapters answer api app attach chat highlight i18n inline kept life markdown meter notebook panel pdf request "
-    "schema settings shortcuts sidebar store theme tools transfer tree turns view words"
+    "answer api app attach chat highlight i18n inline kept life markdown meter notebook panel pdf request schema "
+    "settings shortcuts sidebar store theme tools transfer tree turns view words"
 ).split()
 FILES = {
     HOME: ("index.html", HTML),

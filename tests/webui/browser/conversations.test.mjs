@@ -120,7 +120,7 @@ check("a conversation is renamed in its menu: Enter keeps, Escape leaves, an emp
 check("deleting asks first; in place of the open conversation comes a new one", async () => {
   const page = await listed(["one", "two", "three"]);
   await act(page, "two", "Delete");
-  assert.equal(await answer(page, false), "Delete “two”? This cannot be undone.");
+  assert.equal(await answer(page, false), "Delete “two” for good?");
   await shows(page, ["three", "two", "one"]);
   await page.click("#conversations [open] button:text-is('Delete')");
   await answer(page, true);
@@ -136,20 +136,20 @@ check("deleting asks first; in place of the open conversation comes a new one", 
   await shows(page, ["one"]);
 });
 
-check("all are deleted at once, also the one whose answer is running", async () => {
-  const page = await listed(["one", "two"]);
+check("deleting the open conversation ends the answer that is running in it", async () => {
+  const page = await listed(["one"]);
   await page.click("#new");
   await page.fill("#input", "slow");
   await page.press("#input", "Enter");
-  await shows(page, ["slow", "two", "one"]);
-  await page.click("#delete-all");
-  assert.equal(await answer(page, true), "Delete all conversations? This cannot be undone.");
-  await shows(page, []);
+  await shows(page, ["slow", "one"]);
+  await act(page, "slow", "Delete");
+  await answer(page, true);
+  await shows(page, ["one"]);
   assert.ok(await page.isVisible("#welcome"));
   await ask(page, "new");
   await page.reload();
   await page.waitForSelector("#send:enabled");
-  await shows(page, ["new"]);
+  await shows(page, ["new", "one"]);
 });
 
 check("one conversation is exported as Markdown and as JSON, and both come back as copies", async () => {
@@ -172,8 +172,10 @@ check("all are exported in one file, and come back", async () => {
   const page = await listed(["one", "two"]);
   const [name, json] = await downloaded(page, () => page.click("#export-all"));
   assert.equal(name, "conversations.json");
-  await page.click("#delete-all");
-  await answer(page, true);
+  for (const title of ["two", "one"]) {
+    await act(page, title, "Delete");
+    await answer(page, true);
+  }
   await shows(page, []);
   await bring(page, [name, json]);
   await told(page, /^Imported: 2$/);

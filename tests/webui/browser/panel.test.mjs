@@ -202,6 +202,9 @@ check("of several models another can be chosen, and a template that can think be
 check("the language and the theme are chosen, and the column is closed by its own button", async () => {
   const page = await panel(READY, PHONE);
   await page.getByLabel("Language").selectOption("Deutsch");
+  await page.waitForSelector("html[lang=de]");
+  await page.waitForSelector("#send:enabled");
+  await unfold(page);
   assert.equal(await page.textContent("#open-settings"), "Einstellungen");
   await page.getByLabel("Farbschema").selectOption("Dunkel");
   assert.equal(await page.getAttribute("html", "data-theme"), "dark");
