@@ -2,7 +2,7 @@
 
 import { choice, setLanguage } from "./i18n.js";
 import { readSchema } from "./schema.js";
-import { NUMBERS, chats, readNumber, settings, thinks, weight } from "./settings.js";
+import { NUMBERS, chats, readNumber, settings, thinks, usual, weight } from "./settings.js";
 import { setTheme, theme } from "./theme.js";
 import { readTools } from "./tools.js";
 import { $, element, on } from "./view.js";
@@ -19,7 +19,7 @@ const object = (properties) => ({ type: "object", properties, required: Object.k
 const READERS = { schema: readSchema, tools: readTools };
 const EXAMPLES = {
   schema: object({ name: { type: "string" }, age: { type: "integer" } }),
-  tools: [{ name: "get_weather", description: "The weather now", parameters: object({ place: { type: "string" } }) }],
+  tools: [{ name: "get_weather", parameters: object({ place: { type: "string" } }) }],
 };
 
 export class Panel {
@@ -49,11 +49,10 @@ export class Panel {
 
   /** Show what the server offers, and the system prompt of the conversation that is open now. */
   refresh() {
-    const { props } = settings.server;
     const { system } = this.conversation();
-    for (const name of NAMES) $(name).placeholder = props?.default_generation_settings.params[name] ?? "";
+    for (const name of NAMES) $(name).placeholder = usual(name) ?? "";
     $("thinking").hidden = !thinks();
-    $("system").value = system ?? props?.system_prompt ?? "";
+    $("system").value = system ?? settings.server.props?.system_prompt ?? "";
     $("system-note").hidden = system === null;
     offer();
   }
@@ -83,15 +82,16 @@ function offer() {
   $("model-group").hidden = names.length < 2 && !rows.length;
 }
 
-function slider(adapter) {
-  const { name } = adapter;
-  const value = String(weight(adapter));
+function slider({ name, scale }) {
+  const value = String(weight({ name, scale }));
   const field = element("input", { name: `adapter.${name}`, type: "range", max: 2, step: 0.05, value, "aria-label": name });
   return element("label", { class: "adapter", translate: "no" }, name, field, element("output", {}, value));
 }
 
+const content = ({ type }) => (type === "checkbox" ? "checked" : "value");
+
 function take(field) {
-  settings.set(field.name, field.type === "checkbox" ? field.checked : field.value);
+  settings.set(field.name, field[content(field)]);
   mark(field);
 }
 
@@ -101,25 +101,19 @@ function put(field, value) {
 }
 
 function fill(field) {
-  const value = settings.value[field.name];
-  if (field.type === "checkbox") field.checked = value;
-  else field.value = value ?? "";
+  field[content(field)] = settings.value[field.name] ?? "";
   mark(field);
 }
 
 /** Say in the element below a field, if there is one, what is wrong with it; beside a slider, its number. */
 function mark(field) {
-  const below = field.nextElementSibling;
+  const { id, type, value, nextElementSibling: below } = field;
   if (!below) return;
-  field.setCustomValidity(problemOf(field));
-  below.textContent = field.type === "range" ? field.value : field.validationMessage;
-}
-
-function problemOf({ id, value }) {
+  field.setCustomValidity("");
   try {
     if (value) (READERS[id] ?? readNumber)(value, id);
-    return "";
   } catch ({ message }) {
-    return message;
+    field.setCustomValidity(message);
   }
+  below.textContent = type === "range" ? value : field.validationMessage;
 }

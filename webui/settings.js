@@ -9,7 +9,7 @@ const STORE = "lmfile.settings";
 const number = (minimum, maximum) => ({ type: "number", minimum, maximum });
 const integer = (minimum, maximum) => ({ type: "integer", minimum, maximum });
 
-/** The numbers of a request, each with a schema of what the server takes. */
+/** The numbers of a request, each with a schema. */
 export const NUMBERS = {
   temperature: number(0, 100),
   max_tokens: integer(-1, 1 << 24),
@@ -22,7 +22,7 @@ export const NUMBERS = {
 };
 
 export const settings = {
-  /** What the server offers: {props, models, adapters}, as /props, /v1/models and /lora-adapters tell it. */
+  /** What /props, /v1/models and /lora-adapters say: {props, models, adapters}. */
   server: {},
 
   /** By the name of a field in the panel what stands there. */
@@ -52,19 +52,22 @@ export function sampling() {
   return Object.assign({}, ...numbers, chats().indexOf(model) > 0 ? { model } : lora());
 }
 
-/** The names of the models that can chat, the main one first; adapters, which have a parent, are no models. */
+/** The names of the models that can chat, the main one first; what has a parent is an adapter. */
 export function chats() {
   const isChat = ({ role, parent, status }) => role === "chat" && !parent && status.value !== "failed";
   return (settings.server.models ?? []).filter(isChat).map(({ id }) => id);
 }
 
-/** Whether the model can be told to think; its template shows it. */
+/** Whether the model's template lets it be told to think. */
 export const thinks = () => /think|reasoning_effort/i.test(settings.server.props?.chat_template);
+
+/** The server's own number. */
+export const usual = (name) => settings.server.props?.default_generation_settings.params[name];
 
 /** The number in a text, for a name of NUMBERS. Throws like `hold`. */
 export const readNumber = (text, name) => hold(Number(String(text).trim() || NaN), NUMBERS[name]);
 
-/** The weight of an adapter of the server's list: the chosen one, or the server's. */
+/** The weight of an adapter of the server's list: the chosen one, or its own. */
 export function weight({ name, scale }) {
   const own = parseFloat(settings.value[`adapter.${name}`]);
   return isNaN(own) ? scale : own;
@@ -73,19 +76,16 @@ export function weight({ name, scale }) {
 /** All adapters that have a weight, if one has another than the server's. */
 function lora() {
   const rows = settings.server.adapters ?? [];
-  const wanted = rows.map((row) => ({ name: row.name, scale: weight(row) })).filter(({ scale }) => scale);
-  return rows.some((row) => row.scale !== weight(row)) && { lora: wanted };
+  const wanted = rows.map((row) => ({ name: row.name, scale: weight(row) }));
+  return rows.some(({ scale }, at) => scale !== wanted[at].scale) && { lora: wanted.filter(({ scale }) => scale) };
 }
 
-/** A number that is not the server's own. */
 function different(name) {
   const own = readNumber(settings.value[name], name);
-  return own !== settings.server.props?.default_generation_settings.params[name] && { [name]: own };
+  return own !== usual(name) && { [name]: own };
 }
 
-function responseFormat(schema) {
-  return { response_format: { type: "json_schema", json_schema: { name: "answer", schema, strict: true } } };
-}
+const responseFormat = (schema) => ({ response_format: { type: "json_schema", json_schema: { name: "answer", schema, strict: true } } });
 
 /** What `make` returns; nothing where a text is wrong, which the panel says. */
 function attempt(make) {

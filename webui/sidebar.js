@@ -29,17 +29,19 @@ export class Sidebar {
   }
 
   async draw() {
-    const [list, words] = [$("conversations"), $("search").value.trim()];
-    const heads = await store.list(words);
-    if (words !== $("search").value.trim() || list.querySelector("input:focus")) return; // a title is being written
-    const focus = list.contains(document.activeElement) && document.activeElement;
+    const list = $("conversations");
+    const { value } = $("search");
+    const heads = await store.list(value.trim());
+    if (value !== $("search").value || list.querySelector("input:focus")) return; // one is being written
+    const focus = list.querySelector(":focus");
     list.replaceChildren(...heads.map((head) => this.item(head)));
     if (focus) (focus.isConnected ? focus : list.querySelector("button"))?.focus();
-    $("found").textContent = words && t("Found: {0}", heads.length);
+    $("found").textContent = value && t("Found: {0}", heads.length);
   }
 
   item({ id, label }) {
     const item = this.items.get(id) ?? this.newItem(id);
+    this.items.set(id, item);
     const [open, menu] = item.children;
     const [mark, field] = menu.children;
     open.textContent = field.value = field.defaultValue = label || t("New chat");
@@ -60,19 +62,17 @@ export class Sidebar {
     );
     field.onchange = () => store.rename(id, field.value.trim());
     field.onblur = () => this.refresh();
-    menu.onkeydown = (event) => {
-      const { key, target, isComposing } = event;
-      if (!menu.open || isComposing || !(key === "Escape" || (key === "Enter" && target === field))) return;
+    field.onkeydown = (event) => {
+      if (!/^(Enter|Escape)$/.test(event.key) || event.isComposing) return;
       event.preventDefault();
-      if (key === "Escape") field.value = field.defaultValue;
+      if (event.key === "Escape") field.value = field.defaultValue;
       mark.focus();
       menu.open = false;
     };
-    this.items.set(id, element("li", {}, open, menu));
-    return this.items.get(id);
+    return element("li", {}, open, menu);
   }
 
-  /** Something changed, here or in another tab. */
+  /** A conversation changed, here or in another tab. */
   take({ id, title, failed }) {
     this.refresh();
     if (failed) notice(t("This browser keeps no conversations: export them."));

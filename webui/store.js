@@ -10,7 +10,7 @@ const stored = new WeakMap(); // turn -> its JSON, as the database has it
 let opening;
 let channel;
 
-/** {id, label…} of the conversations that have all these words, in any case and with any accents; newest first. */
+/** {id, label…} of the conversations that have all these words, in any case and accent; newest first. */
 export async function list(words = "") {
   const kept = await found((rows) => rows.index("heads").getAll());
   const listed = [];
@@ -28,7 +28,7 @@ export async function read(id) {
   return head ? { ...head, nodes: Object.fromEntries(turns.map((turn) => [turn.id, turn])) } : null;
 }
 
-/** Store what changed since it was read or written; what cannot be stored stays in memory, as long as the page. */
+/** Store what changed since it was read or written; what cannot be stored stays in memory. */
 export async function write(conversation) {
   const { id, text, leaf } = conversation;
   if (titles.get(id) === null || !(leaf || text)) return;
@@ -53,8 +53,7 @@ export async function write(conversation) {
 /** Give a conversation another title; "": its first question. */
 export async function rename(id, given) {
   share({ id, title: given });
-  const conversation = await read(id);
-  if (conversation) await write(conversation);
+  await write((await read(id)) ?? {});
 }
 
 export async function remove(id) {
@@ -65,7 +64,7 @@ export async function remove(id) {
 
 async function holds({ id, label, text }, words) {
   const turns = Object.values((await read(id))?.nodes ?? {});
-  const said = fold([label, text, ...turns.map(({ content }) => content)].join("\n"));
+  const said = fold([label, text, ...turns.map(({ content }) => content)].join(" "));
   return fold(words).split(/\s+/).every((word) => said.includes(word));
 }
 

@@ -24,15 +24,14 @@ const FIELDS = [
 
 export const toJson = (conversations) => JSON.stringify({ format: FORMAT, conversations });
 
-/** The branch that is shown, a section for each turn; a line that looks like our headings gets a backslash. */
+/** The branch that is shown; a line that looks like our headings gets a backslash. */
 export function toMarkdown(conversation) {
   const { system, text } = conversation;
   const turns = path(conversation).map(({ role, content, files = [], calls = [] }) =>
     [role, content || [...files, ...calls].map(({ name, arguments: given = "" }) => `${name} ${given}`).join("\n")]);
-  if (text) turns.unshift(["notebook", text]);
-  if (system !== null) turns.unshift(["system", system]);
-  const section = ([role, said]) => `\n## ${role[0].toUpperCase()}${role.slice(1)}\n\n${said.replace(LIKE_OURS, "$1\\")}\n`;
-  return `# ${title(conversation)}\n${turns.map(section).join("")}`;
+  const sections = [["system", system], ["notebook", text || null], ...turns].filter(([, said]) => said !== null);
+  const print = ([role, said]) => `\n## ${role[0].toUpperCase()}${role.slice(1)}\n\n${said.replace(LIKE_OURS, "$1\\")}\n`;
+  return `# ${title(conversation)}\n${sections.map(print).join("")}`;
 }
 
 /** The conversations in a File. Throws an Error that says what is wrong with it. */

@@ -49,7 +49,6 @@ test("work is bounded, and what was not looked at is not called right", () => {
 });
 
 test("what the server may know is passed over", () => {
-  assert.deepEqual(violations({ pattern: "^(a+)+$" }, `${"a".repeat(5000)}b`), []);
   assert.deepEqual(violations({ format: "unheard-of", unheardOf: 1 }, "x"), []);
 });
 
