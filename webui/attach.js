@@ -1,4 +1,4 @@
-// Files that go with the next message: read here, and their tokens counted, before anything is sent.
+// Files that go with the next message: read and counted before anything is sent.
 
 import { number, t } from "./i18n.js";
 import { textOf } from "./pdf.js";
@@ -8,14 +8,14 @@ const FILES = 20;
 const FILE_MB = 16;
 const EDGE_PX = 1280;
 
-/** They stand in a list, whose items have what was read as `file`: `{name, type, text, tokens}` or `{name, type, url}`. */
+/** A list, whose items have what was read as `file`: `{name, type, text, tokens}` or `{name, type, url}`. */
 export class Attachments {
-  /** sees(): whether the model reads pictures; count(text): its tokens; room(): tokens that the context has left. */
+  /** sees(): whether the model reads pictures; count(text): its tokens; room(): how many more fit. */
   constructor(page) {
     this.page = page;
     on("attach", "click", () => $("pick").click());
-    $("pick").addEventListener("change", ({ target }) => this.add(target.files));
-    for (const type of ["dragover", "drop"]) addEventListener(type, (event) => this.drag(event));
+    on("pick", "change", () => this.add($("pick").files));
+    for (const type of ["dragover", "drop"]) addEventListener(type, (event) => this.drag(event, event.dataTransfer));
     addEventListener("paste", ({ clipboardData: { files, types } }) => types.includes("text/plain") || this.add(files));
   }
 
@@ -32,34 +32,34 @@ export class Attachments {
     return files;
   }
 
-  /** Read files, one after the other; what was refused before goes. */
+  /** Read files; what was refused before goes. */
   async add(list) {
     if (!list.length || $("composer").hidden || document.querySelector("dialog[open]")) return;
     $("files").querySelectorAll(".problem").forEach((old) => old.remove());
     const added = [...list].slice(0, FILES + 1).map((source) => [source, this.item(source.name)]);
     $("pick").value = "";
     for (const [source, item] of added) {
-      const say = (kind, said) => Object.assign(item, { className: kind }).firstChild.replaceWith(`${source.name}: ${said}`);
+      let said = "✓";
       try {
-        const file = await this.read(source);
-        item.file = file;
-        say("file", file.text ? t("{0} tokens", number(file.tokens)) : "✓");
+        item.file = await this.read(source);
+        if (item.file.text) said = t("{0} tokens", number(item.file.tokens));
       } catch ({ message }) {
-        say("problem", message);
+        said = message;
       }
+      item.className = item.file ? "file" : "problem";
+      item.firstChild.data = `${source.name}: ${said}`;
       this.update();
     }
   }
 
-  /** A place in the list, with a button that removes it. */
   item(name) {
     const remove = button("×", () => {
       item.remove();
       this.update();
       $("input").focus();
     }, "icon");
-    const item = element("li", { class: "soft" }, `${name}: ${t("Reading…")}`, remove);
     remove.ariaLabel = t("Remove {0}", name);
+    const item = element("li", { class: "soft" }, `${name}: ${t("Reading…")}`, remove);
     $("files").append(item);
     return item;
   }
@@ -67,11 +67,12 @@ export class Attachments {
   /** What goes with the message. Throws an Error with a sentence. */
   async read(source) {
     const { name, size, type } = source;
-    const isPicture = /^image\/(?!svg)/.test(type);
     if (this.files.length === FILES) refuse(t("At most {0} files.", FILES));
     if (size > FILE_MB << 20) refuse(t("Larger than {0} MB.", FILE_MB));
-    if (isPicture && !this.page.sees()) refuse(t("This model reads text only."));
-    if (isPicture) return { name, type: "image/jpeg", url: await picture(source).catch(unreadable) };
+    if (/^image\/(?!svg)/.test(type)) {
+      if (!this.page.sees()) refuse(t("This model reads text only."));
+      return { name, type: "image/jpeg", url: await picture(source).catch(unreadable) };
+    }
     const bytes = new Uint8Array(await source.arrayBuffer().catch(unreadable));
     const isPdf = textFrom(bytes.slice(0, 5)) === "%PDF-";
     const text = isPdf ? await textOf(bytes) : textFrom(bytes) ?? unreadable();
@@ -80,16 +81,16 @@ export class Attachments {
   }
 
   update() {
-    const sum = this.files.reduce((tokens, file) => tokens + (file.tokens ?? 0), 0);
+    const sum = this.files.reduce((total, { tokens = 0 }) => total + tokens, 0);
     const room = Math.max(0, this.page.room());
     $("sum").textContent = sum ? t("{0} tokens in files, {1} fit", number(sum), number(room)) : "";
     $("sum").className = sum > room ? "problem" : "soft";
   }
 
-  drag(event) {
-    if (!event.dataTransfer.types.includes("Files")) return;
+  drag(event, { files, types }) {
+    if (!types.includes("Files")) return;
     event.preventDefault();
-    if (event.type === "drop") this.add(event.dataTransfer.files);
+    if (event.type === "drop") this.add(files);
   }
 }
 
@@ -99,7 +100,7 @@ function refuse(sentence) {
 
 const unreadable = () => refuse(t("Only text, PDF and pictures can be read."));
 
-/** The text that bytes are, in UTF-8, UTF-16 with its mark, or else as Windows writes it; null where they are none. */
+/** Bytes of UTF-8, of UTF-16 with its mark, or else of Windows as text; null where they are none. */
 export function textFrom(bytes) {
   const decode = (label) => new TextDecoder(label).decode(bytes);
   const text = decode(bytes[0] === 0xff ? "utf-16le" : "utf-8");
@@ -107,15 +108,14 @@ export function textFrom(bytes) {
   return /[\0-\x08]/.test(meant) ? null : meant;
 }
 
-/** The address of a picture as a JPEG, no larger than a model looks at it. */
+/** A picture as the address of a JPEG, no larger than a model looks at it. */
 async function picture(source) {
   const image = await createImageBitmap(source);
   const scale = Math.min(1, EDGE_PX / Math.max(image.width, image.height));
   const [width, height] = [image.width, image.height].map((edge) => Math.ceil(edge * scale));
-  const canvas = element("canvas", { width, height });
-  const context = canvas.getContext("2d");
+  const context = element("canvas", { width, height }).getContext("2d");
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);
   context.drawImage(image, 0, 0, width, height);
-  return canvas.toDataURL("image/jpeg", 0.85);
+  return context.canvas.toDataURL("image/jpeg");
 }

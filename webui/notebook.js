@@ -1,6 +1,4 @@
-// The notebook: a text that the model goes on with, and what else it could have written.
-//
-// What it wrote is shown token by token; a click there, or a key, turns it into a plain field, in which all can be changed.
+// The notebook: a text that the model goes on with, token by token, until a click or a key makes it a plain field.
 
 import { completion } from "./api.js";
 import { number, t } from "./i18n.js";
@@ -9,10 +7,10 @@ import { $, element, notice, on } from "./view.js";
 const LONGEST = 512;
 
 export class Notebook {
-  runs = []; // for each generation that is shown: how many nodes stood there before
+  runs = []; // how many nodes stood there before each generation
   running = null;
 
-  /** body(): how is to be sampled; changed(): the text is another. */
+  /** body(): how to sample; changed(): the text is another. */
   constructor(page) {
     this.page = page;
     on("draft", "input", ({ target }) => this.keep(target.value));
@@ -41,11 +39,12 @@ export class Notebook {
   /** Let the model go on. */
   async generate() {
     if (this.running) return;
-    const [controller, view] = [(this.running = new AbortController()), $("tokens")];
+    const view = $("tokens");
+    const controller = (this.running = new AbortController());
     const body = { max_tokens: LONGEST, ...this.page.body(), prompt: this.conversation.text, n_probs: 5, cache_prompt: true };
     if (view.hidden) view.replaceChildren(this.conversation.text);
     this.runs.push(view.childNodes.length);
-    this.turn(true);
+    this.turn("tokens", "draft");
     notice("");
     try {
       for await (const event of completion(body, controller.signal)) {
@@ -74,26 +73,25 @@ export class Notebook {
     this.update();
   }
 
-  /** Show the plain field, with the cursor where somebody clicked, or else at the end. */
+  /** Show the field, with the cursor where somebody clicked, or else at the end. */
   edit() {
     const [range, { anchorNode, anchorOffset }] = [new Range(), getSelection()];
     range.selectNodeContents($("tokens"));
     if ($("tokens").contains(anchorNode)) range.setEnd(anchorNode, anchorOffset);
+    const { length } = `${range}`;
     this.stop();
     this.runs = [];
     $("draft").value = this.conversation.text;
-    this.turn(false);
-    $("draft").setSelectionRange(`${range}`.length, `${range}`.length);
+    this.turn("draft", "tokens");
+    $("draft").setSelectionRange(length, length);
   }
 
-  /** Show the tokens, or the field. */
-  turn(isToken) {
-    const shown = $(isToken ? "tokens" : "draft");
-    $("tokens").hidden = !isToken;
-    $("draft").hidden = isToken;
+  turn(shown, hidden) {
+    $(shown).hidden = false;
+    $(hidden).hidden = true;
     this.tell();
     this.update();
-    shown.focus();
+    $(shown).focus();
   }
 
   keep(text) {
@@ -114,33 +112,31 @@ export class Notebook {
     if (step) {
       event.preventDefault();
       this.tell(this.told ? this.told[step] ?? this.told : $("tokens").lastElementChild);
-    } else if ((key.length === 1 || /^(Backspace|Delete|Enter|Process)$/.test(key)) && !ctrlKey && !metaKey && !altKey) this.edit();
+    } else if (/^(.|Backspace|Delete|Enter|Process)$/u.test(key) && !ctrlKey && !metaKey && !altKey) this.edit();
   }
 
   /** Show below a token what else it could have been. */
   tell(node) {
     const [box, { options }] = [$("options"), node ?? {}];
     this.told?.classList.remove("told");
-    this.told = options ? node : null;
+    this.told = options && node;
     box.hidden = !options;
     if (!options) return;
     node.classList.add("told");
     node.scrollIntoView({ block: "nearest" });
-    box.replaceChildren(...options.map(([text, share]) =>
-      element("p", {}, visible(text), element("span", {}, ` ${number(Math.round(share * 1000) / 10)} %`))));
+    box.replaceChildren(...options.map(([text, logprob]) => element("p", {},
+      text.replaceAll(" ", "␣").replaceAll("\n", "⏎"), element("span", {}, ` ${number(Math.round(Math.exp(logprob) * 1000) / 10)} %`))));
     const { left, bottom } = node.getBoundingClientRect();
     box.style.left = `${Math.max(0, Math.min(left, innerWidth - box.offsetWidth))}px`;
     box.style.top = `${bottom}px`;
   }
 }
 
-const visible = (text) => text.replaceAll(" ", "␣").replaceAll("\n", "⏎");
-
-/** A token as an element with its `options`, `[text, share]`; the less sure the model was, the stronger its mark. */
+/** A token with its `options`, `[text, logprob]`; the less sure the model was, the stronger its mark. */
 function token({ content, completion_probabilities: drawn = [] }) {
-  const share = Math.exp(drawn.reduce((sum, { logprob }) => sum + logprob, 0));
-  const others = (drawn[0]?.top_logprobs ?? []).map((one) => [one.token, Math.exp(one.logprob)]).filter(([text]) => text !== content);
+  const sure = drawn.reduce((sum, { logprob }) => sum + logprob, 0);
+  const options = new Map(drawn[0]?.top_logprobs.map((one) => [one.token, one.logprob])).set(content, sure);
   const node = element("span", {}, content);
-  node.style.setProperty("--doubt", 1 - share);
-  return Object.assign(node, { options: [[content, share], ...others].sort((one, other) => other[1] - one[1]) });
+  node.style.setProperty("--doubt", 1 - Math.exp(sure));
+  return Object.assign(node, { options: [...options].sort((one, other) => other[1] - one[1]) });
 }
