@@ -97,8 +97,8 @@ function pagesOf(file, node, above) {
 
 /** What a stream holds, up to where it is damaged. */
 async function decode(file, stream) {
+  if (!stream?.data) return "";
   let text = "";
-  if (!stream?.data) return text;
   let source = new Blob([stream.data.subarray(0, stream.get("/Length"))]).stream();
   for (const filter of stream.list("/Filter")) {
     source = source.pipeThrough(new DecompressionStream({ "/FlateDecode": "deflate" }[filter]));
@@ -113,14 +113,12 @@ async function pageText(file, dict, resources) {
   const page = { file, out: "", TL: 0 };
   let content = "";
   for (const part of dict.list("/Contents")) content += `${await decode(file, part)}\n`;
-  OPERATORS.BT(page);
-  for (const { word, values, tokens } of words(content)) {
+  for (const { word, values } of words(content)) {
     if (word === "Tf") {
       const font = resources.get("/Font").get(values[0]);
       page.font = font.read ??= await fontOf(file, font);
       page.size = values[1];
-    } else if (word === "ID") tokens.lastIndex += content.slice(tokens.lastIndex).search(/\sEI\s|$/);
-    else if (Object.hasOwn(OPERATORS, word)) OPERATORS[word](page, ...values);
+    } else if (Object.hasOwn(OPERATORS, word)) OPERATORS[word](page, ...values);
   }
   return page.out;
 }
@@ -189,7 +187,7 @@ async function fontOf(file, dict) {
 
 /** The characters of a font without a table: those of Windows, but for those that it names. */
 function charactersOf(encoding) {
-  const found = [...new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, code) => code))];
+  const found = [...new TextDecoder("windows-1252").decode(new Uint8Array(256).map((_, code) => code))];
   let code = 0;
   for (const value of encoding?.get?.("/Differences") ?? []) {
     if (typeof value === "number") code = value;
