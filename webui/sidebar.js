@@ -62,8 +62,8 @@ export class Sidebar {
     );
     field.onchange = () => store.rename(id, field.value.trim());
     field.onblur = () => this.refresh();
-    field.onkeydown = (event) => {
-      if (!/^(Enter|Escape)$/.test(event.key) || event.isComposing) return;
+    menu.onkeydown = (event) => {
+      if (event.key !== "Escape" && (event.key !== "Enter" || event.target !== field || event.isComposing)) return;
       event.preventDefault();
       if (event.key === "Escape") field.value = field.defaultValue;
       mark.focus();
