@@ -14,12 +14,13 @@ const PRESETS = {
   creative: { temperature: 1.1, top_k: 0, top_p: 1, min_p: 0.05 },
   reset: {},
 };
-const object = (properties) => ({ type: "object", properties, required: Object.keys(properties) });
-
 const READERS = { schema: readSchema, tools: readTools };
 const EXAMPLES = {
-  schema: object({ name: { type: "string" }, age: { type: "integer" } }),
-  tools: [{ name: "get_weather", parameters: object({ place: { type: "string" } }) }],
+  schema: `{"type": "object",
+ "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+ "required": ["name", "age"]}`,
+  tools: `[{"name": "get_weather",
+ "parameters": {"properties": {"place": {"type": "string"}}}}]`,
 };
 
 export class Panel {
@@ -33,13 +34,13 @@ export class Panel {
       on(id, "click", () => NAMES.forEach((name) => put($(name), preset[name])));
     }
     for (const [id, example] of Object.entries(EXAMPLES)) {
-      $(id).placeholder = JSON.stringify(example, null, 2);
-      on(`${id}-example`, "click", () => put($(id), $(id).placeholder) ?? $(id).focus());
+      $(id).placeholder = example;
+      on(`${id}-example`, "click", () => put($(id), example) ?? $(id).focus());
     }
-    for (const [id, chosen, choose] of [["language", choice, setLanguage], ["theme", theme, setTheme]]) {
-      $(id).value = chosen();
-      on(id, "input", () => choose($(id).value));
-    }
+    $("language").value = choice();
+    $("theme").value = theme();
+    on("language", "input", () => setLanguage($("language").value));
+    on("theme", "input", () => setTheme($("theme").value));
     on("panel", "input", ({ target }) => take(target), ({ target }) => target.name);
     on("models", "change", offer);
     on("close-panel", "click", () => $("open-settings").click());

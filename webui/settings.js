@@ -73,7 +73,7 @@ export function weight({ name, scale }) {
   return isNaN(own) ? scale : own;
 }
 
-/** All adapters that have a weight, if one has another than the server's. */
+/** All adapters with a weight, if one is not the server's. */
 function lora() {
   const rows = settings.server.adapters ?? [];
   const wanted = rows.map((row) => ({ name: row.name, scale: weight(row) }));
@@ -87,7 +87,7 @@ function different(name) {
 
 const responseFormat = (schema) => ({ response_format: { type: "json_schema", json_schema: { name: "answer", schema, strict: true } } });
 
-/** What `make` returns; nothing where a text is wrong, which the panel says. */
+/** What `make` returns; nothing where a text is wrong. */
 function attempt(make) {
   try {
     return make();

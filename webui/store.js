@@ -3,7 +3,6 @@
 import { title } from "./tree.js";
 
 const OPEN_MS = 5_000;
-
 const unkept = new Map(); // id -> a conversation that could not be stored
 const titles = new Map(); // id -> the title given here or in another tab; null: removed, for good
 const stored = new WeakMap(); // turn -> its JSON, as the database has it
@@ -73,7 +72,7 @@ const print = ({ files, ...turn }) => JSON.stringify(turn); // its files never c
 const rangeOf = (id) => IDBKeyRange.bound([id], [id, []]);
 const found = (action) => transact("readonly", action).catch(() => []);
 
-/** Do `action` in one transaction; what it found, once all is done. */
+/** What `action` found, once its transaction is done. */
 async function transact(mode, action) {
   const database = await (opening ??= connect());
   return new Promise((resolve, reject) => {
@@ -104,7 +103,7 @@ function share(change) {
   tell(change);
 }
 
-/** The document's event "stored": {id, title?} changed, here or in another tab (null: it was removed), or {failed: true}. */
+/** The document's event "stored": {id, title?} changed in any tab (title null: removed), or {failed: true}. */
 function tell(detail) {
   if (detail.title !== undefined) titles.set(detail.id, detail.title);
   document.dispatchEvent(new CustomEvent("stored", { detail }));

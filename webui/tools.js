@@ -10,14 +10,14 @@ const TOOL = {
   required: ["name", "parameters"],
 };
 
-/** The functions in a text, [{name, description, parameters}], as a request offers them. Throws like `hold`. */
+/** The functions in a text, as a request offers them. Throws like `hold`. */
 export const readTools = (text) =>
   (text?.trim() ? read(text, { type: "array", items: TOOL }) : []).map((one) => ({ type: "function", function: one }));
 
-/** A call {name, arguments, result}; as long as it has no result, one is asked for and given to `result(text)`. */
-export function callView(call, { result }) {
+/** A call {name, arguments, result}; as long as it has no result, one is asked for and given to `send(text)`. */
+export function callView(call, send) {
   const isOpen = call.result === undefined;
-  const shown = isOpen ? answerForm(result) : element("pre", {}, call.result);
+  const shown = isOpen ? answerForm(send) : element("pre", {}, call.result);
   const state = { class: "call", ...(isOpen && { open: "" }) };
   return element("details", state, element("summary", {}, call.name), element("pre", {}, call.arguments), shown);
 }

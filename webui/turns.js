@@ -82,7 +82,7 @@ export class Turns {
   /** One turn; `text`: its content, if it is drawn already. */
   turn(node, text = contentOf(node)) {
     const { files = [], calls = [] } = node;
-    const called = calls.map((call) => callView({ ...call, result: this.results.get(call.id) }, { result: (given) => this.actions.result(node, call, given) }));
+    const called = calls.map((call) => callView({ ...call, result: this.results.get(call.id) }, (given) => this.actions.result(node, call, given)));
     const root = element(
       "article", { class: `turn ${node.role}`, tabindex: "-1", "aria-label": node.role === "user" ? t("You") : t("Answer") },
       node.thought && thoughts(node.thought), ...files.map(fileView), text, ...called,
