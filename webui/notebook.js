@@ -67,8 +67,8 @@ export class Notebook {
 
   /** Take back what was written last. */
   undo() {
-    const [view, before] = [$("tokens"), this.runs.pop()];
-    while (view.childNodes.length > before) view.lastChild.remove();
+    const view = $("tokens");
+    view.replaceChildren(...[...view.childNodes].slice(0, this.runs.pop()));
     this.keep(view.textContent);
     this.update();
   }
@@ -105,7 +105,7 @@ export class Notebook {
     document.body.classList.toggle("busy", this.running !== null);
   }
 
-  /** Left and right go from token to token; what writes, writes in the field. */
+  /** Left and right go from token to token; what writes, does so in the field. */
   press(event) {
     const { key, ctrlKey, metaKey, altKey } = event;
     const step = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[key];
@@ -115,9 +115,9 @@ export class Notebook {
     } else if (/^(.|Backspace|Delete|Enter|Process)$/u.test(key) && !ctrlKey && !metaKey && !altKey) this.edit();
   }
 
-  /** Show below a token what else it could have been. */
+  /** Show what else a token could have been. */
   tell(node) {
-    const [box, { options }] = [$("options"), node ?? {}];
+    const [box, options] = [$("options"), node?.options];
     this.told?.classList.remove("told");
     this.told = options && node;
     box.hidden = !options;

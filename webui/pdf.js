@@ -19,7 +19,7 @@ const binary = new TextDecoder("x-user-defined"); // each byte is the low one of
 const utf16 = new TextDecoder("utf-16be");
 const numberOf = (bytes) => bytes.reduce((number, byte) => number * 256 + byte, 0);
 
-/** The text of the pages in their order, "" where there is none. Throws an Error with a sentence. */
+/** The text of the pages, "" where there is none. Throws an Error with a sentence. */
 export async function textOf(bytes) {
   const file = { bytes, objects: new Map(), work: 0 };
   const text = binary.decode(bytes);
@@ -137,9 +137,8 @@ const OPERATORS = {
 
 const moved = ([a, b, c, d, e, f], x, y = 0) => [a, b, c, d, e + x * a + y * c, f + x * b + y * d];
 
-/** Go on by a thousandth of the font's size, so many times. */
-function advance(page, width) {
-  page.place = moved(page.place, (width / 1000) * page.size);
+function advance(page, thousandths) {
+  page.place = moved(page.place, (thousandths / 1000) * page.size);
 }
 
 /** Write a string, after a space or a new line where it stands apart. */
@@ -167,9 +166,7 @@ async function fontOf(file, dict) {
     for (let at = 0; at + step <= values.length; at += step) {
       const [first, last, to] = [numberOf(values[at]), numberOf(values[at + step - 2]), values[at + step - 1]];
       for (let code = first; code <= Math.min(last, 65535); code += 1, spend(file, 90)) {
-        const [bytes, plus] = Array.isArray(to) ? [to[code - first], 0] : [to, code - first];
-        const text = utf16.decode(bytes);
-        texts[code] = text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + plus);
+        texts[code] = utf16.decode(Array.isArray(to) ? to[code - first] : to.with(-1, to.at(-1) + code - first));
       }
     }
   }
