@@ -43,8 +43,8 @@ export class Attachments {
       try {
         item.file = await this.read(source);
         if (item.file.text) said = t("{0} tokens", number(item.file.tokens));
-      } catch ({ message }) {
-        said = message;
+      } catch ({ name, message }) { // the platform's own errors have other names
+        said = name === "Error" ? message : t("Only text, PDF and pictures can be read.");
       }
       item.className = item.file ? "file" : "problem";
       item.firstChild.data = `${source.name}: ${said}`;
@@ -71,11 +71,11 @@ export class Attachments {
     if (size > FILE_MB << 20) refuse(t("Larger than {0} MB.", FILE_MB));
     if (/^image\/(?!svg)/.test(type)) {
       if (!this.page.sees()) refuse(t("This model reads text only."));
-      return { name, type: "image/jpeg", url: await picture(source).catch(unreadable) };
+      return { name, type: "image/jpeg", url: await picture(source) };
     }
-    const bytes = new Uint8Array(await source.arrayBuffer().catch(unreadable));
+    const bytes = new Uint8Array(await source.arrayBuffer());
     const isPdf = textFrom(bytes.slice(0, 5)) === "%PDF-";
-    const text = isPdf ? await textOf(bytes) : textFrom(bytes) ?? unreadable();
+    const text = isPdf ? await textOf(bytes) : textFrom(bytes);
     if (!text.trim()) refuse(t("It has no text, as scans have none."));
     return { name, type: isPdf ? "application/pdf" : "text/plain", text, tokens: await this.page.count(text) };
   }
@@ -98,21 +98,20 @@ function refuse(sentence) {
   throw new Error(sentence);
 }
 
-const unreadable = () => refuse(t("Only text, PDF and pictures can be read."));
-
-/** Bytes of UTF-8, of UTF-16 with its mark, or else of Windows as text; null where they are none. */
+/** Bytes of UTF-8, of UTF-16 with its mark, or else of Windows as text. Throws a TypeError. */
 export function textFrom(bytes) {
   const decode = (label) => new TextDecoder(label).decode(bytes);
   const text = decode(bytes[0] === 0xff ? "utf-16le" : "utf-8");
   const meant = text.includes("\ufffd") ? decode("windows-1252") : text;
-  return /[\0-\x08]/.test(meant) ? null : meant;
+  if (/[\0-\x08]/.test(meant)) throw new TypeError();
+  return meant;
 }
 
 /** A picture as the address of a JPEG, no larger than a model looks at it. */
 async function picture(source) {
   const image = await createImageBitmap(source);
-  const scale = Math.min(1, EDGE_PX / Math.max(image.width, image.height));
-  const [width, height] = [image.width, image.height].map((edge) => Math.ceil(edge * scale));
+  const shrink = Math.max(1, image.width / EDGE_PX, image.height / EDGE_PX);
+  const [width, height] = [Math.ceil(image.width / shrink), Math.ceil(image.height / shrink)];
   const context = element("canvas", { width, height }).getContext("2d");
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);

@@ -19,20 +19,16 @@ const binary = new TextDecoder("x-user-defined"); // each byte is the low one of
 const utf16 = new TextDecoder("utf-16be");
 const numberOf = (bytes) => bytes.reduce((number, byte) => number * 256 + byte, 0);
 
-/** The text of the pages, "" where there is none. Throws an Error with a sentence. */
+/** The text of the pages, "" where there is none. Throws an Error where it is locked, a TypeError or RangeError where damaged. */
 export async function textOf(bytes) {
   const file = { bytes, objects: new Map(), work: 0 };
   const text = binary.decode(bytes);
   if (/\/Encrypt\s*[\d<]/.test(text)) throw new Error(t("It needs a password."));
-  try {
-    await scan(file, text);
-    const catalog = [...file.objects.values()].findLast((one) => one.get?.("/Type") === "/Catalog");
-    let all = "";
-    for (const page of pagesOf(file, catalog.get("/Pages"))) all += `${await pageText(file, ...page)}\n\n`;
-    return all.replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").trim();
-  } catch (cause) {
-    throw new Error(t("Only text, PDF and pictures can be read."), { cause });
-  }
+  await scan(file, text);
+  const catalog = [...file.objects.values()].findLast((one) => one.get?.("/Type") === "/Catalog");
+  let all = "";
+  for (const page of pagesOf(file, catalog.get("/Pages"))) all += `${await pageText(file, ...page)}\n\n`;
+  return all.replace(/[ﬀ-ﬆ]/g, (one) => one.normalize("NFKC")).replace(/[\0-\x08]/g, "").trim();
 }
 
 function spend(file, work) {
