@@ -82,7 +82,7 @@ export class Attachments {
 
   update() {
     const sum = this.files.reduce((total, { tokens = 0 }) => total + tokens, 0);
-    const room = Math.max(0, this.page.room());
+    const room = this.page.room();
     $("sum").textContent = sum ? t("{0} tokens in files, {1} fit", number(sum), number(room)) : "";
     $("sum").className = sum > room ? "problem" : "soft";
   }

@@ -9,7 +9,7 @@ export class Meter {
   context = 0; // tokens that fit; 0: not known yet
   used = 0;
 
-  get room() { return this.context - this.used; }
+  get room() { return Math.max(0, this.context - this.used); }
 
   /** A prompt is being read. */
   reading({ processed, total }) {
@@ -29,7 +29,7 @@ export class Meter {
       writes && t("{0} tokens/s", rounded(writes)),
       reads && t("read at {0}/s", rounded(reads)),
       cached && t("{0} cached", number(cached)),
-      used && this.context && t("{0} of {1} left", number(Math.max(0, this.room)), number(this.context)),
+      used && this.context && t("{0} of {1} left", number(this.room), number(this.context)),
     ];
     $("speed").textContent = parts.filter(Boolean).join(" · ");
     Object.assign($("context"), { hidden: !used || !this.context, max: this.context || 1, value: used });

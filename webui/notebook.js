@@ -36,7 +36,6 @@ export class Notebook {
     $("notebook").hidden = true;
   }
 
-  /** Let the model go on. */
   async generate() {
     if (this.running) return;
     const view = $("tokens");
@@ -65,7 +64,6 @@ export class Notebook {
     this.update();
   }
 
-  /** Take back what was written last. */
   undo() {
     const view = $("tokens");
     view.replaceChildren(...[...view.childNodes].slice(0, this.runs.pop()));

@@ -68,7 +68,7 @@ function unescaped(string) {
 /** Find the objects, also those inside of streams. */
 async function scan(file, text) {
   const { bytes, objects } = file;
-  let id = 0;
+  let id;
   for (const { word, values, tokens } of words(text, objects)) {
     const value = values.at(-1);
     if (word === "obj") id = values.at(-2);
@@ -112,8 +112,7 @@ async function pageText(file, dict, resources) {
   for (const { word, values } of words(content)) {
     if (word === "Tf") {
       const font = resources.get("/Font").get(values[0]);
-      page.font = font.read ??= await fontOf(file, font);
-      page.size = values[1];
+      [page.font, page.size] = [font.read ??= await fontOf(file, font), values[1]];
     } else if (Object.hasOwn(OPERATORS, word)) OPERATORS[word](page, ...values);
   }
   return page.out;
@@ -133,9 +132,7 @@ const OPERATORS = {
 
 const moved = ([a, b, c, d, e, f], x, y = 0) => [a, b, c, d, e + x * a + y * c, f + x * b + y * d];
 
-function advance(page, thousandths) {
-  page.place = moved(page.place, (thousandths / 1000) * page.size);
-}
+const advance = (page, thousandths) => (page.place = moved(page.place, (thousandths / 1000) * page.size));
 
 /** Write a string, after a space or a new line where it stands apart. */
 function show(page, string) {
