@@ -1,6 +1,6 @@
-// What comes of an answer while it is written, gathered in its turn.
+// Gathers the chunks of an answer in its turn.
 
-/** Add a chunk to the turn `node`, {content, thought?, calls?, figures?}; returns what of it is new to see. */
+/** Returns what is new to see. */
 export function gather(node, { usage, timings, choices: [choice] = [] }) {
   if (usage) node.figures = { ...usage, ...timings };
   const { content, reasoning_content: thinks, tool_calls: calls } = choice?.delta ?? {};

@@ -1,10 +1,10 @@
-// Speaks with the server: facts, and answers as streams of chunks. Its errors are sentences for a person.
+// Asks the server for facts and streams; its errors are sentences for a person.
 
 import { number, t } from "./i18n.js";
 
 const KEY = "lmfile.key";
 
-/** A refusal or a failure; `status` is HTTP's or 0, `models` how far they are loaded. */
+/** `status`: of HTTP, or 0; `models`: how far each is loaded. */
 export class ApiError extends Error {
   constructor(message, status = 0, models = []) {
     super(message);
@@ -12,23 +12,22 @@ export class ApiError extends Error {
   }
 }
 
-/** Keep a key until the tab is closed; it never travels in an address. */
+/** A key lasts as long as its tab, and is in no address. */
 export const setKey = (key) => sessionStorage.setItem(KEY, key);
 
-/** The answer to a GET, as JSON. Throws ApiError. */
+/** Throws ApiError. */
 export const get = async (path) => (await send(path)).json();
 
-/** The answer to a POST, as JSON. Throws ApiError, or an AbortError when `signal` says so. */
+/** Throws ApiError, or AbortError after `signal`. */
 export const post = async (path, body, signal) => (await send(path, body, signal)).json();
 
-/** How many tokens a text has. */
 export const count = async (text) => (await post("tokenize", { content: text })).tokens.length;
 
-/** Yield the chunks of a chat's answer. Throws as `post` does. */
+/** Yields chunks, throws as `post` does. */
 export const chat = (body, signal) =>
   chunks("v1/chat/completions", { ...body, stream_options: { include_usage: true }, return_progress: true }, signal);
 
-/** Yield the pieces of a text that goes on. Throws as `post` does. */
+/** Yields pieces, throws as `post` does. */
 export const completion = (body, signal) => chunks("completion", body, signal);
 
 async function* chunks(path, body, signal) {
@@ -43,7 +42,7 @@ async function* chunks(path, body, signal) {
   throw new ApiError(t("The answer was cut off: the connection ended."));
 }
 
-/** Yield the data of each server-sent event of a byte stream, however it was cut. */
+/** Yields each event's data, however the bytes are cut. */
 export async function* events(stream) {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
@@ -60,7 +59,7 @@ export async function* events(stream) {
 async function send(path, body, signal) {
   const key = sessionStorage.getItem(KEY);
   const headers = { "Content-Type": "application/json", ...(key && { Authorization: `Bearer ${key}` }) };
-  // A page that is leaving has no time to wait for its last word to be sent.
+  // A page that leaves cannot wait for its last word.
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), signal, keepalive: path === "presence" };
   const response = await fetch(path, { ...options, headers }).catch(fail);
   if (response.ok) return response;
@@ -74,7 +73,6 @@ function fail(error) {
 
 const lost = () => t("The program does not answer. Is it running?");
 
-/** The server's error object as an error for somebody who chats. */
 export function understandable({ code, message, type, models, n_prompt_tokens: tokens, n_ctx: context }) {
   let told = message;
   if (type === "authentication_error") told = t("This server asks for a key.");

@@ -1,4 +1,4 @@
-// The page: puts its parts together, and learns from the server who the assistant is and what it can.
+// Puts the page together, and learns from the server what the assistant can do.
 
 import * as api from "./api.js";
 import { Attachments } from "./attach.js";
@@ -31,7 +31,6 @@ function send() {
   if (chat.send($("input").value.trim(), attachments.take())) $("input").value = "";
 }
 
-/** End what is being written; returns whether there was something. */
 function stop() {
   const running = document.body.classList.contains("busy");
   chat.stop();
@@ -47,7 +46,6 @@ function changed() {
   document.body.classList.toggle("busy", chat.busy);
 }
 
-/** The address names the conversation that is stored. */
 function kept() {
   const { id, leaf, text } = chat.conversation;
   history.replaceState(null, "", leaf || text ? `#chat=${id}` : location.pathname);
@@ -58,8 +56,6 @@ function failed({ status, message }) {
   if (status === 401) $("ask-key").showModal();
   else notice(message);
 }
-
-// ---- which conversation is open
 
 async function open(id) {
   const found = await store.read(id);
@@ -82,7 +78,7 @@ function show(conversation) {
   if (conversation.mode === "chat") $("input").focus();
 }
 
-/** Show or hide a column; where there is room for one only, it covers the conversation. */
+/** A column covers a narrow page. */
 function toggle(id, shown = $(id).hidden) {
   const opener = $(id === "panel" ? "open-settings" : "show-sidebar");
   const wasHere = $(id).contains(document.activeElement);
@@ -94,9 +90,6 @@ function toggle(id, shown = $(id).hidden) {
   else if (wasHere) opener.focus();
 }
 
-// ---- what the server says
-
-/** Show who the publisher says this is; returns it. */
 async function introduce() {
   const assistant = await api.get("assistant").catch(() => ({}));
   $("model").textContent = document.title = assistant.name ?? "lmfile";
@@ -111,7 +104,6 @@ function ask(text) {
   send();
 }
 
-/** Wait for the model, and show how far it is. */
 async function wait({ greeting }) {
   for (let trouble; (trouble = await api.get("health").then(() => null, (error) => error)); ) {
     const { message, models: [model] } = trouble;
@@ -126,7 +118,6 @@ async function wait({ greeting }) {
   $("greeting").textContent = greeting || t("What is on your mind?");
 }
 
-/** Learn what the server offers; a key may be asked for. */
 async function describe() {
   notice("");
   try {
@@ -160,7 +151,7 @@ function bind() {
   });
 }
 
-/** A link may bring a key, which stays in this tab and leaves the address; a reload, the conversation. */
+/** A link's key leaves the address with `fresh`. */
 function readAddress() {
   const brought = new URLSearchParams(location.hash.slice(1));
   if (brought.get("key")) api.setKey(brought.get("key"));

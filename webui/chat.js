@@ -1,4 +1,4 @@
-// The conversation that is open: asks, answers, branches, and keeps what was said.
+// The open conversation: asks, answers, branches, is stored.
 
 import { gather } from "./answer.js";
 import * as api from "./api.js";
@@ -15,10 +15,10 @@ const NEAR_PX = 80;
 export class Chat {
   conversation = tree.create();
   turns = new Turns(this);
-  running = null; // the AbortController of the answer that is being written
-  following = true; // the end stays in sight
+  running = null; // the AbortController of an answer
+  following = true; // keep the end in sight
 
-  /** page: {meter, changed(): the conversation or its state is another, kept(): it was stored, failed(error)}. */
+  /** page: {meter, changed, kept, failed}. */
   constructor(page) {
     this.page = page;
     $("scroll").addEventListener("scroll", ({ target: { scrollHeight, scrollTop, clientHeight } }) => {
@@ -30,10 +30,8 @@ export class Chat {
   get busy() { return this.running !== null; }
   get path() { return tree.path(this.conversation); }
 
-  /** What the last answer cost; undefined before one. */
   get figures() { return this.path.findLast(({ figures }) => figures)?.figures; }
 
-  /** Ask; returns whether it was taken. */
   send(content, files = []) {
     if (this.busy || (!content && !files.length)) return false;
     this.turns.append(this.add({ role: "user", content, ...(files.length && { files }) }));
@@ -45,15 +43,13 @@ export class Chat {
     return tree.add(this.conversation, parent, fields);
   }
 
-  /** End the answer here; what has been written stays. */
   stop() { this.running?.abort(); }
 
-  /** Open another conversation. */
   show(conversation) {
     if (this.busy || this.saving) this.save();
     this.stop();
     this.rest();
-    $("log").ariaLive = "off"; // only what is new is read out
+    $("log").ariaLive = "off"; // only new text is read out
     this.conversation = conversation;
     this.following = true;
     this.redraw();
@@ -66,23 +62,21 @@ export class Chat {
     this.toEnd();
   }
 
-  // ---- what can be done with a turn, while none is being written
-
-  /** Another wording of a turn, beside the old one. */
+  /** A new wording beside the old one. */
   edit({ parent, role, files }, content) {
     if (this.busy || !content) return;
     this.add({ role, content, ...(files && { files }) }, parent);
     this.goOn(role === "user");
   }
 
-  /** Another answer, beside the old one. */
+  /** A new answer beside the old one. */
   again({ parent }) {
     if (this.busy) return;
     this.conversation.leaf = parent;
     this.goOn(true);
   }
 
-  /** Let the model go on with its answer. */
+  /** Continue an answer. */
   go(node) {
     if (this.busy) return;
     this.conversation.leaf = node.id;
@@ -95,7 +89,7 @@ export class Chat {
     this.goOn(false);
   }
 
-  /** Keep what a tool gave; with the last one the model goes on. */
+  /** The model waits for all results. */
   result({ calls }, { id }, content) {
     if (this.busy) return;
     this.add({ role: "tool", content, call: id });
@@ -109,9 +103,7 @@ export class Chat {
     else this.save();
   }
 
-  // ---- an answer
-
-  /** Write an answer below the visible branch, or go on with `node`, its last turn. */
+  /** A new answer, or more of `node`, the last turn. */
   async answer(node = null) {
     const { turns, page } = this;
     const asked = messages(this.path, this.conversation.system ?? settings.server.props?.system_prompt);
@@ -164,7 +156,6 @@ export class Chat {
     this.save();
   }
 
-  /** Nothing is being written any more. */
   rest() {
     this.running = null;
     $("log").ariaBusy = "false";

@@ -1,5 +1,4 @@
-// A block of code that grows line by line, with a button to copy it and colours for what every language has: keywords, strings,
-// numbers, comments. What is open at the end of a line (a comment, a long string) goes on in the next.
+// A growing block of code, coloured by what every language has.
 
 import { Rows } from "./inline.js";
 import { t } from "./i18n.js";
@@ -8,9 +7,9 @@ import { copyButton, element } from "./view.js";
 const KEYWORDS = "and as async await bool break case catch char class const continue def delete do done elif else end enum export extends"
   + " false fi final fn for from func function if import in int is let match namespace new nil none not null or private pub public"
   + " return select self set static string struct switch then this throw true try type update use using var void where while with";
-const LONG = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`" }; // what can go on in the next line, and its end
+const LONG = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`" }; // goes on over lines
 
-// How a comment looks; the languages where it does.
+// A comment, and who writes it so.
 const LANGUAGES = [
   [/(?<!:)\/\/.*|\/\*.*?(?:\*\/|$)/, "c c++ cpp cs csharp css go java javascript js json jsx kotlin php rust swift ts tsx typescript"],
   [/(?<!\S)#.*/, "bash dockerfile julia makefile perl py python r ruby sh shell toml yaml yml"],
@@ -19,7 +18,7 @@ const LANGUAGES = [
 ].map(([{ source }, names]) => [names.split(" "), new RegExp(String.raw`(?<c>${source})|(?<s>("""|'''|\x60).*?(?:\3|$)|"(?:[^"\\]|\\.)*"?`
   + String.raw`|(?<![a-z]{2})'(?:[^'\\]|\\.)*'?)|(?<n>\b\d[\w.]*)|(?<k>\b(?:${KEYWORDS.replaceAll(" ", "|")})\b)`, "gi")]);
 
-/** The parts of a line as `[class, text]`, and what is open at its end; `before`: what was open before. */
+/** Parts `[class, text]`, and what is open at the end; `before`: that of the line before. */
 export function tokens(language, line, before = "") {
   const pattern = LANGUAGES.find(([names]) => names.includes(language))?.[1] ?? /(?!)/g;
   const text = before + line;
@@ -35,7 +34,6 @@ export function tokens(language, line, before = "") {
   return { parts: [...parts, ["", text.slice(at)]].filter(([, part]) => part), open };
 }
 
-/** A block of code in a language; `node` shows it. */
 export class Code extends Rows {
   #open = ""; // before the row
 

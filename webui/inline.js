@@ -1,11 +1,10 @@
-// What grows at its end: the inline Markdown of a paragraph, and rows of code or of a table.
-//
-// A model's text is not trusted: only the elements made below come out, links only to http, https and mailto, pictures as links.
-// At most WINDOW characters are drawn anew; what lies before is settled, at places that depend on the text alone, not on its pieces.
+// What grows at its end: a paragraph's inline Markdown, and rows.
+// The text is not trusted: only elements made here come out, and links that are `safe`; pictures are links.
+// At most WINDOW characters are redrawn; what settles depends on the text, not on its pieces.
 
 import { element } from "./view.js";
 
-/** How many characters are looked at together: of an emphasis, a row, a line that begins. */
+/** Characters of the longest emphasis, row or beginning of a line. */
 export const LIMIT = 1000;
 
 const WINDOW = 3 * LIMIT;
@@ -23,9 +22,9 @@ const TOKEN = new RegExp([
   /`+|\*+|_+|~+|[^]/,
 ].map(({ source }) => source).join("|"), "yu");
 
-/** The inline content of `node`: `write` it piece by piece, and `show` it when it is to be seen. */
+/** `write` pieces, then `show` them. */
 export class Run {
-  #text = ""; // what is not settled
+  #text = "";
   #settled = null; // the last node that stays
 
   constructor(node) {
@@ -47,10 +46,10 @@ export class Run {
   }
 }
 
-/** Lines that grow in `into`: each is begun by `line`, then written. After LIMIT characters it goes on in a new row. */
+/** `line` begins a line, `write` extends it, with a new row after LIMIT characters. */
 export class Rows {
   newline = "\n";
-  #text = null; // of the last row
+  #text = null;
   #row = null;
 
   constructor(into) {
@@ -77,7 +76,7 @@ export class Rows {
     this.#row = made;
   }
 
-  /** How a row looks; `final`: it stays so. */
+  /** With a second argument `true` the row stays. */
   row(text) {
     return element("span", {}, text);
   }
@@ -89,7 +88,7 @@ export class Rows {
   }
 }
 
-/** Make `parts` what stands in `node` after `last`; what is right stays, and so what is selected. Returns the last node. */
+/** Put `parts` after `last`; what is right stays, and so a selection. Returns the last node. */
 function draw(node, last, parts) {
   const fresh = last || node.firstChild ? element("p") : node;
   fresh.append(...parts);
@@ -112,16 +111,16 @@ function draw(node, last, parts) {
   return last;
 }
 
-/** The address if a click on it can only open a page or a letter, else null. */
+/** An address that only opens a page or a letter, else null. */
 export function safe(href) {
   const url = URL.parse(href);
   return /^(https?|mailto):$/.test(url?.protocol) ? url.href : null;
 }
 
-/** What a text becomes, as strings, marks and elements, and where that ends: after `until`, rather between words. */
+/** The parts of a text, and where they end: after `until`, rather between words. */
 function read(text, until = Infinity, linked = false) {
   const parts = [];
-  const open = []; // marks that may begin an emphasis
+  const open = [];
   let at = 0;
   while (at < text.length && (at < until || (at < until + 0.8 * LIMIT && (open.length || /\S/.test(text[at - 1]))))) {
     TOKEN.lastIndex = at;
@@ -135,7 +134,7 @@ function read(text, until = Infinity, linked = false) {
   return { parts, at };
 }
 
-/** Close with `mark` what it can close; what is left of it may begin an emphasis. */
+/** A mark closes what it can; its rest may begin an emphasis. */
 function emphasis(mark, before, after, parts, open) {
   const inside = mark.mark === "_" && /\w/.test(before) && /\w/.test(after);
   while (mark.size && !inside && /\S/.test(before)) {
@@ -143,7 +142,7 @@ function emphasis(mark, before, after, parts, open) {
     if (!opener) break;
     const size = Math.min(opener.size, mark.size, 2);
     const content = parts.splice(parts.lastIndexOf(opener) + 1);
-    open.length = open.indexOf(opener) + 1; // those between stay text
+    open.length = open.indexOf(opener) + 1; // marks between stay text
     opener.size -= size;
     mark.size -= size;
     if (!opener.size) parts.splice(parts.lastIndexOf(open.pop()));
@@ -153,7 +152,6 @@ function emphasis(mark, before, after, parts, open) {
   if (mark.size && !inside && /\S/.test(after)) open.push(mark);
 }
 
-/** What a token that is no mark becomes. */
 function token(all, { code, math, escaped, label, to, address, bare }, linked) {
   if (code) return element("code", {}, code.replace(/^ (.*\S.*) $/s, "$1").replaceAll("\n", " "));
   if (math) return element("span", { class: "math" }, all);

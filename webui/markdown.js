@@ -1,7 +1,6 @@
-// Markdown that streams in becomes elements: a stack of open containers (quotes, items) and one open leaf, which grows.
-//
-// A line begins its block as soon as no later character can change which; the rest of the line goes to the leaf as it comes.
-// Only the end of the open leaf is ever drawn anew, so a piece of text costs the same after any answer.
+// Streamed Markdown becomes elements: a stack of open containers (quotes, items) and one leaf.
+// A line begins its block once no later character can change which.
+// Only the leaf's end is redrawn, so a piece costs the same after any answer.
 
 import { Code } from "./highlight.js";
 import { LIMIT, Rows, Run } from "./inline.js";
@@ -10,7 +9,7 @@ import { element } from "./view.js";
 
 const DEPTH = 32;
 
-const READY = /^(?![\s>*+\-\d.)]*(?:```|~~~|\$\$|\\\[)).*[^\s!-@[-`{-~xX]/; // this line's block does not change any more
+const READY = /^(?![\s>*+\-\d.)]*(?:```|~~~|\$\$|\\\[)).*[^\s!-@[-`{-~xX]/; // the block is certain
 const HEADING = /^ {0,3}(#{1,6})(?:\s+|$)/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
 const FENCE = /^\s*(```+|~~~+)\s*([\w+#.-]{0,30})[^`]*$/;
@@ -21,7 +20,6 @@ const ITEM = /^(\s*)(?:[-+*]|(\d{1,9})[.)])(?:\s{1,4}(?=\S)|\s|$)/;
 const COLUMNS = /^(?=.*\|)[\s|:-]+$/;
 const HEAD = /^.*\|.*$/;
 
-/** Show a whole text in `target`. */
 export function render(target, text) {
   target.replaceChildren();
   const writer = new Writer(target);
@@ -29,11 +27,11 @@ export function render(target, text) {
   writer.end();
 }
 
-/** Shows a text in `target` while it comes: `write` piece by piece, then `end`. */
+/** `write` pieces, then `end`. */
 export class Writer {
-  #boxes; // the open containers: {node}, and what a line begins with that goes on with it
+  #boxes; // open containers; `goes`: how a line in it begins
   #leaf = null;
-  #line = ""; // as far as it is known, until its block begins
+  #line = "";
   #begun = false;
 
   constructor(target) {
@@ -65,15 +63,15 @@ export class Writer {
     this.#begun = false;
   }
 
-  /** Begin a line of which `line` is known; `whole`: that is all of it. */
+  /** `line`: its beginning, or `whole`. */
   #begin(line, whole) {
     let [depth, rest] = [1, line];
     for (let found; depth < this.#boxes.length; depth += 1, rest = rest.slice(found[0].length)) {
       const { goes, tag } = this.#boxes[depth];
-      found = goes.exec(rest) ?? (tag && this.#leaf?.until && [""]); // an open fence holds the items around it
+      found = goes.exec(rest) ?? (tag && this.#leaf?.until && [""]); // an open fence keeps its items open
       if (!found) break;
     }
-    const leaf = depth === this.#boxes.length ? this.#leaf : null; // which may go on
+    const leaf = depth === this.#boxes.length ? this.#leaf : null;
     if (leaf?.until) {
       const last = whole && leaf.until.test(rest);
       if (!last || leaf.math) this.#start(rest);
@@ -87,7 +85,7 @@ export class Writer {
     } else this.#block(rest, depth, whole);
   }
 
-  /** Any other line opens containers in the container `depth` and a leaf there, or goes on with the leaf. */
+  /** Open containers from `depth` and a leaf, or continue the leaf. */
   #block(line, depth, whole) {
     const opens = [];
     let rest = line;
@@ -123,7 +121,7 @@ export class Writer {
   }
 }
 
-/** The container that `rest` opens: how long its mark is, and how lines begin that go on with it. */
+/** A container; `length`: of its mark. */
 function container(rest) {
   const quote = QUOTE.exec(rest);
   if (quote) return { node: element("blockquote"), length: quote[0].length, goes: QUOTE };
@@ -132,7 +130,7 @@ function container(rest) {
   return mark && { node: element("li"), length: mark.length, goes, tag: number ? "ol" : "ul", start: number && { start: Number(number) } };
 }
 
-/** What `rest` begins: a leaf with its text, or a node. A paragraph knows its beginning, which may be the head of a table. */
+/** A leaf and its text, or a node; `head`: what may head a table. */
 function block(rest, whole) {
   const [marks, { length } = ""] = HEADING.exec(rest) ?? [];
   if (length) return { leaf: new Run(element(`h${length}`)), text: rest.slice(marks.length) };
@@ -146,7 +144,6 @@ function block(rest, whole) {
   return { leaf: Object.assign(new Run(element("p")), { head: "" }), text };
 }
 
-/** A table that grows row by row. */
 class Table extends Rows {
   newline = "";
 

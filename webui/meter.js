@@ -1,4 +1,4 @@
-// The line below the message field: how fast the model reads and writes, and what room its context has left.
+// The line below the message field: speed, and room in the context.
 
 import { number, t } from "./i18n.js";
 import { $ } from "./view.js";
@@ -6,22 +6,20 @@ import { $ } from "./view.js";
 const rounded = (value) => number(Math.round(value));
 
 export class Meter {
-  context = 0; // tokens that fit; 0: not known yet
+  context = 0; // tokens; 0: not known yet
   used = 0;
 
   get room() { return Math.max(0, this.context - this.used); }
 
-  /** A prompt is being read. */
   reading({ processed, total }) {
     if (processed < total) $("speed").textContent = `${t("Reading…")} ${number(processed)} / ${number(total)}`;
   }
 
-  /** So many tokens have been written since the first one came. */
+  /** `ms`: since the first token. */
   writing(tokens, ms) {
     if (tokens > 1) $("speed").textContent = t("{0} tokens/s", rounded(((tokens - 1) * 1000) / ms));
   }
 
-  /** What an answer has cost; undefined: none yet. */
   show(figures = {}) {
     const { predicted_per_second: writes, prompt_per_second: reads, cache_n: cached, total_tokens: used = 0 } = figures;
     this.used = used;

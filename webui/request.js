@@ -1,6 +1,5 @@
-// From a conversation and what a person chose to the body of a request for its next answer.
+// A conversation as the messages of a request.
 
-/** The messages of the turns `path`; `system`: what stands before them. */
 export function messages(path, system) {
   const turns = path.filter(({ role, content, calls }) => role !== "assistant" || content || calls);
   return [...(system ? [{ role: "system", content: system }] : []), ...turns.map(message)];
@@ -14,7 +13,6 @@ function message({ role, content, thought, calls, call, files }) {
   return { role, content, tool_calls: asked, ...(thought && { reasoning_content: thought }) };
 }
 
-/** Texts of files stand before the question, fenced; pictures are parts of their own. */
 function withFiles(content, files) {
   const texts = files.filter(({ text }) => text !== undefined).map(({ name, text }) => fenced(name, text));
   const whole = [...texts, content].join("\n\n");

@@ -1,4 +1,4 @@
-// Shows the visible branch of a conversation, and the answer that is being written at its end.
+// Shows the visible branch, and the answer being written at its end.
 
 import { t } from "./i18n.js";
 import { Writer, render } from "./markdown.js";
@@ -8,14 +8,14 @@ import { siblings } from "./tree.js";
 import { $, button, copyButton, element } from "./view.js";
 
 export class Turns {
-  /** actions: {edit(node, text), again(node), go(node), choose(node), result(node, call, text)}, such as a Chat. */
+  /** actions: as a Chat has. */
   constructor(actions) {
     this.actions = actions;
-    this.live = null; // what is being written: {node, root, writer, pending, thoughts}
-    this.marks = new WeakMap(); // of each turn that is shown: what decides how it looks
+    this.live = null; // the turn being written
+    this.marks = new WeakMap(); // what decides how a turn looks
   }
 
-  /** Show the turns `path` of a conversation; those that stand there already, and look as they did, stay. */
+  /** Turns that would look the same stay. */
   show(conversation, path) {
     this.conversation = conversation;
     this.live = null;
@@ -30,12 +30,11 @@ export class Turns {
     });
   }
 
-  /** Show the turn `node` at the end. */
   append(node) {
     $("log").append(this.turn(node));
   }
 
-  /** From now on `node`, the last turn, is being written. */
+  /** Write `node`, the last turn. */
   begin(node) {
     const root = $("log").lastElementChild;
     root.classList.add("writing");
@@ -48,7 +47,7 @@ export class Turns {
     this.live = { node, root, writer, pending: "", thoughts: root.querySelector(".thought div") };
   }
 
-  /** Take what is new; text is drawn with the next `draw`. */
+  /** Text waits for the next `draw`. */
   grow({ text, thought }) {
     const { live } = this;
     live.pending += text;
@@ -64,13 +63,12 @@ export class Turns {
     live.pending = "";
   }
 
-  /** Nothing more comes. */
   end() {
     const { node, root, writer } = this.live;
     this.draw();
     writer.end();
     this.live = null;
-    const text = node.content ? root.querySelector(".text") : undefined; // of JSON that never came there would be an empty box
+    const text = node.content ? root.querySelector(".text") : undefined; // no empty box for JSON that never came
     keepFocus(() => root.replaceWith(this.turn(node, text)));
   }
 
@@ -79,7 +77,7 @@ export class Turns {
     return [id, siblings(this.conversation, id).length, content.length, answered].join();
   }
 
-  /** One turn; `text`: its content, if it is drawn already. */
+  /** `text`: content already drawn. */
   turn(node, text = contentOf(node)) {
     const { files = [], calls = [] } = node;
     const called = calls.map((call) => callView({ ...call, result: this.results.get(call.id) }, (given) => this.actions.result(node, call, given)));
@@ -94,7 +92,6 @@ export class Turns {
     return root;
   }
 
-  /** What can be done with a turn. */
   bar(node, root, text) {
     const { actions } = this;
     const isAnswer = node.role === "assistant";
@@ -141,7 +138,7 @@ export class Turns {
   }
 }
 
-/** Change what is shown; if the focus is lost by that, the turn that stands there then gets it. */
+/** A focus that the change loses goes to the turn that then stands there. */
 function keepFocus(change) {
   const at = [...$("log").children].findIndex((turn) => turn.contains(document.activeElement));
   change();
@@ -156,7 +153,6 @@ function contentOf(node) {
   return text;
 }
 
-/** An answer as Markdown; JSON is code. */
 const source = ({ schema, content }) => (schema === undefined ? content : `\`\`\`json\n${content}`);
 
 const thoughts = (text, state) =>
