@@ -1,4 +1,4 @@
-// Says everything in the user's language: finds texts in the one table of words, and writes numbers and dates the local way.
+// Texts, numbers and dates in the user's language.
 
 import { recall, remember } from "./kept.js";
 import { LANGUAGES, WORDS } from "./words.js";
@@ -8,12 +8,12 @@ const CODES = Object.keys(LANGUAGES);
 
 const chosen = CODES.find((code) => code === recall(KEPT));
 const wanted = globalThis.navigator?.languages ?? [];
-const locale = wanted.find((tag) => (chosen ? [chosen] : CODES).includes(base(tag))) ?? chosen ?? "en"; // such as de-CH
-const column = CODES.indexOf(base(locale)) - 1; // English is the key of each row
+const locale = wanted.find((tag) => (chosen ? [chosen] : CODES).includes(base(tag))) ?? chosen ?? "en"; // as de-CH
+const column = CODES.indexOf(base(locale)) - 1; // English is the key
 const numbers = new Intl.NumberFormat(locale);
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
-/** The text in the user's language, with {0}, {1}… replaced; English where the table has no such row. */
+/** Replaces {0}, {1}…; without a row: English. */
 export function t(english, ...values) {
   const text = WORDS[english]?.[column] ?? english;
   return values.length ? text.replace(/\{(\d)\}/g, (_, at) => values[at]) : text;
@@ -22,19 +22,16 @@ export function t(english, ...values) {
 export const number = (value) => numbers.format(value);
 export const date = (ms) => dates.format(ms);
 
-/** The code of LANGUAGES that is spoken. */
 export const language = () => base(locale);
 
-/** The code that was chosen; empty: as the browser wishes. */
+/** Empty: as the browser wishes. */
 export const choice = () => chosen ?? "";
 
-/** Begin anew in a language of LANGUAGES, or (empty) in the browser's. */
 export function setLanguage(code) {
   remember(KEPT, code);
   location.reload();
 }
 
-/** Put the page's own texts, as they stand in its HTML, into the user's language. */
 function translate() {
   const texts = "body//text() | body//@aria-label | body//@placeholder";
   const found = document.evaluate(texts, document.documentElement, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
@@ -50,5 +47,4 @@ function base(tag) {
   return tag.split("-")[0].toLowerCase();
 }
 
-// On the page it begins by itself.
 if (globalThis.document) translate();

@@ -1,6 +1,5 @@
-// What this browser keeps from visit to visit. Where storage is switched off or full, nothing is kept, and nothing else happens.
+// What this browser keeps; where storage is off or full, nothing.
 
-/** The text that is kept under a name, or null. */
 export function recall(name) {
   try {
     return localStorage.getItem(name);
@@ -13,6 +12,6 @@ export function remember(name, text) {
   try {
     localStorage.setItem(name, text);
   } catch {
-    // It holds until the page is closed.
+    // not kept
   }
 }

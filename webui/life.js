@@ -1,4 +1,4 @@
-// The life of a double click: tells the program that this page is open, ends it when asked to, and says when it has ended.
+// The life of a double click: a page tells the program that it is open, and ends it.
 
 import { get, post } from "./api.js";
 import { t } from "./i18n.js";
@@ -8,7 +8,7 @@ const BEAT_MS = 20_000;
 const LOOK_MS = 2000;
 const page = `${Date.now()}-${Math.random()}`;
 
-/** Begin, where the program was started by a double click; the argument is what `GET /assistant` says. */
+/** Takes what `GET /assistant` says. */
 export function begin({ can_quit, name, instance }) {
   if (!can_quit) return;
   const cover = $("over");
@@ -28,12 +28,12 @@ export function begin({ can_quit, name, instance }) {
   }
 
   $("ended").textContent = t("{0} has ended. Open it again to go on.", name);
-  cover.addEventListener("close", () => gone && show()); // Escape, pressed twice, closes any dialog
+  cover.addEventListener("close", () => gone && show()); // a second Escape closes any dialog
   on("look", "click", look);
   setInterval(() => gone && look(), LOOK_MS);
   setInterval(() => gone || tell(false), BEAT_MS);
   addEventListener("pagehide", () => tell(true));
-  addEventListener("pageshow", ({ persisted }) => persisted && tell(false)); // back from the browser's cache
+  addEventListener("pageshow", ({ persisted }) => persisted && tell(false)); // from the cache
   tell(false);
 
   $("quit").hidden = false;

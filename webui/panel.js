@@ -1,4 +1,4 @@
-// The column of settings: a field with a name is the setting of that name, and below it stands what is wrong with it.
+// The column of settings: a field is named as its setting is; below it stands what is wrong.
 
 import { choice, setLanguage } from "./i18n.js";
 import { readSchema } from "./schema.js";
@@ -24,7 +24,7 @@ const EXAMPLES = {
 };
 
 export class Panel {
-  /** conversation: returns the open one; changed: called when its system prompt is another. */
+  /** changed(): the system prompt is another. */
   constructor({ conversation, changed }) {
     Object.assign(this, { conversation, changed });
     $("numbers").append(...NAMES.map(numberField));
@@ -48,7 +48,6 @@ export class Panel {
     on("system-reset", "click", () => this.say(null));
   }
 
-  /** Show what the server offers, and the system prompt of the conversation that is open now. */
   refresh() {
     const { system } = this.conversation();
     for (const name of NAMES) $(name).placeholder = usual(name) ?? "";
@@ -58,7 +57,7 @@ export class Panel {
     offer();
   }
 
-  /** Take a system prompt for the conversation; null: the usual one. */
+  /** null: the usual one. */
   say(text) {
     this.conversation().system = text;
     this.changed();
@@ -71,7 +70,7 @@ function numberField(id) {
   return element("label", {}, id, field, element("span", { class: "problem", role: "status" }));
 }
 
-/** Offer the server's models, and its adapters where they belong to the chosen one, which is the main one. */
+/** Adapters belong to the main model. */
 function offer() {
   const names = chats();
   const at = Math.max(0, names.indexOf(settings.value.model));
@@ -106,7 +105,7 @@ function fill(field) {
   mark(field);
 }
 
-/** Say in the element below a field, if there is one, what is wrong with it; beside a slider, its number. */
+/** Beside a slider, its number. */
 function mark(field) {
   const { id, type, value, nextElementSibling: below } = field;
   if (!below) return;

@@ -1,4 +1,4 @@
-// Holds JSON against a JSON schema: the keywords below; all others are passed over.
+// Holds JSON against a JSON schema: the keywords below, and no others.
 
 import { t } from "./i18n.js";
 
@@ -8,7 +8,7 @@ const ANY_OBJECT = { type: "object" };
 const atLeast = (value, least) => size(value) >= least;
 const atMost = (value, most) => size(value) <= most;
 
-/** By kind of value: whether it is as a keyword says. `holds`: whether it follows another schema. */
+/** By kind of value. `holds`: it follows another schema. */
 const RULES = {
   any: {
     type: (value, wanted) => [wanted].flat().some((one) => one === kind(value) || (one === "integer" && Number.isInteger(value))),
@@ -30,13 +30,11 @@ const RULES = {
   object: { required: (value, names) => names.every((name) => Object.hasOwn(value, name)) },
 };
 
-/** The JSON in a text, held against a schema. */
 export const read = (text, schema) => hold(JSON.parse(text), schema);
 
-/** The schema in a text; an empty one means any object. */
 export const readSchema = (text) => (text?.trim() ? read(text, ANY_OBJECT) : ANY_OBJECT);
 
-/** `value`, if it follows the schema `root`. Throws an Error that says in lines where not. */
+/** Returns `value`; an Error says in lines what is wrong. */
 export function hold(value, root) {
   let steps = 0;
   const found = find(root, value, "");
@@ -58,10 +56,10 @@ export function hold(value, root) {
   }
 }
 
-/** What "#/…" leads to. */
+/** For "#/…". */
 const target = (root, reference) => reference?.split("/").slice(1).reduce((part, name) => part?.[name], root);
 
-/** [name or index, schema] of all parts of `value`. */
+/** [name or index, schema] of each part. */
 function parts({ properties = {}, additionalProperties, prefixItems = [], items }, value) {
   if (Array.isArray(value)) return value.map((_, index) => [index, prefixItems[index] ?? items]);
   if (kind(value) !== "object") return [];
@@ -71,6 +69,6 @@ function parts({ properties = {}, additionalProperties, prefixItems = [], items 
 const size = (value) => (typeof value === "number" ? value : [...value].length);
 const kind = (value) => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value);
 
-/** The same text for what JSON schema calls equal. */
+/** One text for equal values. */
 const canonical = (value) =>
   JSON.stringify(value, (_, part) => (kind(part) === "object" ? Object.fromEntries(Object.entries(part).sort()) : part));

@@ -1,4 +1,4 @@
-// What a person chose, kept in this browser, and the fields of a request that come of it. Knows no page.
+// What a person chose, and what a request says of it.
 
 import { recall, remember } from "./kept.js";
 import { hold, readSchema } from "./schema.js";
@@ -9,7 +9,6 @@ const STORE = "lmfile.settings";
 const number = (minimum, maximum) => ({ type: "number", minimum, maximum });
 const integer = (minimum, maximum) => ({ type: "integer", minimum, maximum });
 
-/** The numbers of a request, each with a schema. */
 export const NUMBERS = {
   temperature: number(0, 100),
   max_tokens: integer(-1, 1 << 24),
@@ -22,10 +21,10 @@ export const NUMBERS = {
 };
 
 export const settings = {
-  /** What /props, /v1/models and /lora-adapters say: {props, models, adapters}. */
+  /** {props, models, adapters}. */
   server: {},
 
-  /** By the name of a field in the panel what stands there. */
+  /** By field name in the panel. */
   value: { ...attempt(() => JSON.parse(recall(STORE))) },
 
   set(name, value) {
@@ -34,7 +33,7 @@ export const settings = {
   },
 };
 
-/** The fields of a chat request that say something else than the server's defaults. */
+/** Only what differs from the server's defaults. */
 export function fields() {
   const { value } = settings;
   return {
@@ -45,35 +44,32 @@ export function fields() {
   };
 }
 
-/** Those of them that a raw completion takes as well. */
+/** For a raw completion, too. */
 export function sampling() {
   const { model } = settings.value;
   const numbers = Object.keys(NUMBERS).map((name) => attempt(() => different(name)));
   return Object.assign({}, ...numbers, chats().indexOf(model) > 0 ? { model } : lora());
 }
 
-/** The names of the models that can chat, the main one first; what has a parent is an adapter. */
+/** The main one first; adapters have a parent. */
 export function chats() {
   const isChat = ({ role, parent, status }) => role === "chat" && !parent && status.value !== "failed";
   return (settings.server.models ?? []).filter(isChat).map(({ id }) => id);
 }
 
-/** Whether the model's template lets it be told to think. */
 export const thinks = () => /think|reasoning_effort/i.test(settings.server.props?.chat_template);
 
-/** The server's own number. */
 export const usual = (name) => settings.server.props?.default_generation_settings.params[name];
 
-/** The number in a text, for a name of NUMBERS. Throws like `hold`. */
+/** Throws like `hold`. */
 export const readNumber = (text, name) => hold(Number(String(text).trim() || NaN), NUMBERS[name]);
 
-/** The weight of an adapter of the server's list: the chosen one, or its own. */
 export function weight({ name, scale }) {
   const own = parseFloat(settings.value[`adapter.${name}`]);
   return isNaN(own) ? scale : own;
 }
 
-/** All adapters with a weight, if one is not the server's. */
+/** All, if one is not the server's. */
 function lora() {
   const rows = settings.server.adapters ?? [];
   const wanted = rows.map((row) => ({ name: row.name, scale: weight(row) }));
@@ -87,7 +83,7 @@ function different(name) {
 
 const responseFormat = (schema) => ({ response_format: { type: "json_schema", json_schema: { name: "answer", schema, strict: true } } });
 
-/** What `make` returns; nothing where a text is wrong. */
+/** Nothing where a text is wrong. */
 function attempt(make) {
   try {
     return make();

@@ -1,4 +1,4 @@
-// What the keyboard can do: one table, from which keys are understood and the help sheet is made.
+// The keyboard: one table for the keys and the help sheet.
 
 import { t } from "./i18n.js";
 import { $, element, on } from "./view.js";
@@ -6,7 +6,6 @@ import { $, element, on } from "./view.js";
 const MAC = /^(Mac|iP)/.test(globalThis.navigator?.platform);
 const SIGNS = MAC ? { Ctrl: "⌘", Shift: "⇧" } : {};
 
-/** Action, keys (Ctrl is ⌘ on a Mac) and name. */
 export const SHORTCUTS = [
   ["newChat", "Ctrl+Shift+O", "New chat"],
   ["search", "Ctrl+K", "Search"],
@@ -19,7 +18,7 @@ export const SHORTCUTS = [
   ["help", "Ctrl+/", "Keyboard shortcuts"],
 ];
 
-/** From now on keys call these actions. One that returns false did nothing, and the next with the same keys is asked. */
+/** One that returns false leaves its keys to the next. */
 export function shortcuts(actions) {
   const known = { ...actions, help: () => $("shortcuts").showModal() };
   $("keys").append(...SHORTCUTS.map(row));
@@ -31,7 +30,7 @@ export function shortcuts(actions) {
   });
 }
 
-/** The keys of an event as the table writes them, in every script; without Shift where it makes a sign, as "/" on many keyboards. */
+/** In every script; without Shift where it makes a sign, as "/". */
 export function pressed({ key = "", code, altKey, ctrlKey, metaKey, shiftKey }, mac = MAC) {
   const typed = (key > "~" && /^Key.$/.test(code) ? code.at(3) : key).replace(/^.$/, (sign) => sign.toUpperCase());
   const isSign = typed.length === 1 && typed.toLowerCase() === typed;

@@ -1,4 +1,4 @@
-// The list of conversations: search, rename, delete, export, import.
+// The list of conversations.
 
 import { t } from "./i18n.js";
 import * as store from "./store.js";
@@ -8,9 +8,9 @@ import { $, ask, button, download, element, notice, on } from "./view.js";
 const DRAW_MS = 100;
 
 export class Sidebar {
-  items = new Map(); // id -> the element that shows a conversation
+  items = new Map(); // id -> element
 
-  /** page: {open(id), fresh(mode), current(): the id of the open conversation}. */
+  /** {open(id), fresh(mode), current(): id}. */
   constructor(page) {
     this.page = page;
     on("close-sidebar", "click", hide);
@@ -22,7 +22,7 @@ export class Sidebar {
     document.addEventListener("stored", ({ detail }) => this.take(detail));
   }
 
-  /** Show what there is; asked for often, it is done once. */
+  /** Asked for often, it is done once. */
   refresh() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.draw(), DRAW_MS);
@@ -32,7 +32,7 @@ export class Sidebar {
     const list = $("conversations");
     const { value } = $("search");
     const heads = await store.list(value.trim());
-    if (value !== $("search").value || list.querySelector("input:focus")) return; // one is being written
+    if (value !== $("search").value || list.querySelector("input:focus")) return; // one is being renamed
     const focus = list.querySelector(":focus");
     list.replaceChildren(...heads.map((head) => this.item(head)));
     if (focus) (focus.isConnected ? focus : list.querySelector("button"))?.focus();
@@ -72,7 +72,6 @@ export class Sidebar {
     return element("li", {}, open, menu);
   }
 
-  /** A conversation changed, here or in another tab. */
   take({ id, title, failed }) {
     this.refresh();
     if (failed) notice(t("This browser keeps no conversations: export them."));

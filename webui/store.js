@@ -1,15 +1,15 @@
-// Conversations in the browser's database, a row for each turn: a write touches only what changed, so two tabs lose nothing.
+// Conversations in the browser's database: a row for each turn, so two tabs lose nothing.
 
 import { title } from "./tree.js";
 
 const OPEN_MS = 5_000;
-const unkept = new Map(); // id -> a conversation that could not be stored
-const titles = new Map(); // id -> the title given here or in another tab; null: removed, for good
-const stored = new WeakMap(); // turn -> its JSON, as the database has it
+const unkept = new Map(); // id -> conversation
+const titles = new Map(); // id -> title; null: removed
+const stored = new WeakMap(); // turn -> its JSON
 let opening;
 let channel;
 
-/** {id, label…} of the conversations that have all these words, in any case and accent; newest first. */
+/** {id, label…} of those with all words, newest first. */
 export async function list(words = "") {
   const kept = await found((rows) => rows.index("heads").getAll());
   const listed = [];
@@ -19,7 +19,6 @@ export async function list(words = "") {
   return listed.sort((one, other) => other.changed - one.changed);
 }
 
-/** The whole conversation, or null. */
 export async function read(id) {
   if (unkept.has(id)) return unkept.get(id);
   const [head, ...turns] = await found((rows) => rows.getAll(rangeOf(id)));
@@ -27,7 +26,7 @@ export async function read(id) {
   return head ? { ...head, nodes: Object.fromEntries(turns.map((turn) => [turn.id, turn])) } : null;
 }
 
-/** Store what changed since it was read or written; what cannot be stored stays in memory. */
+/** Only what changed; on failure it stays in memory. */
 export async function write(conversation) {
   const { id, text, leaf } = conversation;
   if (titles.get(id) === null || !(leaf || text)) return;
@@ -49,7 +48,7 @@ export async function write(conversation) {
   share({ id });
 }
 
-/** Give a conversation another title; "": its first question. */
+/** "": its first question. */
 export async function rename(id, given) {
   share({ id, title: given });
   await write((await read(id)) ?? {});
@@ -68,11 +67,10 @@ async function holds({ id, label, text }, words) {
 }
 
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toUpperCase();
-const print = ({ files, ...turn }) => JSON.stringify(turn); // its files never change
+const print = ({ files, ...turn }) => JSON.stringify(turn); // files never change
 const rangeOf = (id) => IDBKeyRange.bound([id], [id, []]);
 const found = (action) => transact("readonly", action).catch(() => []);
 
-/** What `action` found, once its transaction is done. */
 async function transact(mode, action) {
   const database = await (opening ??= connect());
   return new Promise((resolve, reject) => {
@@ -80,7 +78,7 @@ async function transact(mode, action) {
     const request = action(transaction.objectStore("rows"));
     transaction.oncomplete = () => resolve(request?.result);
     transaction.onabort = () => reject(transaction.error);
-    transaction.commit(); // a page that is being closed does not wait
+    transaction.commit(); // a closing page will not wait
   });
 }
 
@@ -89,7 +87,7 @@ function connect() {
     setTimeout(reject, OPEN_MS);
     const request = indexedDB.open("lmfile", 1);
     request.onerror = reject;
-    request.onupgradeneeded = () => request.result.createObjectStore("rows").createIndex("heads", "changed"); // turns have no such field
+    request.onupgradeneeded = () => request.result.createObjectStore("rows").createIndex("heads", "changed"); // turns lack it
     request.onsuccess = () => {
       channel = new BroadcastChannel("lmfile");
       channel.onmessage = ({ data }) => tell(data);
@@ -103,7 +101,7 @@ function share(change) {
   tell(change);
 }
 
-/** The document's event "stored": {id, title?} changed in any tab (title null: removed), or {failed: true}. */
+/** Event "stored": {id, title?} of any tab (null: removed), or {failed}. */
 function tell(detail) {
   if (detail.title !== undefined) titles.set(detail.id, detail.title);
   document.dispatchEvent(new CustomEvent("stored", { detail }));

@@ -1,4 +1,4 @@
-// Runs first, before anything is seen: the colours that were chosen, and no English where another language is on its way.
+// Runs before anything is seen: the chosen colours, and no English before another language.
 
 import { recall, remember } from "./kept.js";
 
@@ -6,7 +6,7 @@ const KEPT = "lmfile.theme";
 const MORE = matchMedia("(prefers-contrast: more)");
 const { dataset, style } = document.documentElement;
 
-/** What was chosen: light, dark or contrast; else empty, and the page follows the system. */
+/** Empty: as the system. */
 export const theme = () => recall(KEPT) ?? "";
 
 export function setTheme(name) {
@@ -14,7 +14,7 @@ export function setTheme(name) {
   paint(name);
 }
 
-/** Let the assistant's colour (#rrggbb, or empty: ours) mark what stands out; style.css makes a shade of it that can be read. */
+/** #rrggbb, or empty: ours. */
 export function setAccent(colour) {
   style.setProperty("--own", colour);
 }
@@ -25,4 +25,4 @@ function paint(name = theme()) {
 
 paint();
 MORE.addEventListener("change", () => paint());
-if (!/^en/i.test(recall("lmfile.language") || navigator.language)) dataset.waits = "for words"; // until i18n.js has put them in
+if (!/^en/i.test(recall("lmfile.language") || navigator.language)) dataset.waits = "for words"; // until i18n.js is done

@@ -1,4 +1,4 @@
-// Functions that a model may call: how they are declared, and how a call is shown. A person gives the result.
+// Functions that a model may call. A person gives the result.
 
 import { t } from "./i18n.js";
 import { read } from "./schema.js";
@@ -10,11 +10,11 @@ const TOOL = {
   required: ["name", "parameters"],
 };
 
-/** The functions in a text, as a request offers them. Throws like `hold`. */
+/** Throws like `hold`. */
 export const readTools = (text) =>
   (text?.trim() ? read(text, { type: "array", items: TOOL }) : []).map((one) => ({ type: "function", function: one }));
 
-/** A call {name, arguments, result}; as long as it has no result, one is asked for and given to `send(text)`. */
+/** {name, arguments, result}; without a result, one is asked for. */
 export function callView(call, send) {
   const isOpen = call.result === undefined;
   const shown = isOpen ? answerForm(send) : element("pre", {}, call.result);

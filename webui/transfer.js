@@ -1,4 +1,4 @@
-// Conversations as files: JSON with everything, Markdown for people. What comes in is checked, and a copy.
+// Conversations as files: JSON with everything, Markdown for people. What comes in is checked.
 
 import { t } from "./i18n.js";
 import { add, create, path, title } from "./tree.js";
@@ -11,7 +11,6 @@ const LIKE_OURS = /^(\\*)(?=## (?:System|User|Assistant|Tool|Notebook)$)/gm;
 const isText = (value) => typeof value === "string";
 const oneOf = (...values) => (value) => values.includes(value);
 
-// What fields must be, wherever they stand.
 const FIELDS = [
   [/^(title|text|content|thought|call|problem|schema|id|name|type|arguments)$/, isText],
   [/^(system|leaf|parent)$/, (value) => value === null || isText(value)],
@@ -24,7 +23,7 @@ const FIELDS = [
 
 export const toJson = (conversations) => JSON.stringify({ format: FORMAT, conversations });
 
-/** The branch that is shown; a line that looks like our headings gets a backslash. */
+/** The branch shown; lines like our headings get a backslash. */
 export function toMarkdown(conversation) {
   const { system, text } = conversation;
   const turns = path(conversation).map(({ role, content, files = [], calls = [] }) =>
@@ -34,7 +33,7 @@ export function toMarkdown(conversation) {
   return `# ${title(conversation)}\n${sections.map(print).join("")}`;
 }
 
-/** The conversations in a File. Throws an Error that says what is wrong with it. */
+/** An Error says what is wrong. */
 export async function fromFile(file) {
   if (file.size > MOST_MB * 1e6) throw new Error(t("Larger than {0} MB.", MOST_MB));
   const text = await file.text();
@@ -56,7 +55,7 @@ function fromMarkdown(text) {
     const content = parts[at + 1].replace(LIKE_OURS, (slashes) => slashes.slice(1));
     if (role === "system") conversation.system = content;
     else if (role === "notebook") Object.assign(conversation, { mode: role, text: content });
-    else add(conversation, conversation.leaf, { role: role === "tool" ? "user" : role, content }); // what it answers is text, too
+    else add(conversation, conversation.leaf, { role: role === "tool" ? "user" : role, content }); // its call is text, too
   }
   return conversation;
 }
@@ -66,7 +65,7 @@ function checked(name, value) {
   return value;
 }
 
-/** A copy, in which every turn hangs below an older one. */
+/** Every turn hangs below an older one. */
 function whole({ id: _, nodes, leaf, ...given }) {
   const turns = Object.entries(nodes);
   for (const [key, { id, parent, at, role, content }] of turns) {

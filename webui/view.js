@@ -1,4 +1,4 @@
-// What every part of the page makes its elements with. Text only ever becomes text nodes.
+// Makes the page's elements. Text only ever becomes text nodes.
 
 import { t } from "./i18n.js";
 
@@ -6,7 +6,7 @@ const TOLD_MS = 1500;
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element with attributes and children; children that are null, false or "" are left out. */
+/** Leaves out empty children. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -20,7 +20,6 @@ export function button(label, action, name = "") {
   return made;
 }
 
-/** A button that copies what `text` returns, and says so. */
 export function copyButton(text) {
   return button(t("Copy"), async ({ target }) => {
     const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
@@ -29,7 +28,7 @@ export function copyButton(text) {
   }, "copy");
 }
 
-/** Call `action` at an event, in place of what the browser would do. */
+/** In place of the browser's own action. */
 export function on(id, type, action, when = () => true) {
   $(id).addEventListener(type, (event) => {
     if (!when(event)) return;
@@ -38,12 +37,12 @@ export function on(id, type, action, when = () => true) {
   });
 }
 
-/** One line above the message field; an empty one removes it. */
+/** "" removes it. */
 export function notice(text) {
   $("notice").textContent = text;
 }
 
-/** Ask before something that cannot be undone; resolves to whether it shall be done. */
+/** Resolves to whether to do it. */
 export function ask(sentence, verb) {
   const dialog = $("question");
   $("asked").textContent = sentence;
@@ -53,7 +52,6 @@ export function ask(sentence, verb) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
-/** Give the browser a file to keep. */
 export function download(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   element("a", { href: url, download: name }).click();

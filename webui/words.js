@@ -2,10 +2,10 @@
 
 export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français", es: "Español", zh: "简体中文", ja: "日本語" };
 
-// A row is a text in English, then in the other languages in their order; {0}, {1} stand for values. Two spaces continue a row.
+// In the order of LANGUAGES; {0}, {1} are values. Two spaces continue a row.
 const TABLE = `
 
-# Buttons that many parts have
+# Buttons
 Cancel|Abbrechen|Annuler|Cancelar|取消|キャンセル
 Close|Schließen|Fermer|Cerrar|关闭|閉じる
 Continue|Fortsetzen|Continuer|Continuar|继续|続ける
@@ -19,7 +19,7 @@ Rename|Umbenennen|Renommer|Cambiar nombre|重命名|名前を変更
 Reset|Zurücksetzen|Réinitialiser|Restablecer|重置|リセット
 Save|Speichern|Enregistrer|Guardar|保存|保存
 
-# The page
+# Page
 Conversation|Unterhaltung|Conversation|Conversación|对话内容|会話
 Conversations|Unterhaltungen|Conversations|Conversaciones|对话列表|会話一覧
 Keyboard shortcuts|Tastenkürzel|Raccourcis clavier|Atajos de teclado|键盘快捷键|キーボードショートカット
@@ -34,7 +34,7 @@ What you write stays on the computer this runs on.|Alles bleibt auf dem Rechner,
   |Tout reste sur l’ordinateur qui exécute ceci.|Todo se queda en el equipo donde se ejecuta.|内容只留在运行本程序的电脑上。|入力は、これを動かすコンピューターに残ります。
 You|Frage|Vous|Tú|你|あなた
 
-# Writing and answers
+# Answers
 {0} cached|{0} im Cache|{0} en cache|{0} en caché|缓存 {0}|キャッシュ {0}
 {0} of {1} left|{0} von {1} frei|{0} restants sur {1}|quedan {0} de {1}|剩余 {0} / {1}|残り {0} / {1}
 {0} tokens/s|{0} Tokens/s|{0} tokens/s|{0} tokens/s|{0} token/秒|{0} トークン/秒
@@ -77,7 +77,7 @@ System prompt|Systemprompt|Prompt système|Prompt del sistema|系统提示词|�
 Theme|Farbschema|Thème|Tema|主题|テーマ
 Tools|Werkzeuge|Outils|Herramientas|工具|ツール
 
-# The key of the server
+# Key
 API key|API-Schlüssel|Clé API|Clave de API|API 密钥|API キー
 This server asks for a key.|Dieser Server verlangt einen Schlüssel.|Ce serveur demande une clé.|Este servidor pide una clave.|此服务器需要密钥。
   |このサーバーにはキーが必要です。
@@ -95,12 +95,12 @@ This chat is too long: {0} tokens, {1} fit.|Der Chat ist zu lang: {0} Tokens, {1
 This conversation is gone.|Diese Unterhaltung gibt es nicht mehr.|Cette conversation n’existe plus.|Esta conversación ya no existe.
   |此对话已不存在。|この会話はもうありません。
 
-# The end of the program
+# End
 {0} has ended. Open it again to go on.|{0} ist beendet. Zum Weitermachen neu öffnen.|{0} s’est arrêté. Rouvrez-le pour continuer.
   |{0} ha terminado. Ábrelo de nuevo para seguir.|{0} 已结束。重新打开即可继续。|{0} は終了しました。開き直すと続けられます。
 Quit {0}?|{0} beenden?|Quitter {0} ?|¿Salir de {0}?|退出 {0}？|{0} を終了しますか？
 
-# Answers in a schema
+# Schema
 breaks {0}|verletzt {0}|enfreint {0}|incumple {0}|违反 {0}|{0} に違反
 Not allowed|Nicht erlaubt|Non autorisé|No permitido|不允许|許可されていません
 The answer breaks the schema:|Die Antwort verletzt das Schema:|La réponse enfreint le schéma :|La respuesta incumple el esquema:
@@ -152,7 +152,7 @@ This browser keeps no conversations: export them.|Dieser Browser behält keine U
   |このブラウザーは会話を保存しません：エクスポートしてください。
 `;
 
-/** By the English text: the texts in the other languages, in the order of LANGUAGES. */
+/** English -> the others, in order. */
 export const WORDS = Object.fromEntries(
   TABLE.replaceAll("\n  ", "").split("\n").filter((row) => row.includes("|")).map((row) => row.split("|")).map(([english, ...others]) => [english, others]),
 );
