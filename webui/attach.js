@@ -1,4 +1,4 @@
-// Files that go with the next message: read and counted before anything is sent.
+// Files for the next message, read and counted before it is sent.
 
 import { number, t } from "./i18n.js";
 import { textOf } from "./pdf.js";
@@ -8,9 +8,9 @@ const FILES = 20;
 const FILE_MB = 16;
 const EDGE_PX = 1280;
 
-/** A list, whose items have what was read as `file`: `{name, type, text, tokens}` or `{name, type, url}`. */
+/** Items keep a `file`: `{name, type, text, tokens}` or `{name, type, url}`. */
 export class Attachments {
-  /** sees(): whether the model reads pictures; count(text): its tokens; room(): how many more fit. */
+  /** page: {sees(): pictures, count(text) and room(): tokens}. */
   constructor(page) {
     this.page = page;
     on("attach", "click", () => $("pick").click());
@@ -19,12 +19,10 @@ export class Attachments {
     addEventListener("paste", ({ clipboardData: { files, types } }) => types.includes("text/plain") || this.add(files));
   }
 
-  /** Whether a file is still being read. */
   get reading() { return $("files").querySelector(".soft") !== null; }
 
   get files() { return [...$("files").children].flatMap(({ file }) => file ?? []); }
 
-  /** Gives what was read, and forgets it. */
   take() {
     const { files } = this;
     $("files").replaceChildren();
@@ -32,7 +30,6 @@ export class Attachments {
     return files;
   }
 
-  /** Read files; what was refused before goes. */
   async add(list) {
     if (!list.length || $("composer").hidden || document.querySelector("dialog[open]")) return;
     $("files").querySelectorAll(".problem").forEach((old) => old.remove());
@@ -43,7 +40,7 @@ export class Attachments {
       try {
         item.file = await this.read(source);
         if (item.file.text) said = t("{0} tokens", number(item.file.tokens));
-      } catch ({ name, message }) { // the platform's own errors have other names
+      } catch ({ name, message }) { // the platform's errors have other names
         said = name === "Error" ? message : t("Only text, PDF and pictures can be read.");
       }
       item.className = item.file ? "file" : "problem";
@@ -64,7 +61,7 @@ export class Attachments {
     return item;
   }
 
-  /** What goes with the message. Throws an Error with a sentence. */
+  /** Throws an Error with a sentence. */
   async read(source) {
     const { name, size, type } = source;
     if (this.files.length === FILES) refuse(t("At most {0} files.", FILES));
@@ -98,7 +95,7 @@ function refuse(sentence) {
   throw new Error(sentence);
 }
 
-/** Bytes of UTF-8, of UTF-16 with its mark, or else of Windows as text. Throws a TypeError. */
+/** UTF-8, UTF-16 with its mark, or Windows; throws TypeError. */
 export function textFrom(bytes) {
   const decode = (label) => new TextDecoder(label).decode(bytes);
   const text = decode(bytes[0] === 0xff ? "utf-16le" : "utf-8");
@@ -107,7 +104,7 @@ export function textFrom(bytes) {
   return meant;
 }
 
-/** A picture as the address of a JPEG, no larger than a model looks at it. */
+/** A JPEG, no larger than a model sees it. */
 async function picture(source) {
   const image = await createImageBitmap(source);
   const shrink = Math.max(1, image.width / EDGE_PX, image.height / EDGE_PX);

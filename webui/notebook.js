@@ -1,4 +1,4 @@
-// The notebook: a text that the model goes on with, token by token, until a click or a key makes it a plain field.
+// A text that the model continues, until a click or a key makes it a plain field.
 
 import { completion } from "./api.js";
 import { number, t } from "./i18n.js";
@@ -7,10 +7,10 @@ import { $, element, notice, on } from "./view.js";
 const LONGEST = 512;
 
 export class Notebook {
-  runs = []; // how many nodes stood there before each generation
+  runs = []; // nodes before each generation
   running = null;
 
-  /** body(): how to sample; changed(): the text is another. */
+  /** body(): how to sample. */
   constructor(page) {
     this.page = page;
     on("draft", "input", ({ target }) => this.keep(target.value));
@@ -71,7 +71,7 @@ export class Notebook {
     this.update();
   }
 
-  /** Show the field, with the cursor where somebody clicked, or else at the end. */
+  /** The cursor goes to the click, or else the end. */
   edit() {
     const [range, { anchorNode, anchorOffset }] = [new Range(), getSelection()];
     range.selectNodeContents($("tokens"));
@@ -103,7 +103,7 @@ export class Notebook {
     document.body.classList.toggle("busy", this.running !== null);
   }
 
-  /** Left and right go from token to token; what writes, does so in the field. */
+  /** Keys that write open the field. */
   press(event) {
     const { key, ctrlKey, metaKey, altKey } = event;
     const step = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[key];
@@ -113,7 +113,6 @@ export class Notebook {
     } else if (/^(.|Backspace|Delete|Enter|Process)$/u.test(key) && !ctrlKey && !metaKey && !altKey) this.edit();
   }
 
-  /** Show what else a token could have been. */
   tell(node) {
     const [box, options] = [$("options"), node?.options];
     this.told?.classList.remove("told");
@@ -130,7 +129,7 @@ export class Notebook {
   }
 }
 
-/** A token with its `options`, `[text, logprob]`; the less sure the model was, the stronger its mark. */
+/** `options`: `[text, logprob]`. */
 function token({ content, completion_probabilities: drawn = [] }) {
   const sure = drawn.reduce((sum, { logprob }) => sum + logprob, 0);
   const options = new Map(drawn[0]?.top_logprobs.map((one) => [one.token, one.logprob])).set(content, sure);

@@ -1,13 +1,13 @@
-// The text of a PDF. Objects, the tables of fonts and pages are written alike: values, then a word that uses them.
+// The text of a PDF, where all is written alike: values, then a word that uses them.
 
 import { t } from "./i18n.js";
 
-const WORK = 1e8; // bytes that are inflated or made, at most
+const WORK = 1e8; // most bytes inflated or made
 const TOKEN = /%.*|stream\r?\n|\(((?:[^()\\]|\\[^])*)\)?|<([^<>]*)>|<<|>>|[[\]]|\/?[^\0\s()<>[\]{}/%]+/g;
 const ESCAPES = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f" };
 const GLYPHS = { space: " ", hyphen: "-", quoteright: "’", endash: "–", emdash: "—" };
 
-/** References in it are functions that find the object. */
+/** A reference is a function that finds its object. */
 class Dict extends Map {
   get(name) { return see(super.get(name)); }
 
@@ -15,11 +15,11 @@ class Dict extends Map {
 }
 
 const see = (value) => (typeof value === "function" ? value() : value);
-const binary = new TextDecoder("x-user-defined"); // each byte is the low one of a character
+const binary = new TextDecoder("x-user-defined"); // bytes as low ones of characters
 const utf16 = new TextDecoder("utf-16be");
 const numberOf = (bytes) => bytes.reduce((number, byte) => number * 256 + byte, 0);
 
-/** The text of the pages, "" where there is none. Throws an Error where it is locked, a TypeError or RangeError where damaged. */
+/** Gives "" for scans. Throws Error if locked, TypeError or RangeError if damaged. */
 export async function textOf(bytes) {
   const file = { bytes, objects: new Map(), work: 0 };
   const text = binary.decode(bytes);
@@ -35,7 +35,7 @@ function spend(file, work) {
   if ((file.work += work) > WORK) throw new RangeError();
 }
 
-/** Each word of a text, and the values before it: numbers, "/Names", strings as bytes, arrays, dictionaries. */
+/** Words and the values before: numbers, "/Names", bytes, arrays, Dicts. */
 function* words(text, objects) {
   const tokens = new RegExp(TOKEN);
   let values = [];
@@ -65,7 +65,7 @@ function unescaped(string) {
   return Uint8Array.from(string.replace(/\\(?:([0-7]{1,3})|\r?\n|([^]))/g, meant), (character) => character.charCodeAt());
 }
 
-/** Find the objects, also those inside of streams. */
+/** Objects, also those in streams. */
 async function scan(file, text) {
   const { bytes, objects } = file;
   let id;
@@ -75,7 +75,7 @@ async function scan(file, text) {
     else if (/^(stream|endobj)/.test(word) && value !== undefined) objects.set(id, value);
     if (!/^stream/.test(word) || !(value instanceof Dict)) continue;
     const start = tokens.lastIndex;
-    tokens.lastIndex = text.indexOf("endstream", start) >>> 0; // where there is none, far beyond the end
+    tokens.lastIndex = text.indexOf("endstream", start) >>> 0; // if none, far beyond the end
     value.data = bytes.subarray(start, tokens.lastIndex);
     if (value.get("/Type") !== "/ObjStm") continue;
     const [inner, first] = [await decode(file, value), value.get("/First")];
@@ -84,14 +84,14 @@ async function scan(file, text) {
   }
 }
 
-/** The pages below a node of their tree, with their resources. */
+/** Gives `[page, resources]`. */
 function pagesOf(file, node, above) {
   spend(file, 999);
   const resources = node.get("/Resources") ?? above;
   return node.has("/Kids") ? node.list("/Kids").flatMap((kid) => pagesOf(file, kid, resources)) : [[node, resources]];
 }
 
-/** What a stream holds, up to where it is damaged. */
+/** Stops at damage. */
 async function decode(file, stream) {
   if (!stream?.data) return "";
   let text = "";
@@ -104,7 +104,6 @@ async function decode(file, stream) {
   return text;
 }
 
-/** Follow the operators of a page. */
 async function pageText(file, dict, resources) {
   const page = { file, out: "", TL: 0 };
   let content = "";
@@ -134,7 +133,7 @@ const moved = ([a, b, c, d, e, f], x, y = 0) => [a, b, c, d, e + x * a + y * c, 
 
 const advance = (page, thousandths) => (page.place = moved(page.place, (thousandths / 1000) * page.size));
 
-/** Write a string, after a space or a new line where it stands apart. */
+/** A space or new line parts what stands apart. */
 function show(page, string) {
   const { font: { step, texts, widths }, size, place: [a, b, , , x, y], end } = page;
   const [dx, dy, em] = [x - end?.[4], y - end?.[5], (a * a + b * b) * Math.abs(size)];
@@ -150,7 +149,7 @@ function show(page, string) {
   page.end = page.place;
 }
 
-/** What the codes of a font mean, and how wide and of how many bytes they are. */
+/** Bytes per code, texts and widths. */
 async function fontOf(file, dict) {
   const [inner] = dict.list("/DescendantFonts");
   const texts = inner ? [] : charactersOf(dict.get("/Encoding"));
@@ -163,7 +162,7 @@ async function fontOf(file, dict) {
       }
     }
   }
-  // Widths are `first [width …]` and `first last width`.
+  // `first [width …]` or `first last width`.
   const widths = new Float32Array(65536).fill(inner ? 1000 : 500);
   const list = inner ? inner.list("/W") : [dict.get("/FirstChar"), dict.list("/Widths")];
   spend(file, widths.length);
@@ -175,7 +174,7 @@ async function fontOf(file, dict) {
   return { step: inner ? 2 : 1, texts, widths };
 }
 
-/** The characters of a font without a table: those of Windows, but for those that it names. */
+/** Without a table: the characters of Windows, but for those named. */
 function charactersOf(encoding) {
   const found = [...new TextDecoder("windows-1252").decode(new Uint8Array(256).map((_, code) => code))];
   let code = 0;
