@@ -1,6 +1,5 @@
 // Gathers the chunks of an answer in its turn.
 
-/** Returns what is new to see. */
 export function gather(node, { usage, timings, choices: [choice] = [] }) {
   if (usage) node.figures = { ...usage, ...timings };
   const { content, reasoning_content: thinks, tool_calls: calls } = choice?.delta ?? {};

@@ -15,7 +15,6 @@ export class ApiError extends Error {
 /** A key lasts as long as its tab, and is in no address. */
 export const setKey = (key) => sessionStorage.setItem(KEY, key);
 
-/** Throws ApiError. */
 export const get = async (path) => (await send(path)).json();
 
 /** Throws ApiError, or AbortError after `signal`. */
@@ -23,11 +22,9 @@ export const post = async (path, body, signal) => (await send(path, body, signal
 
 export const count = async (text) => (await post("tokenize", { content: text })).tokens.length;
 
-/** Yields chunks, throws as `post` does. */
 export const chat = (body, signal) =>
   chunks("v1/chat/completions", { ...body, stream_options: { include_usage: true }, return_progress: true }, signal);
 
-/** Yields pieces, throws as `post` does. */
 export const completion = (body, signal) => chunks("completion", body, signal);
 
 async function* chunks(path, body, signal) {

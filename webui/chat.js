@@ -69,14 +69,12 @@ export class Chat {
     this.goOn(role === "user");
   }
 
-  /** A new answer beside the old one. */
   again({ parent }) {
     if (this.busy) return;
     this.conversation.leaf = parent;
     this.goOn(true);
   }
 
-  /** Continue an answer. */
   go(node) {
     if (this.busy) return;
     this.conversation.leaf = node.id;

@@ -9,7 +9,6 @@ const KEYWORDS = "and as async await bool break case catch char class const cont
   + " return select self set static string struct switch then this throw true try type update use using var void where while with";
 const LONG = { "/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''", "`": "`" }; // goes on over lines
 
-// A comment, and who writes it so.
 const LANGUAGES = [
   [/(?<!:)\/\/.*|\/\*.*?(?:\*\/|$)/, "c c++ cpp cs csharp css go java javascript js json jsx kotlin php rust swift ts tsx typescript"],
   [/(?<!\S)#.*/, "bash dockerfile julia makefile perl py python r ruby sh shell toml yaml yml"],

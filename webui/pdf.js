@@ -65,7 +65,6 @@ function unescaped(string) {
   return Uint8Array.from(string.replace(/\\(?:([0-7]{1,3})|\r?\n|([^]))/g, meant), (character) => character.charCodeAt());
 }
 
-/** Objects, also those in streams. */
 async function scan(file, text) {
   const { bytes, objects } = file;
   let id;
@@ -133,7 +132,6 @@ const moved = ([a, b, c, d, e, f], x, y = 0) => [a, b, c, d, e + x * a + y * c, 
 
 const advance = (page, thousandths) => (page.place = moved(page.place, (thousandths / 1000) * page.size));
 
-/** A space or new line parts what stands apart. */
 function show(page, string) {
   const { font: { step, texts, widths }, size, place: [a, b, , , x, y], end } = page;
   const [dx, dy, em] = [x - end?.[4], y - end?.[5], (a * a + b * b) * Math.abs(size)];

@@ -34,7 +34,6 @@ export class Turns {
     $("log").append(this.turn(node));
   }
 
-  /** Write `node`, the last turn. */
   begin(node) {
     const root = $("log").lastElementChild;
     root.classList.add("writing");
