@@ -40,7 +40,7 @@ function translate() {
     node.nodeValue = node.nodeValue.replace(/\S(.*\S)?/, (words) => t(words));
   }
   document.documentElement.lang = language();
-  delete document.documentElement.dataset.waits; // see theme.js
+  delete document.documentElement.dataset.waits; // see early.js
 }
 
 function base(tag) {

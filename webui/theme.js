@@ -1,4 +1,4 @@
-// Runs before anything is seen: the chosen colours, and no English before another language.
+// Chooses the colours; early.js has put in place what was chosen before.
 
 import { recall, remember } from "./kept.js";
 
@@ -11,18 +11,12 @@ export const theme = () => recall(KEPT) ?? "";
 
 export function setTheme(name) {
   remember(KEPT, name);
-  paint(name);
+  dataset.theme = name || (MORE.matches ? "contrast" : "");
 }
+
+MORE.addEventListener("change", () => setTheme(theme()));
 
 /** #rrggbb, or empty: ours. */
 export function setAccent(colour) {
   style.setProperty("--own", colour);
 }
-
-function paint(name = theme()) {
-  dataset.theme = name || (MORE.matches ? "contrast" : "");
-}
-
-paint();
-MORE.addEventListener("change", () => paint());
-if (!/^en/i.test(recall("lmfile.language") || navigator.language)) dataset.waits = "for words"; // until i18n.js is done

@@ -21,7 +21,7 @@ SVG = "image/svg+xml"
 
 HOME = "/"
 SCRIPTS = (
-    "answer api app attach chat highlight i18n inline kept life markdown meter notebook panel pdf request schema "
+    "answer api app attach chat early highlight i18n inline kept life markdown meter notebook panel pdf request schema "
     "settings shortcuts sidebar store theme tools transfer tree turns view words"
 ).split()
 FILES = {
