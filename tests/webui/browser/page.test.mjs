@@ -126,7 +126,7 @@ check("a key is asked for, or comes with the link and leaves the address", async
     await page.fill("#key", key);
     await page.keyboard.press("Enter");
   }
-  await page.waitForSelector("#ask-key:not([open])", { state: "attached" });
+  await page.waitForSelector("#send:enabled");
   await ask(page, "Hi");
   assert.match(await lastAnswer(page), /You said: Hi/);
   const linked = await ready(`${LOCKED}/#key=sesame`);
