@@ -76,7 +76,7 @@ take("settings", async () => {
   await unfold(page, "JSON schema");
   await page.check("[name='schema.on']");
   await page.click("#schema-example");
-  await ask(page, "Ann Miller turned 31 last week, and bakes every day.");
+  await ask(page, "Our oven is called Vesta, is 31 years old, and bakes every day.");
   await keep(page, "settings");
 });
 

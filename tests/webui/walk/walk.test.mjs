@@ -118,7 +118,7 @@ check("a first day", async () => {
     await unfold("JSON schema");
     await page.check("[name='schema.on']");
     await page.click("#schema-example");
-    await ask("Ann is 31 years old. Who is she?");
+    await ask("The oven Vesta is 31 years old. Which oven is it?");
     assert.match(await page.textContent(".verdict"), /The answer follows the schema/);
     const { name, age } = JSON.parse(await page.locator(".assistant pre code").textContent());
     assert.deepEqual([typeof name, Number.isInteger(age)], ["string", true]);
