@@ -1,7 +1,6 @@
 // Files for the next message, read and counted before it is sent.
 
 import { number, t } from "./i18n.js";
-import { textOf } from "./pdf.js";
 import { $, button, element, on } from "./view.js";
 
 const FILES = 20;
@@ -72,7 +71,7 @@ export class Attachments {
     }
     const bytes = new Uint8Array(await source.arrayBuffer());
     const isPdf = textFrom(bytes.slice(0, 5)) === "%PDF-";
-    const text = isPdf ? await textOf(bytes) : textFrom(bytes);
+    const text = isPdf ? await (await import("./pdf.js")).textOf(bytes) : textFrom(bytes);
     if (!text.trim()) refuse(t("It has no text, as scans have none."));
     return { name, type: isPdf ? "application/pdf" : "text/plain", text, tokens: await this.page.count(text) };
   }

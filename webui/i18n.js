@@ -1,4 +1,4 @@
-// Texts, numbers and dates in the user's language.
+// Texts and numbers in the user's language.
 
 import { recall, remember } from "./kept.js";
 import { LANGUAGES, WORDS } from "./words.js";
@@ -11,7 +11,6 @@ const wanted = globalThis.navigator?.languages ?? [];
 const locale = wanted.find((tag) => (chosen ? [chosen] : CODES).includes(base(tag))) ?? chosen ?? "en"; // as de-CH
 const column = CODES.indexOf(base(locale)) - 1; // English is the key
 const numbers = new Intl.NumberFormat(locale);
-const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
 /** Replaces {0}, {1}…; without a row: English. */
 export function t(english, ...values) {
@@ -20,7 +19,6 @@ export function t(english, ...values) {
 }
 
 export const number = (value) => numbers.format(value);
-export const date = (ms) => dates.format(ms);
 
 export const language = () => base(locale);
 

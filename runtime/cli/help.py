@@ -18,7 +18,7 @@ RARE = frozenset(
 EXIT_CODES = """\
 Exit codes: 0 done · 10 wrong flag · 11 address open without a key · 20-22 model missing, damaged, unsupported ·
   25-27 adapter missing, unfit, unsupported · 30-33 file damaged, no cache directory, disk full, cache busy ·
-  40-42 engine failed, out of memory, died · 50-51 port in use, cannot listen · 130 Ctrl-C · 143 terminated"""
+  40-42 engine failed, out of memory, died · 50-51 port in use, cannot listen · 129 hung up · 130 Ctrl-C · 143 ended"""
 
 
 def help_page(program: str, model: str, *, everything: bool = False) -> str:

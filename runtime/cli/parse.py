@@ -89,10 +89,9 @@ def _check_combination(options: Options) -> None:
 
 
 def _unknown(name: str) -> str:
-    import difflib
+    from runtime.cli.nearest import nearest  # only for a mistake
 
     if not name.startswith("-"):
         return f'Reading the command line: `{name[:80]}` is not a flag; to ask a question, write -p "…".'
-    near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else "see --help."
+    hint = nearest(BY_NAME, name, "see --help.", close=0.6)
     return f"Reading the command line: there is no flag `{name[:80]}`; {hint}"

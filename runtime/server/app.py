@@ -86,10 +86,12 @@ def create_app(options: ServerOptions, fleet: Fleet, guard: Guard) -> web.Applic
     app[INFLIGHT] = Inflight()
     app[RESPONSES] = ResponseStore()
     app[SERVER] = options.build
-    if options.quit_after_s is not None:
+    routes = ROUTES
+    if options.quit_after_s is None:
+        routes = [route for route in ROUTES if route not in presence.ROUTES]
+    else:
         pages = app[presence.PAGES] = presence.Pages(options.quit_after_s, options.end)
         app.cleanup_ctx.append(pages.watching)
-    routes = [route for route in ROUTES if route not in presence.ROUTES or options.quit_after_s is not None]
     app[openapi.DESCRIBED] = routes, prefix
     app.router.add_routes(page.routes(ollama.is_running, prefix))
     app[DIALECTS] = Dialects(_add_routes(app, routes, prefix), prefix)

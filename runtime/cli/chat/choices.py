@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from runtime.adapters.catalogue import Catalogue, Listed
-from runtime.cli.chat.engine import Engine, named, nearest
+from runtime.cli.chat.engine import Engine
 from runtime.cli.chat.talk import Talk
+from runtime.cli.nearest import nearest
 from runtime.engine.protocol import Adapters
 from runtime.engine.routing import ModelEntry
 from runtime.errors import UsageError
@@ -52,7 +53,7 @@ class Choices:
         """Let another model answer from now on. Raises: UsageError for none; as `Engine.choose`."""
         entries = self._models()
         names = {name: entry for entry in entries for name in entry.names}
-        found = names.get(named(list(names), text))
+        found = names.get(_named(list(names), text))
         if found is None:
             hint = nearest([entry.name for entry in entries], text)
             raise UsageError(f"Choosing a model: there is no `{text[:80]}`; {hint}")
@@ -68,7 +69,7 @@ class Choices:
         chosen: dict[str, float] = {}
         for word in words:
             name, colon, weight = word.rpartition(":")
-            found = named([one for one, _ in known], name if colon else word)
+            found = _named([one for one, _ in known], name if colon else word)
             if not found:
                 hint = nearest([one for one, _ in known], name if colon else word)
                 raise UsageError(f"Choosing an adapter: there is no `{(name or word)[:80]}`; {hint}")
@@ -82,6 +83,14 @@ class Choices:
         if self._found is None:
             self._found = [entry for entry in self._find() if entry.role == "chat"]
         return self._found
+
+
+def _named(known: Sequence[str], name: str) -> str:
+    """Which of the known names is meant by `name`, or by the beginning of it alone; empty: none or several."""
+    found = [one for one in known if one.lower() == name.lower()] or [
+        one for one in known if one.lower().startswith(name.lower())
+    ]
+    return found[0] if len(found) == 1 and name else ""
 
 
 def _weight(text: str, word: str) -> float:

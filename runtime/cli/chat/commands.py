@@ -11,9 +11,10 @@ from typing import NamedTuple
 from runtime.cli.chat import stored
 from runtime.cli.chat.answer import context_left
 from runtime.cli.chat.choices import Choices
-from runtime.cli.chat.engine import Engine, nearest
+from runtime.cli.chat.engine import Engine
 from runtime.cli.chat.talk import Talk
 from runtime.cli.chat.wanted import read_wanted
+from runtime.cli.nearest import nearest
 from runtime.console import Console
 from runtime.errors import UsageError
 
@@ -54,7 +55,7 @@ class Commands:
         name = f"/{found[1].lower()}"
         command = BY_NAME.get(name)
         if command is None:
-            hint = nearest(list(BY_NAME), name)
+            hint = nearest(BY_NAME, name)
             raise UsageError(f"Reading the command: there is no {name[:40]}; {hint}")
         self._forced = bool(found[2])
         command.run(self, message[found.end() :].strip())

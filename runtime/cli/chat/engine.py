@@ -1,7 +1,7 @@
 """The model that answers: its worker is started when it is needed, again after it died, or for another model."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing
 
 from runtime.console import Console
@@ -116,19 +116,3 @@ class Engine:
 
     def _attach(self, worker: Worker) -> DirectClient:
         return DirectClient(worker, lambda share: self._console.status(f"loading the model: {share:.0%}"))
-
-
-def named(known: Sequence[str], name: str) -> str:
-    """Which of the known names is meant by `name`, or by the beginning of it alone; empty: none or several."""
-    found = [one for one in known if one.lower() == name.lower()] or [
-        one for one in known if one.lower().startswith(name.lower())
-    ]
-    return found[0] if len(found) == 1 and name else ""
-
-
-def nearest(known: Sequence[str], name: str) -> str:
-    """A question after the name that was probably meant, or the names there are."""
-    import difflib  # only for a mistake
-
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:20]) or 'none'}."

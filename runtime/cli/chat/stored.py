@@ -3,6 +3,7 @@
 The page's conversations are trees, of which the branch that is shown is read.
 """
 
+import errno
 import json
 import os
 import re
@@ -18,8 +19,6 @@ from runtime.errors import CannotWrite, DiskFull, LmfileError, UsageError
 FORMAT = "lmfile-conversations"
 VERSION = 1
 MAX_BYTES = 64 << 20
-NO_SPACE = 28
-"""The error number of a full disk."""
 
 
 class AlreadyThere(Exception):
@@ -43,7 +42,7 @@ def save(talk: Talk, model: str, path: Path, *, replace: bool) -> None:
     except FileExistsError as error:
         raise AlreadyThere from error
     except OSError as error:
-        if error.errno == NO_SPACE:
+        if error.errno == errno.ENOSPC:
             raise DiskFull(path, len(text)) from error
         raise CannotWrite(path, (error.strerror or str(error)).lower()) from error
 
@@ -76,11 +75,18 @@ def _useless(path: Path, happened: str) -> LmfileError:
 
 def _rename(beside: Path, path: Path, replace: bool) -> None:
     """Give the finished file its name. Raises: FileExistsError where another has it and `replace` is false."""
-    if replace or os.name == "nt":  # Windows renames onto no other file by itself
-        beside.replace(path) if replace else beside.rename(path)
-        return
+    if replace:
+        beside.replace(path)
+    elif os.name == "nt":
+        beside.rename(path)  # onto no other file there
+    else:
+        _link(beside, path)
+
+
+def _link(beside: Path, path: Path) -> None:
+    """The one way to give a name that must be free. Raises: FileExistsError."""
     try:
-        path.hardlink_to(beside)  # the one way to give a name that must be free
+        path.hardlink_to(beside)
     except FileExistsError:
         raise
     except OSError:  # a file system without links

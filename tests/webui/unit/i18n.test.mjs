@@ -48,16 +48,11 @@ test("a text is found in each language, its values are put in, and a text withou
 /** Without the kinds of spaces and apostrophes, in which versions of Unicode's data differ. */
 const plain = (text) => text.replace(/\s+/g, " ").replaceAll("’", "'");
 
-test("numbers and dates are written the user's way", async () => {
-  const noon = new Date(2026, 2, 14, 15, 9).getTime();
-  for (const [tag, number, date] of [
-    ["en-US", "1,234,567.5", /^Mar 14, 2026, 3:09\sPM$/], ["en-GB", "1,234,567.5", /^14 Mar 2026, 15:09$/],
-    ["de-DE", "1.234.567,5", /^14\.03\.2026, 15:09$/], ["de-CH", "1'234'567.5", /^14\.03\.2026, 15:09$/],
-    ["fr-FR", "1 234 567,5", /^14 mars 2026[,\s].*15:09$/], ["ja", "1,234,567.5", /^2026\/03\/14 15:09$/],
+test("numbers are written the user's way", async () => {
+  for (const [tag, number] of [
+    ["en-US", "1,234,567.5"], ["en-GB", "1,234,567.5"], ["de-DE", "1.234.567,5"], ["de-CH", "1'234'567.5"], ["fr-FR", "1 234 567,5"], ["ja", "1,234,567.5"],
   ]) {
-    const spoken = await speaking([tag]);
-    assert.equal(plain(spoken.number(1234567.5)), number, tag);
-    assert.match(spoken.date(noon), date, tag);
+    assert.equal(plain((await speaking([tag])).number(1234567.5)), number, tag);
   }
 });
 
