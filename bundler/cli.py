@@ -2,16 +2,18 @@
 
 import argparse
 import difflib
+import importlib
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from bundler.commands import COMMANDS
 from bundler.console import Console
+from bundler.parsing import Parser
 from runtime.errors import LmfileError, UsageError
 from runtime.version import VERSION
 
@@ -115,28 +117,12 @@ def _run(arguments: Sequence[str], console: Console) -> int:
     return run(options, console)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises UsageError instead of ending the process, and takes no abbreviations."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"Reading the command line: {message}; `{self.prog} --help` shows what there is.")
-
-
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parsers = {
-        "build": _build_parser(),
-        "inspect": _inspect_parser(),
-        "verify": _verify_parser(),
-        "extract": _extract_parser(),
-        "runtime": _runtime_parser(),
-    }
     command = arguments[0]
-    if command not in parsers:
-        raise UsageError(f"Reading the command line: there is no command `{command}`; {_nearest(command, parsers)}")
-    parser = parsers[command]
+    if command not in COMMANDS:
+        raise UsageError(f"Reading the command line: there is no command `{command}`; {_nearest(command, COMMANDS)}")
+    module = importlib.import_module(f"bundler.commands.{command.replace('-', '_')}")  # the others cost nothing
+    parser: Parser = module.parser()
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, results only")
     options, unknown = parser.parse_known_intermixed_args(arguments[1:])
     if unknown:
@@ -149,130 +135,3 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _nearest(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word.partition("=")[0], list(known), n=1)
     return f"did you mean `{near[0]}`?" if near else "`lmfile --help` shows what there is."
-
-
-def _build_parser() -> _Parser:
-    parser = _Parser(
-        prog="lmfile build",
-        description="Pack one model or several, the engine, the page and the API server into one executable.",
-        epilog="example: lmfile build smollm2 ~/models/embedder.gguf -o mine",
-    )
-    parser.add_argument(
-        "models",
-        metavar="[ROLE:][NAME=]MODEL",
-        nargs="+",
-        help="the path of a .gguf file, or smollm2, or qwen2.5-coder-1.5b; of several, requests choose one by NAME"
-        " (default: its file's), and ROLE is chat, embed, rerank or draft (default: what the file was made for)",
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the executable to write")
-    parser.add_argument(
-        "--adapter",
-        metavar="[NAME=]PATH[:SCALE]",
-        action="append",
-        default=[],
-        help="pack a LoRA adapter, a .gguf file or a PEFT folder; requests choose it by NAME (default: its file's),"
-        " and with SCALE every answer has it; may be given again",
-    )
-    _add_assistant(parser)
-    parser.add_argument("--target", metavar="TARGET", help="where it will run (default: a computer like this one)")
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is not an lmfile")
-    parser.set_defaults(run=_build)
-    return parser
-
-
-def _add_assistant(parser: _Parser) -> None:
-    """What people see in place of our own name and words."""
-    group = parser.add_argument_group("your assistant")
-    group.add_argument("--name", metavar="NAME", help="what the executable calls itself (default: the model's name)")
-    group.add_argument("--icon", metavar="FILE", type=Path, help="its icon: a PNG, best 512 x 512, or a plain SVG")
-    group.add_argument("--color", metavar="#RRGGBB", help="the page's colour")
-    group.add_argument("--greeting", metavar="TEXT", help="what an empty conversation shows")
-    group.add_argument("--system-prompt", metavar="TEXT|@FILE", help="what every new conversation begins with")
-    group.add_argument(
-        "--starter", metavar="TEXT", action="append", default=[], help="a first question to click on; at most 8"
-    )
-
-
-def _build(options: argparse.Namespace, console: Console) -> int:
-    from bundler.analysis import builder_target  # each command loads what it needs: --help answers in 50 ms
-    from bundler.build import Request, build
-    from bundler.identity import Wanted
-
-    assistant = Wanted(
-        options.name, options.icon, options.color, options.greeting, options.system_prompt, options.starter
-    )
-    request = Request(
-        models=tuple(options.models),
-        output=options.output,
-        target=options.target or builder_target(),
-        assistant=assistant,
-        force=options.force,
-        adapters=tuple(options.adapter),
-    )
-    build(request, console)
-    return 0
-
-
-def _inspect_parser() -> _Parser:
-    parser = _Parser(prog="lmfile inspect", description="Show what an executable holds.")
-    parser.add_argument("file", metavar="FILE", type=Path)
-    parser.add_argument("--json", action="store_true", help="the manifest, as JSON")
-    parser.set_defaults(run=_inspect)
-    return parser
-
-
-def _inspect(options: argparse.Namespace, console: Console) -> int:
-    from bundler.inspect import inspect
-
-    inspect(options.file, options.json, console)
-    return 0
-
-
-def _verify_parser() -> _Parser:
-    parser = _Parser(
-        prog="lmfile verify",
-        description="Hold every byte of an executable against its hash; exit code 30 if one differs.",
-    )
-    parser.add_argument("file", metavar="FILE", type=Path)
-    parser.add_argument("--json", action="store_true", help="the findings, as JSON")
-    parser.set_defaults(run=_verify)
-    return parser
-
-
-def _verify(options: argparse.Namespace, console: Console) -> int:
-    from bundler.verify import verify
-
-    return verify(options.file, options.json, console)
-
-
-def _extract_parser() -> _Parser:
-    parser = _Parser(prog="lmfile extract", description="Take members out of an executable, each checked.")
-    parser.add_argument("file", metavar="FILE", type=Path)
-    parser.add_argument("members", metavar="MEMBER", nargs="*", help="a member, or a folder of members (default: all)")
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path(), help="where to (default: here)")
-    parser.add_argument("--force", action="store_true", help="replace files that exist")
-    parser.set_defaults(run=_extract)
-    return parser
-
-
-def _extract(options: argparse.Namespace, console: Console) -> int:
-    from bundler.extract import extract
-
-    extract(options.file, options.members, options.output, options.force, console)
-    return 0
-
-
-def _runtime_parser() -> _Parser:
-    parser = _Parser(prog="lmfile runtime", description="Make, show or remove the runtime images in the cache.")
-    parser.add_argument("action", choices=("build", "list", "clean"))
-    parser.add_argument("--target", metavar="TARGET", help="build: where it will run (default: a computer like this)")
-    parser.add_argument("--json", action="store_true", help="list: as JSON")
-    parser.add_argument("--all", action="store_true", help="clean: also what a build would use now")
-    parser.set_defaults(run=_runtime)
-    return parser
-
-
-def _runtime(options: argparse.Namespace, console: Console) -> int:
-    from bundler import runtime_command
-
-    return runtime_command.run(options, console)

@@ -52,6 +52,18 @@ class ExposedWithoutKey(LmfileError):
         )
 
 
+class RecipeInvalid(LmfileError):
+    exit_code = 11
+
+    def __init__(self, path: Path | str, line: int, key: str, reason: str) -> None:
+        self.path = str(path)
+        self.line = line
+        self.key = key
+        where = f", line {line}" if line else ""
+        about = f"`{key}` " if key else ""
+        super().__init__(f"Reading the recipe `{path}`{where}: {about}{reason}.")
+
+
 class ModelNotFound(LmfileError):
     exit_code = 20
 
@@ -128,6 +140,16 @@ class AdapterUnsupported(LmfileError):
         super().__init__(f"Using the adapter `{path}`: {reason}; use a plain LoRA, or merge it into its model.")
 
 
+class ConversionFailed(LmfileError):
+    exit_code = 28
+
+    def __init__(self, what: Path | str, happened: str, log: Path | None = None) -> None:
+        self.what = str(what)
+        self.log = log
+        see = f"; the log is `{log}`" if log else ""
+        super().__init__(f"Converting `{what}`: {happened}{see}.")
+
+
 class PayloadDamaged(LmfileError):
     exit_code = 30
 
@@ -161,6 +183,17 @@ class CannotWrite(LmfileError):
     def __init__(self, path: Path | str, happened: str) -> None:
         self.path = str(path)
         super().__init__(f"Writing `{path}`: {happened}; choose another place.")
+
+
+class SignatureWrong(LmfileError):
+    exit_code = 35
+
+    def __init__(self, path: Path | str, happened: str) -> None:
+        self.path = str(path)
+        self.happened = happened
+        super().__init__(
+            f"Checking the signature of `{path}`: {happened}; get the file and the key from their publisher."
+        )
 
 
 class EngineFailed(LmfileError):

@@ -7,7 +7,18 @@ The packer (bundler/container.py) writes with the same records.
 
 from runtime.payload.assistant import Assistant
 from runtime.payload.footer import FOOTER_BYTES, Footer
-from runtime.payload.manifest import APP_PREFIX, MANIFEST_NAME, RUNTIME_NAME, Adapter, Manifest, Member, Model, Span
+from runtime.payload.manifest import (
+    APP_PREFIX,
+    MANIFEST_NAME,
+    RUNTIME_NAME,
+    Adapter,
+    Manifest,
+    Member,
+    Model,
+    Sidecar,
+    Span,
+    State,
+)
 from runtime.payload.reader import Finding, Payload
 
 __all__ = [
@@ -23,5 +34,7 @@ __all__ = [
     "Member",
     "Model",
     "Payload",
+    "Sidecar",
     "Span",
+    "State",
 ]

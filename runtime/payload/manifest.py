@@ -6,7 +6,7 @@ Records are NamedTuples: `dataclasses` would cost every start 5 ms of imports.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from runtime.payload.assistant import MAX_ICON_BYTES, Assistant
@@ -30,11 +30,23 @@ class Span(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member's data. `role`: runtime, app, icon, model, adapter, license."""
+    """One member's data. aside: `offset` counts in the sidecar, and not in the executable.
+
+    `role`: runtime, app, icon, model, mmproj, adapter, state, license, sbom.
+    """
 
     path: str
     role: str
     offset: int
+    size: int
+    sha256: str
+    aside: bool = False
+
+
+class Sidecar(NamedTuple):
+    """The file beside the executable that holds the members `aside`; `name` as it was written, `sha256` of it all."""
+
+    name: str
     size: int
     sha256: str
 
@@ -50,6 +62,22 @@ class Model(NamedTuple):
     context_length: int
     file_type: str
     license: str
+    provenance: Mapping[str, Any] = {}
+    """Where it came from and what was done to it, for people and programs that ask; a start reads none of it."""
+
+
+class State(NamedTuple):
+    """The computed memory of a beginning that conversations share; `path` is its member's, `model` its model's.
+
+    engine, settings: what it was computed with; another one computes the beginning anew. tokens: how many it covers.
+    """
+
+    path: str
+    model: str
+    model_sha256: str
+    engine: str
+    settings: str
+    tokens: int
 
 
 class Adapter(NamedTuple):
@@ -67,7 +95,10 @@ class Adapter(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """`created` is in seconds since 1970; `app` spans the app members, headers included."""
+    """`created` is in seconds since 1970; `app` spans the app members, headers included.
+
+    version: the publisher's own, of this executable; empty: not said.
+    """
 
     format: int
     lmfile: str
@@ -82,13 +113,13 @@ class Manifest(NamedTuple):
     adapters: tuple[Adapter, ...]
     defaults: dict[str, Any]
     assistant: Assistant = Assistant()
+    version: str = ""
+    sidecar: Sidecar | None = None
+    states: tuple[State, ...] = ()
 
     def encode(self) -> bytes:
         """The manifest's JSON: sorted keys, one line per record's field, UTF-8."""
-        table = self._asdict()
-        if self.assistant == Assistant():
-            del table["assistant"]
-        plain = {key: _plain(value) for key, value in table.items()}
+        plain = {key: _plain(value) for key, value in _said(self).items()}
         return json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1).encode() + b"\n"
 
     @classmethod
@@ -115,6 +146,9 @@ class Manifest(NamedTuple):
             adapters=_records({"adapters": [], **table}, "adapters", _adapter),
             defaults=_get(table, "defaults", dict),
             assistant=_assistant(_get({"assistant": {}, **table}, "assistant", dict)),
+            version=_get({"version": "", **table}, "version", str),
+            sidecar=_sidecar(table),
+            states=_records({"states": [], **table}, "states", _state),
         )
         _check(manifest, end)
         return manifest
@@ -130,9 +164,17 @@ def is_safe(path: str) -> bool:
     )
 
 
+def _said(record: Any) -> dict[str, object]:
+    """The fields of a record without those that may be absent and are."""
+    usual = record._field_defaults
+    return {key: value for key, value in record._asdict().items() if key not in usual or value != usual[key]}
+
+
 def _plain(value: object) -> object:
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+    if isinstance(value, Assistant):
         return {key: _plain(field) for key, field in value._asdict().items()}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: _plain(field) for key, field in _said(value).items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
@@ -165,12 +207,29 @@ def _member(table: dict[str, Any]) -> Member:
     path = _get(table, "path", str)
     if not is_safe(path):
         raise ValueError(f"its manifest names the impossible member {path!r}")
-    return Member(path, _get(table, "role", str), *_span(table))
+    return Member(path, _get(table, "role", str), *_span(table), _get({"aside": False, **table}, "aside", bool))
+
+
+def _sidecar(table: dict[str, Any]) -> Sidecar | None:
+    if "sidecar" not in table:
+        return None
+    found = _get(table, "sidecar", dict)
+    name = _get(found, "name", str)
+    if not is_safe(name) or "/" in name:
+        raise ValueError(f"its manifest names the impossible sidecar {name!r}")
+    return Sidecar(name, _size(found, "size"), _digest(found))
+
+
+def _state(table: dict[str, Any]) -> State:
+    texts = {key: _get(table, key, str) for key in ("path", "model", "model_sha256", "engine", "settings")}
+    return State(tokens=_size(table, "tokens"), **texts)
 
 
 def _model(table: dict[str, Any]) -> Model:
     texts = {key: _get(table, key, str) for key in ("role", "path", "architecture", "name", "file_type", "license")}
-    return Model(parameters=_size(table, "parameters"), context_length=_size(table, "context_length"), **texts)
+    provenance = _get({"provenance": {}, **table}, "provenance", dict)
+    parameters, context_length = _size(table, "parameters"), _size(table, "context_length")
+    return Model(parameters=parameters, context_length=context_length, provenance=provenance, **texts)
 
 
 def _adapter(table: dict[str, Any]) -> Adapter:

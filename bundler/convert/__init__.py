@@ -1,0 +1,1 @@
+"""Makes GGUF files of other formats, and of other types: what `lmfile convert` and `lmfile quantize` do."""
