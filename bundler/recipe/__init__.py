@@ -1,5 +1,5 @@
 """What to build: read from `lmfile.toml`, a Modelfile, a llamafile's `.args` or the command line."""
 
-from bundler.recipe.recipe import Message, Recipe, WantedAdapter, WantedModel
+from bundler.recipe.recipe import LicenseText, Message, Recipe, Setting, WantedAdapter, WantedModel
 
-__all__ = ["Message", "Recipe", "WantedAdapter", "WantedModel"]
+__all__ = ["LicenseText", "Message", "Recipe", "Setting", "WantedAdapter", "WantedModel"]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-Setting = str | int | float | bool
-"""The value of a flag of the executable; True is a switch that is on."""
+Setting = str | int | float | bool | tuple[str, ...]
+"""The value of a flag of the executable; True is a switch that is on, a tuple is a flag that is given several times."""
 
 
 class WantedModel(NamedTuple):
@@ -41,13 +41,20 @@ class Message(NamedTuple):
     content: str
 
 
+class LicenseText(NamedTuple):
+    """A licence that is packed besides those that are known; name: of the file it will be, `LICENSE` or `LICENSE.md`."""
+
+    name: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What to build. Paths are as they can be opened now: a reader has resolved them against its own file.
 
     defaults: flags of the executable without their dashes, in the order given, as `{"ctx-size": 4096}`; the user's own
-    flags win. chat_template: Jinja in place of the main model's own; empty: its own. licenses: files whose texts are
-    packed besides what is known. bake: compute the system prompt now. sidecar: weights in a file beside the executable.
+    flags win. chat_template: Jinja in place of the main model's own; empty: its own. bake: compute the system prompt
+    now. sidecar: weights in a file beside the executable.
     """
 
     models: tuple[WantedModel, ...]
@@ -62,7 +69,7 @@ class Recipe:
     messages: tuple[Message, ...] = ()
     chat_template: str = ""
     defaults: Mapping[str, Setting] = field(default_factory=dict)
-    licenses: tuple[Path, ...] = ()
+    licenses: tuple[LicenseText, ...] = ()
     targets: tuple[str, ...] = ()
     output: Path | None = None
     bake: bool = False
