@@ -4,6 +4,7 @@
     ├── UsageError             10  a flag or a value that makes no sense
     ├── ExposedWithoutKey      11  a listening address beyond this computer, and no key
     ├── ModelNotFound          20  no such file, or not a file
+    │   └── SidecarMissing     20  the weights that belong beside the executable are not there
     ├── ModelInvalid           21  not a GGUF, or a structurally false one
     ├── ModelUnsupported       22  a sound GGUF that this engine cannot run
     ├── DownloadFailed         23  an artefact could not be fetched or has the wrong hash
@@ -71,6 +72,16 @@ class ModelNotFound(LmfileError):
         self.path = str(path)
         self.happened = happened
         super().__init__(f"Opening the model `{path}`: {happened}; check the path.")
+
+
+class SidecarMissing(ModelNotFound):
+    def __init__(self, executable: Path, name: str) -> None:
+        happened = f"it is not in `{executable.absolute().parent}`"
+        self.path = name
+        self.happened = happened
+        LmfileError.__init__(
+            self, f"Opening `{name}`, the weights of `{executable.name}`: {happened}; put both into one folder."
+        )
 
 
 class ModelInvalid(LmfileError):

@@ -63,7 +63,7 @@ def _packed(payload: Payload) -> Iterable[Wanted]:
     for adapter in payload.manifest.adapters:
         member = payload.member(adapter.path)
         if member is not None:
-            yield Wanted(adapter.name, str(payload.path), member.offset, member.size, adapter.scale)
+            yield Wanted(adapter.name, str(payload.file_of(member)), member.offset, member.size, adapter.scale)
 
 
 def _check_names(wanted: list[Wanted]) -> None:

@@ -62,7 +62,7 @@ def _packed(payload: Payload, config: WorkerConfig) -> Iterator[ModelEntry]:
         if member and role:
             name = Path(model.path).stem
             aliases = (model.name,) if model.name != name else ()
-            packed = _other(config, name, payload.path, member.offset, member.size)
+            packed = _other(config, name, payload.file_of(member), member.offset, member.size)
             yield ModelEntry(name, packed, role, aliases, sha256=member.sha256)
 
 

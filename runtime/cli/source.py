@@ -37,7 +37,8 @@ def own_payload() -> Payload | None:
 def find_model(options: Options, payload: Payload | None) -> ModelSource:
     """Return where the weights lie.
 
-    Raises: ModelNotFound, ModelInvalid for what `-m` names; UsageError without any model.
+    Raises: ModelNotFound, ModelInvalid for what `-m` names; UsageError without any model;
+    SidecarMissing, PayloadDamaged where the weights should lie beside the executable.
     """
     if options.model is not None:
         return _foreign(Path(options.model))
@@ -45,7 +46,8 @@ def find_model(options: Options, payload: Payload | None) -> ModelSource:
         raise UsageError("Starting without a packed model: there is none in a checkout; name a GGUF with -m FILE.")
     model, member = main_model(payload)
     role = ROLES.get(model.role, "chat")
-    return ModelSource(payload.path, member.offset, member.size, payload.manifest.name, foreign=False, role=role)
+    name, path = payload.manifest.name, payload.file_of(member)
+    return ModelSource(path, member.offset, member.size, name, foreign=False, role=role)
 
 
 def find_draft(options: Options, payload: Payload | None) -> ModelSource | None:
@@ -57,7 +59,7 @@ def find_draft(options: Options, payload: Payload | None) -> ModelSource | None:
     for model in payload.manifest.models:
         member = payload.member(model.path)
         if model.role == "draft" and member is not None:
-            return ModelSource(payload.path, member.offset, member.size, model.name, foreign=False)
+            return ModelSource(payload.file_of(member), member.offset, member.size, model.name, foreign=False)
     return None
 
 

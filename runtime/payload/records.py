@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 END_MAGIC = b"PK\x05\x06"
+FILE_MODE = 0o644
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -67,6 +68,24 @@ class Entry(NamedTuple):
 
     def _flags(self) -> int:
         return 0 if self.name.isascii() else _UTF8
+
+
+def local_entry(data: bytes, offset: int) -> Entry | None:
+    """The small entry whose header `data` begins with, at `offset` of its file; None if it begins with no header.
+
+    Raises: ValueError if lmfile does not write it so.
+    """
+    if data[:4] != b"PK\3\4":
+        return None
+    try:
+        _, _, _, _, time, date, crc32, size, _, name_size, _ = _LOCAL.unpack_from(data)
+    except struct.error as error:
+        raise ValueError("a header behind its manifest is cut off") from error
+    name = data[_LOCAL.size : _LOCAL.size + name_size].decode("utf-8", "replace")
+    entry = Entry(name, size, crc32, offset, FILE_MODE, time, date)
+    if data[: len(entry.local())] != entry.local():
+        raise ValueError("a header behind its manifest has a form that lmfile does not write")
+    return entry
 
 
 def end_records(count: int, directory_offset: int, directory_size: int, comment_size: int) -> bytes:

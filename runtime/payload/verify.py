@@ -1,17 +1,20 @@
-"""Holds every byte of an executable against what its manifest says.
+"""Holds every byte of an executable, and of its sidecar, against what its manifest says.
 
 The file is cut into pieces that touch: launcher, then for each member the padding in front
 (zeros), the local header (rebuilt from the central directory) and the data, up to the
-tail, which `Payload.open` has checked. Each piece has one sha256, so no byte is outside of
-a hash. A whole executable is read once, at the speed of sha256.
+tail, which `Payload.open` has checked; the sidecar into its header, paddings and data. Each
+piece has one sha256, so no byte is outside of a hash. All is read once, at the speed of sha256.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from runtime.errors import PayloadDamaged, SidecarMissing
+from runtime.payload import sidecar
 from runtime.payload.footer import FOOTER_BYTES
-from runtime.payload.manifest import MANIFEST_NAME
+from runtime.payload.manifest import MANIFEST_NAME, Sidecar
 from runtime.payload.reader import Finding, Payload, Progress
 from runtime.payload.records import Entry, central_entries, end_records
 
@@ -34,26 +37,46 @@ def verify(payload: Payload, progress: Progress) -> list[Finding]:
         pieces = list(_pieces(payload, _directory(payload)))
     except ValueError as error:
         return [Finding("central directory", payload.footer.manifest_offset, str(error))]
-    with payload.path.open("rb") as file:
+    found = _check(payload.path, pieces, lambda done: progress(payload.path.name, done, payload.size_bytes))
+    return found + (_verify_sidecar(payload, payload.manifest.sidecar, progress) if payload.manifest.sidecar else [])
+
+
+def _verify_sidecar(payload: Payload, wanted: Sidecar, progress: Progress) -> list[Finding]:
+    try:
+        path = sidecar.find(payload.path, wanted)
+    except SidecarMissing as error:
+        return [Finding(wanted.name, 0, error.happened)]
+    except PayloadDamaged as error:
+        return [Finding(wanted.name, 0, error.reason)]
+    return _check(path, _sidecar_pieces(payload, wanted), lambda done: progress(path.name, done, wanted.size))
+
+
+def _check(path: Path, pieces: Iterator[Piece] | list[Piece], advance: Callable[[int], None]) -> list[Finding]:
+    with path.open("rb") as file:
         return [
             Finding(piece.part, piece.offset, f"differs from what was packed (within {piece.size} bytes)")
             for piece in pieces
-            if _digest(file, piece, lambda done: progress(payload.path.name, done, payload.size_bytes)) != piece.sha256
+            if _digest(file, piece, advance) != piece.sha256
         ]
 
 
 def _directory(payload: Payload) -> list[Entry]:
-    """The entries of the central directory, which must be the manifest's members and nothing else."""
+    """The entries of the central directory: the manifest's members, the manifest, its signature, and nothing else."""
     footer = payload.footer
-    data = payload.tail[footer.manifest_size :]
+    start = footer.manifest_size
+    signature = payload.signature_entry()
+    behind = [(MANIFEST_NAME, footer.manifest_offset, footer.manifest_size)]
+    if signature:
+        behind.append((signature.name, signature.data_offset(), signature.size))
+        start = signature.data_offset() + signature.size - footer.manifest_offset
+    data = payload.tail[start:]
     entries = list(central_entries(data))
     central = b"".join(entry.central() for entry in entries)
-    start = footer.manifest_offset + footer.manifest_size
-    if data != central + end_records(len(entries), start, len(central), FOOTER_BYTES):
+    if data != central + end_records(len(entries), footer.manifest_offset + start, len(central), FOOTER_BYTES):
         raise ValueError("the zip's directory has a form that lmfile does not write")
     listed = [(entry.name, entry.data_offset(), entry.size) for entry in entries]
-    members = [(member.path, member.offset, member.size) for member in payload.manifest.members]
-    if listed != [*members, (MANIFEST_NAME, footer.manifest_offset, footer.manifest_size)]:
+    members = [(member.path, member.offset, member.size) for member in payload.manifest.members if not member.aside]
+    if listed != [*members, *behind] or (signature and entries[-1] != signature):
         raise ValueError("the zip's directory and the manifest list different members")
     return entries
 
@@ -67,13 +90,28 @@ def _pieces(payload: Payload, entries: list[Entry]) -> Iterator[Piece]:
         padding = entry.offset - end
         if not 0 <= padding < ALIGNMENT:
             raise ValueError(f"`{entry.name}` does not follow the member before it")
-        yield Piece(f"padding before {entry.name}", end, padding, hashlib.sha256(bytes(padding)).hexdigest())
+        yield _zeros(f"padding before {entry.name}", end, padding)
         header = entry.local()
         yield Piece(f"header of {entry.name}", entry.offset, len(header), hashlib.sha256(header).hexdigest())
         if entry.name in data:
             yield Piece(entry.name, entry.data_offset(), entry.size, data[entry.name])
         end = entry.data_offset() + entry.size
     yield Piece("app members", *payload.manifest.app)
+
+
+def _sidecar_pieces(payload: Payload, wanted: Sidecar) -> Iterator[Piece]:
+    header = sidecar.Header(wanted.size, wanted.identity).pack()
+    yield Piece(f"header of {wanted.name}", 0, len(header), hashlib.sha256(header).hexdigest())
+    end = len(header)
+    for member in payload.manifest.members:
+        if member.aside:
+            yield _zeros(f"padding before {member.path}", end, member.offset - end)
+            yield Piece(member.path, member.offset, member.size, member.sha256)
+            end = member.offset + member.size
+
+
+def _zeros(part: str, offset: int, size: int) -> Piece:
+    return Piece(part, offset, size, hashlib.sha256(bytes(size)).hexdigest())
 
 
 def _digest(file: BinaryIO, piece: Piece, progress: Callable[[int], None]) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import PayloadDamaged
-from runtime.payload import FOOTER_BYTES, Footer, Manifest, Payload
+from runtime.payload import FOOTER_BYTES, Footer, Payload
+from runtime.payload.decoding import decode
 from runtime.payload.manifest import is_safe
 from tests.packing import APP, pack
 
@@ -146,18 +147,18 @@ def test_a_manifest_that_cannot_be_true_is_refused(executable: Path, change: str
     table = json.loads(payload.manifest.encode())
     CHANGES[change](table)
     with pytest.raises(ValueError, match="manifest"):
-        Manifest.decode(json.dumps(table).encode(), payload.footer.manifest_offset)
+        decode(json.dumps(table).encode(), payload.footer.manifest_offset)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"format": 1}', b"NaN", b"1" * 10_000])
 def test_a_manifest_that_is_not_one_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match="manifest"):
-        Manifest.decode(text, 1000)
+        decode(text, 1000)
 
 
 def test_a_manifest_reads_back_as_it_was_written(executable: Path) -> None:
     payload = Payload.open(executable)
-    assert Manifest.decode(payload.manifest.encode(), payload.footer.manifest_offset) == payload.manifest
+    assert decode(payload.manifest.encode(), payload.footer.manifest_offset) == payload.manifest
 
 
 @pytest.mark.parametrize(
