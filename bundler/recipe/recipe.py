@@ -42,7 +42,7 @@ class Message(NamedTuple):
 
 
 class LicenseText(NamedTuple):
-    """A licence that is packed besides those that are known; name: of the file it will be, `LICENSE` or `LICENSE.md`."""
+    """A licence that is packed besides those that are known; name: of its file, as `LICENSE` or `LICENSE.md`."""
 
     name: str
     text: str

@@ -5,7 +5,7 @@ possible; `facts` only if the pinned engine runs it. Nothing native sees a file
 before both have passed.
 """
 
-from runtime.gguf.facts import Facts, Role, facts, role
-from runtime.gguf.reader import Gguf, Tensor, read
+from runtime.gguf.facts import Facts, PartFacts, Role, facts, part_facts, role
+from runtime.gguf.reader import Gguf, Tensor, parse, read
 
-__all__ = ["Facts", "Gguf", "Role", "Tensor", "facts", "read", "role"]
+__all__ = ["Facts", "Gguf", "PartFacts", "Role", "Tensor", "facts", "parse", "part_facts", "read", "role"]

@@ -58,6 +58,26 @@ class Facts(NamedTuple):
     license: str | None
 
 
+class PartFacts(NamedTuple):
+    """What people ask about a part that another model sees or hears with."""
+
+    architecture: str
+    name: str
+    parameters: int
+    file_type: str
+    license: str | None
+
+
+def part_facts(gguf: Gguf) -> PartFacts:
+    """Say what an mmproj is. Raises: ModelUnsupported for a model that stands by itself."""
+    architecture = gguf.text("general.architecture") or ""
+    if architecture != "clip" and gguf.text("general.type") != "mmproj":
+        raise ModelUnsupported(gguf.path, "it is not the vision or audio part (mmproj) of another model")
+    parameters = sum(_elements(tensor.shape) for tensor in gguf.tensors.values())
+    name, license_name = gguf.text("general.name") or "", gguf.text("general.license")
+    return PartFacts(architecture, name, parameters, _file_type(gguf), license_name)
+
+
 def facts(gguf: Gguf) -> Facts:
     """Check `gguf` as a model of this engine, and say what it is.
 

@@ -7,12 +7,17 @@ import pytest
 
 from bundler import adapters, cli
 from bundler.adapters import Packed
+from bundler.recipe.command_line import adapter as adapter_option
 from runtime.adapters.check import check_adapter
 from runtime.errors import AdapterInvalid, AdapterNotFound, AdapterUnsupported, UsageError
 from runtime.gguf import Gguf
 from runtime.payload import Adapter, Payload
 from tests.adapters.folders import adapter, base_model, peft_folder
 from tests.packing import pack
+
+
+def packed(wanted: Sequence[str], base: Gguf) -> Packed:
+    return adapters.packed([adapter_option(text) for text in wanted], base)
 
 
 @pytest.fixture
@@ -40,9 +45,9 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gguf:
     ],
 )
 def test_names_and_weights(base: Gguf, text: str, name: str, scale: float) -> None:
-    packed = adapters.packed([text], base)
-    assert packed.records == [Adapter(name, f"adapters/{name}.gguf", "llama", 2, 24, scale)]
-    (part,) = packed.parts
+    made = packed([text], base)
+    assert made.records == [Adapter(name, f"adapters/{name}.gguf", "llama", 2, 24, scale)]
+    (part,) = made.parts
     assert (part.path, part.role) == (f"adapters/{name}.gguf", "adapter")
 
 
@@ -51,7 +56,7 @@ def contents(packed: Packed) -> Sequence[bytes]:
 
 
 def test_a_folder_is_converted_and_always_the_same(base: Gguf, tmp_path: Path) -> None:
-    first, second = (contents(adapters.packed(["folder", "ada.gguf"], base)) for _ in range(2))
+    first, second = (contents(packed(["folder", "ada.gguf"], base)) for _ in range(2))
     assert first == second
     assert first[1] == adapter()
     (tmp_path / "converted.gguf").write_bytes(first[0])
@@ -72,17 +77,17 @@ def test_what_is_refused(base: Gguf, tmp_path: Path) -> None:
         (["ada.gguf:1.2.3"], UsageError, "not a weight"),
     ):
         with pytest.raises(kind, match=reason):
-            adapters.packed(wanted, base)
+            packed(wanted, base)
 
 
 def test_inspect_and_verify_know_them(
     base: Gguf, tmp_path: Path, output: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    packed = adapters.packed(["folder", "ada.gguf:0.5"], base)
-    pack(tmp_path, output, extra=packed.parts, adapters=packed.records)
+    made = packed(["folder", "ada.gguf:0.5"], base)
+    pack(tmp_path, output, extra=made.parts, adapters=made.records)
     payload = Payload.open(output)
     assert payload.verify(lambda _what, _done, _total: None) == []
-    assert payload.manifest.adapters == tuple(packed.records)
+    assert payload.manifest.adapters == tuple(made.records)
     members = payload.by_role("adapter")
     assert [member.path for member in members] == ["adapters/ada.gguf", "adapters/folder.gguf"]
     assert all(member.offset % 65536 == 0 for member in members)
@@ -103,8 +108,8 @@ def test_a_manifest_of_before_has_none(tmp_path: Path, output: Path) -> None:
 
 @pytest.mark.parametrize("scale", [b"true", b"1e400", b'"1"', b"null"])
 def test_a_false_manifest_is_refused(base: Gguf, tmp_path: Path, output: Path, scale: bytes) -> None:
-    packed = adapters.packed(["ada.gguf:0.5"], base)
-    payload = Payload.open(pack(tmp_path, output, extra=packed.parts, adapters=packed.records))
+    made = packed(["ada.gguf:0.5"], base)
+    payload = Payload.open(pack(tmp_path, output, extra=made.parts, adapters=made.records))
     text = payload.manifest.encode().replace(b'"scale": 0.5', b'"scale": ' + scale)
     with pytest.raises(ValueError, match="scale"):
         type(payload.manifest).decode(text, payload.footer.manifest_offset)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler import build as flow
-from bundler import cli
+from bundler import cli, machinery
 from bundler.container import Part
 from bundler.runtime_image import RuntimeImage
 from runtime.payload import Payload
@@ -27,9 +26,9 @@ def _stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         root=image, target="linux-x86_64", sha256="0" * 64, size_bytes=4000, unpacked_bytes=9, python="3.13.17",
         glibc="2.17", engine={"llama_cpp_python": "0.3.36", "recipe": "abc"}, packages={"aiohttp": "3.14.5"},
     )  # fmt: skip
-    monkeypatch.setattr(flow, "launcher", lambda _target, _progress: launcher)
-    monkeypatch.setattr(flow, "runtime_image", lambda _target, _progress: made)
-    monkeypatch.setattr(flow.app, "parts", lambda _progress: [Part("app/runtime/__init__.pyc", "app", b"code")])
+    monkeypatch.setattr(machinery, "launcher", lambda _target, _progress: launcher)
+    monkeypatch.setattr(machinery, "runtime_image", lambda _target, _progress: made)
+    monkeypatch.setattr(machinery.app, "parts", lambda _progress: [Part("app/runtime/__init__.pyc", "app", b"code")])
 
 
 def build(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -191,8 +190,8 @@ def test_models_that_cannot_be_together(capsys: pytest.CaptureFixture[str], tmp_
     small.write_bytes(gguf({**tokens, "tokenizer.ggml.tokens": (ARRAY, (STRING, short))}, tensors))
     for wanted, exit_code, reason in [
         ([chat, chat], 10, "another one is called `chat`; write NAME="),
-        ([chat, f"draft:a={chat}", f"draft:b={chat}"], 10, "two draft models"),
-        ([vectors, f"draft:{chat}"], 10, "of use to a chat model alone"),
+        ([chat, f"draft:a={chat}", f"draft:b={chat}"], 10, "there are 2 of the role draft"),
+        ([vectors, f"draft:{chat}"], 10, "guesses for a chat model"),
         ([chat, f"draft:{small}"], 22, "it knows 7 tokens and `chat` 8"),
     ]:
         code, _, err = build(capsys, *wanted, "-o", output)

