@@ -23,7 +23,7 @@ def show(options: Options, payload: Payload | None, console: Console) -> int:
     """Write the page to stdout; return the exit code. Raises: UsageError without a payload."""
     if options.help or options.help_all:
         name = payload.manifest.name if payload else "lmfile"
-        console.answer(help_page(_program(payload), name, everything=options.help_all) + "\n")
+        console.answer(help_page(_program(payload), name, everything=options.help_all, defaults=type(options)) + "\n")
         return 0
     if options.version:
         console.answer(_version(payload) + "\n")

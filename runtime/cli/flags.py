@@ -7,7 +7,10 @@ scripts and clients must not break over it.
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["switch", "int", "float", "text", "file", "list"]
+from runtime.payload.defaults import PACKABLE
+
+Kind = Literal["switch", "int", "float", "text", "file", "list", "texts"]
+"""A list has its items between commas; texts are given one by one."""
 
 
 class Flag(NamedTuple):
@@ -23,6 +26,16 @@ class Flag(NamedTuple):
     choices: tuple[str, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
     """Words that stand for a number, such as `all` for 999."""
+
+    @property
+    def name(self) -> str:
+        """The first long spelling, without its dashes."""
+        return next(name for name in self.names if name.startswith("--"))[2:]
+
+    @property
+    def off(self) -> str:
+        """How a switch is turned off that is on by default: `--no-x` for `--x`, and the other way round."""
+        return f"--{self.name[2:].lstrip('-')}" if self.name.startswith("no") else f"--no-{self.name}"
 
 
 class Options:
@@ -89,6 +102,7 @@ class Options:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     seed: int = -1
+    stop: tuple[str, ...] = ()
     chat_template: str | None = None
     chat_template_file: str | None = None
     chat_template_kwargs: str | None = None
@@ -259,6 +273,9 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--presence-penalty",), "presence_penalty", "float", "flat penalty for used tokens", "X", -100, 100),
         Flag(("--frequency-penalty",), "frequency_penalty", "float", "penalty per use of a token", "X", -100, 100),
         Flag(("-s", "--seed"), "seed", "int", "seed; -1: a new one each time", "N", -1, 2**32 - 1),
+        Flag(
+            ("--stop", "-r", "--reverse-prompt"), "stop", "texts", "an answer ends before this; may be repeated", "TEXT"
+        ),
         Flag(("--chat-template",), "chat_template", "text", "Jinja in place of the model's, or a name: chatml", "TEXT"),
         Flag(("--chat-template-file",), "chat_template_file", "file", "the same, from a file", "FILE"),
         Flag(("--chat-template-kwargs",), "chat_template_kwargs", "text", "further variables of the template", "JSON"),
@@ -302,13 +319,13 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
 
 FLAGS: tuple[Flag, ...] = tuple(flag for group in GROUPS.values() for flag in group)
 BY_NAME: dict[str, Flag] = {name: flag for flag in FLAGS for name in flag.names}
-DEFAULTS: dict[str, object] = {field: getattr(Options, field) for field in Options.__annotations__}
+BY_OFF: dict[str, Flag] = {flag.off: flag for flag in FLAGS if flag.kind == "switch" and flag.name in PACKABLE}
 
 LEGACY_SWITCHES = frozenset(
     """--unsecure --confine-reads --v2 --cli --nologo --ascii --nothink --trap --fast --precise --no-mmap --mlock
     --embedding --embeddings --metrics --slots --no-slots --jinja --no-jinja --cont-batching -cb --no-cont-batching
     --no-warmup --warmup --log-disable --simple-io --no-display-prompt --no-perf --perf --offline --no-webui --no-ui
-    --props --cache-prompt --no-context-shift --kv-unified -kvu --swa-full --flash-attn-off --interactive
+    --props --kv-unified -kvu --swa-full --flash-attn-off --interactive
     --no-penalize-nl --special --escape --no-escape -e --recompile --nocompile --fit-off --color -i -cnv -no-cnv
     --cors-credentials --no-cors-credentials --reuse-port --check-tensors --numa-off --silent-prompt --quiet
     --verbose -v""".split()

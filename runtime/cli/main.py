@@ -58,9 +58,14 @@ def main(arguments: list[str]) -> int:
 
 def _run(arguments: list[str], console: Console) -> int:
     options, warnings = parse(arguments)
+    payload = own_payload()
+    if payload and payload.manifest.defaults:
+        from runtime.cli.defaults import with_defaults  # most executables have none
+
+        options, unusable = with_defaults(options, payload.manifest.defaults, is_foreign=options.model is not None)
+        warnings += unusable
     for warning in warnings:
         console.warning(warning)
-    payload = own_payload()
     if about.wanted(options):
         return about.show(options, payload, console)
     if options.install_desktop or options.remove_desktop:

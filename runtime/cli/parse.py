@@ -8,7 +8,7 @@ slow is imported.
 import math
 from typing import Any
 
-from runtime.cli.flags import BY_NAME, LEGACY_SWITCHES, LEGACY_WITH_VALUE, Flag, Options
+from runtime.cli.flags import BY_NAME, BY_OFF, LEGACY_SWITCHES, LEGACY_WITH_VALUE, Flag, Options
 from runtime.errors import UsageError
 
 
@@ -25,7 +25,11 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
         if name in BY_NAME:
             flag = BY_NAME[name]
             value = _value(flag, name, inline, rest)
-            setattr(options, flag.field, (*getattr(options, flag.field), *value) if flag.kind == "list" else value)
+            several = flag.kind in ("list", "texts")
+            setattr(options, flag.field, (*getattr(options, flag.field), *value) if several else value)
+        elif name in BY_OFF:
+            _value(BY_OFF[name], name, inline, rest)
+            setattr(options, BY_OFF[name].field, False)
         elif name in LEGACY_SWITCHES or name in LEGACY_WITH_VALUE:
             if name in LEGACY_WITH_VALUE and inline is None and rest and not _is_flag(rest[0]):
                 rest.pop(0)
@@ -52,26 +56,32 @@ def _value(flag: Flag, name: str, inline: str | None, rest: list[str]) -> Any:
         if not rest:
             raise UsageError(f"Reading the command line: {name} needs a value ({flag.metavar}: {flag.help}).")
         inline = rest.pop(0)
-    text = dict(flag.words).get(inline, inline)
+    try:
+        return converted(flag, inline)
+    except ValueError as fault:
+        raise UsageError(f"Reading the command line: {name} {fault}.") from None
+
+
+def converted(flag: Flag, given: str) -> Any:
+    """What the text of a flag's value means. Raises: ValueError with what is wrong, as a sentence's end."""
+    text = dict(flag.words).get(given, given)
     if flag.kind in ("int", "float"):
-        return _number(flag, name, text)
-    if flag.kind == "list":
-        return tuple(filter(None, text.split(",")))
+        return _number(flag, text)
+    if flag.kind in ("list", "texts"):
+        return tuple(filter(None, text.split(",") if flag.kind == "list" else [text]))
     if flag.choices and text.lower() not in flag.choices:
-        raise UsageError(f"Reading the command line: {name} is `{text}`; choose one of {', '.join(flag.choices)}.")
+        raise ValueError(f"is `{text[:80]}`; choose one of {', '.join(flag.choices)}")
     return text
 
 
-def _number(flag: Flag, name: str, text: str) -> int | float:
+def _number(flag: Flag, text: str) -> int | float:
     kind = "a whole number" if flag.kind == "int" else "a number"
     try:
         value = int(text) if flag.kind == "int" else float(text)
     except ValueError:
-        raise UsageError(f"Reading the command line: {name} is `{text[:40]}`; give {kind}.") from None
+        raise ValueError(f"is `{text[:40]}`; give {kind}") from None
     if not math.isfinite(value) or not flag.low <= value <= flag.high:
-        raise UsageError(
-            f"Reading the command line: {name} is {text[:40]}; give {kind} from {flag.low:g} to {flag.high:.10g}."
-        )
+        raise ValueError(f"is {text[:40]}; give {kind} from {flag.low:g} to {flag.high:.10g}")
     return value
 
 

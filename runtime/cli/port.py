@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from runtime.cli.flags import DEFAULTS, Options
+from runtime.cli.flags import Options
 from runtime.cli.systemd import inherited_sockets
 from runtime.errors import ExposedWithoutKey, PortInUse, UsageError
 from runtime.server.key_sources import ENVIRONMENT, gather_keys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ssl
 
 NEXT_PORTS = 20
-"""How many ports a double click tries when 8080 is busy: nobody is there to choose one."""
+"""How many ports a double click tries when 8080, or the publisher's, is busy: nobody is there to choose one."""
 
 
 class Port(NamedTuple):
@@ -65,7 +65,7 @@ def open_port(options: Options) -> Port:
 
 def _listen(options: Options, *, has_key: bool) -> list[socket.socket]:
     last = options.port
-    if not options.server and options.port == DEFAULTS["port"]:
+    if not options.server and options.port == type(options).port:
         last += NEXT_PORTS
     for port in range(options.port, last):
         try:
