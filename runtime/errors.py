@@ -68,10 +68,12 @@ class RecipeInvalid(LmfileError):
 class ModelNotFound(LmfileError):
     exit_code = 20
 
-    def __init__(self, path: Path | str, happened: str = "there is no such file") -> None:
+    def __init__(
+        self, path: Path | str, happened: str = "there is no such file", advice: str = "check the path"
+    ) -> None:
         self.path = str(path)
         self.happened = happened
-        super().__init__(f"Opening the model `{path}`: {happened}; check the path.")
+        super().__init__(f"Opening the model `{path}`: {happened}; {advice}.")
 
 
 class SidecarMissing(ModelNotFound):
@@ -108,10 +110,10 @@ class ModelUnsupported(LmfileError):
 class DownloadFailed(LmfileError):
     exit_code = 23
 
-    def __init__(self, what: str, happened: str) -> None:
+    def __init__(self, what: str, happened: str, advice: str = "check the network and try again") -> None:
         self.what = what
         self.happened = happened
-        super().__init__(f"Fetching `{what}`: {happened}; check the network and try again.")
+        super().__init__(f"Fetching `{what}`: {happened}; {advice}.")
 
 
 class BuildFailed(LmfileError):
