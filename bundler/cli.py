@@ -23,17 +23,22 @@ lmfile turns model weights into one executable that anyone can download and run.
 usage: lmfile COMMAND [OPTION]…          lmfile COMMAND --help shows a command's options
 
 make an executable
-  build MODEL… -o FILE    pack MODEL: the path of a .gguf file, or a known model:
-                          smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB);
-                          --adapter PATH packs a LoRA adapter with it; further
-                          MODELs embed, rerank, or are other ones to chat with;
-                          --name, --icon, --greeting and others make it yours
+  build MODEL… -o FILE    pack models: .gguf files, a .llamafile, a folder of safetensors, hf:org/repo[:quant], https://…,
+                          or smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB); --dry-run shows what would be packed
+  build [RECIPE]          the same from lmfile.toml, an Ollama Modelfile or a llamafile's .args
+  init [FOLDER]           write a commented lmfile.toml
+  repack FILE -o FILE     another prompt, adapter, setting or runtime around the same weights
+  convert DIR -o FILE     safetensors to GGUF             quantize FILE TYPE -o FILE   to a smaller type
 look into one
-  inspect FILE            model, engine, members with offsets and hashes
-  verify FILE             hold every byte against its hash
+  inspect FILE            models, engine, provenance, members with offsets and hashes
+  diff FILE FILE          what two of them differ in
+  verify FILE             hold every byte against its hash; with --key PUB, the signature too
   extract FILE [MEMBER]…  take members out, each checked; default: all of them
-the runtime inside
-  runtime build|list|clean   make, show or remove the cached runtime images
+publish it
+  sign FILE --key KEY     sign it, as minisign does       publish-notes FILE…   a README section for its page
+this computer
+  runtime build|list|clean|export|import   the runtime images inside
+  doctor                  what it can build and run       completion SHELL      for bash, zsh, fish, powershell
 
 common options
   -q, --quiet             no progress, results only (default: off)
@@ -41,10 +46,11 @@ common options
 environment
   LMFILE_CACHE            where parts are kept (default: the user's cache directory)
   SOURCE_DATE_EPOCH       seconds since 1970 that stand for the time of the build (default: 0)
+  HF_TOKEN, HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE   as everywhere for hf:
 
 example: lmfile build smollm2 -o dist/smollm2 && dist/smollm2
-exit codes: 0 done, 10 usage, 20 to 24 model, download or build, 25 to 27 adapter, 30 damaged file,
-            31 to 34 cache or disk, 130 interrupted, 143 terminated"""
+exit codes: 0 done, 1 diff: they differ, 10 usage, 11 recipe, 20 to 24 model, download or build, 25 to 27 adapter,
+            28 conversion, 30 damaged file, 31 to 34 cache or disk, 35 signature, 130 interrupted, 143 terminated"""
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED, UNEXPECTED = 130, 143, 141, 1
 
