@@ -4,8 +4,8 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-U32, I32, F32, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
-FORMATS = {U32: "<I", I32: "<i", F32: "<f", BOOL: "<B", U64: "<Q"}
+U16, U32, I32, F32, BOOL, STRING, ARRAY, U64 = 2, 4, 5, 6, 7, 8, 9, 10
+FORMATS = {U16: "<H", U32: "<I", I32: "<i", F32: "<f", BOOL: "<B", U64: "<Q"}
 
 Value = tuple[int, object]
 Tensor = tuple[str, Sequence[int], int]

@@ -8,8 +8,10 @@ first byte, which need not be the file's: weights are read where they lie in an 
 Format: GGUF versions 2 and 3, little-endian.
 """
 
+import io
 import stat
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,9 +125,25 @@ class Gguf:
         code = SCALARS[array.type].format[1:]
         return struct.unpack_from(f"<{array.length}{code}", self._head, array.offset)
 
+    def written_keys(self) -> Iterator[tuple[str, bytes]]:
+        """Each key with the bytes that stand for it and its value, for a header made of this one."""
+        starts = [value.offset - 4 - len(key.encode()) - 8 for key, value in self.values.items()]
+        ends = [*starts[1:], min((tensor.at for tensor in self.tensors.values()), default=len(self._head))]
+        for key, start, end in zip(self.values, starts, ends, strict=False):
+            yield key, self._head[start:end]
+
+    def written_tensor(self, tensor: Tensor) -> bytes:
+        """The bytes that describe `tensor`, up to its offset."""
+        return self._head[tensor.at : tensor.at + 8 + len(tensor.name.encode()) + 4 + 8 * len(tensor.shape) + 4]
+
     def invalid(self, reason: str, offset: int) -> ModelInvalid:
         """The error for something that this model says at `offset`."""
         return ModelInvalid(self.path, reason, offset)
+
+
+def parse(head: bytes, path: Path | str, size_bytes: int) -> Gguf:
+    """Read a header made in memory, for a model of `size_bytes` that `path` stands for. Raises: ModelInvalid."""
+    return _read(Cursor(io.BytesIO(head), str(path), size_bytes))
 
 
 def read(path: Path | str, offset: int = 0, size_bytes: int | None = None) -> Gguf:
