@@ -11,7 +11,6 @@ from runtime.payload import Payload
 from runtime.version import VERSION
 
 EXIT_DAMAGED = 30
-RULE = "=" * 78
 
 
 def wanted(options: Options) -> bool:
@@ -32,7 +31,7 @@ def show(options: Options, payload: Payload | None, console: Console) -> int:
         raise UsageError("Looking into the executable: this is a checkout, there is no executable; build one first.")
     if options.verify:
         return _verify(payload, console)
-    console.answer(payload.manifest.encode().decode() if options.manifest else _licenses(payload))
+    console.answer(payload.manifest_bytes.decode() if options.manifest else _licences(payload))
     return 0
 
 
@@ -55,13 +54,10 @@ def _version(payload: Payload | None) -> str:
     )
 
 
-def _licenses(payload: Payload) -> str:
-    texts = []
-    for member in payload.by_role("license"):
-        text = payload.read(member).decode("utf-8", "replace")
-        title = member.path.removeprefix("LICENSES/")
-        texts.append(f"{RULE}\n{title}\n{RULE}\n\n{text.rstrip()}\n")
-    return "\n".join(texts)
+def _licences(payload: Payload) -> str:
+    from runtime.payload.licences import licences  # a start never needs it
+
+    return licences(payload)
 
 
 def _verify(payload: Payload, console: Console) -> int:
