@@ -23,8 +23,8 @@ lmfile turns model weights into one executable that anyone can download and run.
 usage: lmfile COMMAND [OPTION]…          lmfile COMMAND --help shows a command's options
 
 make an executable
-  build MODEL… -o FILE    pack models: .gguf, .llamafile, a folder of safetensors, hf:org/repo[:quant], https://…,
-                          or smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB); --dry-run says what would be packed
+  build MODEL… -o FILE    pack models: .gguf, .llamafile, safetensors, hf:org/repo[:quant], https://…,
+                          smollm2 (98 MB), qwen2.5-coder-1.5b (1.1 GB); --dry-run says what would be packed
   build [RECIPE]          the same from lmfile.toml, an Ollama Modelfile or a llamafile's .args
   init [FOLDER]           write a commented lmfile.toml
   repack FILE -o FILE     another prompt, adapter, setting or runtime around the same weights
@@ -41,11 +41,11 @@ this computer
   runtime build|list|clean|export|import   the runtime images that go inside
   doctor, completion      what it can build and run; completion for bash, zsh, fish, powershell
 common options: -q, --quiet: results only (default: off), --version, --help
-environment: LMFILE_CACHE: where parts are kept (default: the user's cache directory), HF_TOKEN and HF_ENDPOINT,
+environment: HF_TOKEN, HF_ENDPOINT, LMFILE_CACHE: where parts are kept (default: the user's cache directory),
   SOURCE_DATE_EPOCH: seconds since 1970 that stand for the time of the build (default: 0)
 example: lmfile build smollm2 -o dist/smollm2 && dist/smollm2
-exit codes: 0 done, 1 diff: they differ, 10 usage, 11 recipe, 20 to 24 model, download or build, 25 to 27 adapter,
-            28 conversion, 30 damaged file, 31 to 34 cache or disk, 35 signature, 130 interrupted, 143 terminated"""
+exit codes: 0 done, 1 diff: they differ, 10 usage, 11 recipe, 20 to 24 model, download or build, 25 to 27
+            adapter, 28 conversion, 30 damaged, 31 to 34 cache or disk, 35 signature, 130 or 143 ended"""
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED, UNEXPECTED = 130, 143, 141, 1
 
