@@ -155,8 +155,9 @@ class _Build:
         shutil.copytree(self._engine / LICENSES, into, dirs_exist_ok=True)
         for path in sorted(self._packages.glob("*.dist-info/**/*")):
             if path.is_file() and path.name.upper().startswith(("LICEN", "COPYING", "NOTICE")):
-                package = path.relative_to(self._packages).parts[0].partition("-")[0]
-                shutil.copyfile(path, into / f"{package}-{path.stem}.txt")
+                folder, *inside = path.relative_to(self._packages).with_suffix("").parts
+                names = [folder.partition("-")[0], *(name for name in inside if name != "licenses")]
+                shutil.copyfile(path, into / f"{'-'.join(names)}.txt")
 
     def _describe(self, written: archive.Archive) -> None:
         built = json.loads((self._engine / "engine.json").read_text(encoding="utf-8"))
