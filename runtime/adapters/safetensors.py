@@ -7,6 +7,7 @@ gap or overlap, as the format demands. A pickle, which could run code, is refuse
 
 import json
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
@@ -15,9 +16,28 @@ from runtime.errors import AdapterInvalid, AdapterNotFound, AdapterUnsupported, 
 WIDTHS = {"F32": 4, "F16": 2, "BF16": 2}
 """Bytes of one element, for the types that adapters come in."""
 
+ALL_WIDTHS = {
+    "F64": 8,
+    "I64": 8,
+    "U64": 8,
+    "C64": 8,
+    "I32": 4,
+    "U32": 4,
+    "I16": 2,
+    "U16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "F8_E8M0": 1,
+    **WIDTHS,
+}
+"""The same for all types of whole bytes that the format has, which models come in."""
+
 MAX_HEADER_BYTES = 16 << 20  # 10,000 tensors take 1.5 MB
 MAX_TENSORS = 65_536
-MAX_DIMENSIONS = 4
+MAX_DIMENSIONS = 8
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """How the files of torch.save begin: a zip of pickles, or a bare one."""
 
@@ -57,15 +77,15 @@ class Safetensors:
         return data
 
 
-def open_safetensors(path: Path) -> Safetensors:
-    """Open `path` and check its header.
+def open_safetensors(path: Path, widths: Mapping[str, int] = WIDTHS) -> Safetensors:
+    """Open `path` and check its header, whose types must be among `widths`.
 
     Raises: AdapterNotFound if it cannot be opened; AdapterUnsupported for a pickle or another
     type of number; AdapterInvalid for a false header.
     """
     file = open_regular(path)
     try:
-        return Safetensors(path, file, _entries(path, file))
+        return Safetensors(path, file, _entries(path, file, widths))
     except (LmfileError, OSError):
         file.close()
         raise
@@ -95,7 +115,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _entries(path: Path, file: BinaryIO) -> dict[str, Entry]:
+def _entries(path: Path, file: BinaryIO, widths: Mapping[str, int]) -> dict[str, Entry]:
     size = file.seek(0, 2)
     file.seek(0)
     beginning = file.read(8)
@@ -110,7 +130,7 @@ def _entries(path: Path, file: BinaryIO) -> dict[str, Entry]:
     if not isinstance(table, dict) or len(table) > MAX_TENSORS:
         raise AdapterInvalid(path, f"its header is not a table of at most {MAX_TENSORS} tensors")
     table.pop("__metadata__", None)
-    found = sorted(((name, _entry(path, name, row, 8 + length)) for name, row in table.items()), key=_place)
+    found = sorted(((name, _entry(path, name, row, 8 + length, widths)) for name, row in table.items()), key=_place)
     position = 8 + length
     for name, entry in found:
         if entry.offset != position:
@@ -121,16 +141,16 @@ def _entries(path: Path, file: BinaryIO) -> dict[str, Entry]:
     return dict(found)
 
 
-def _entry(path: Path, name: str, row: object, start: int) -> Entry:
+def _entry(path: Path, name: str, row: object, start: int, widths: Mapping[str, int]) -> Entry:
     shown = name[:100]
     if not isinstance(row, dict):
         raise AdapterInvalid(path, f"the description of `{shown}` is not a table")
     dtype, shape, place = row.get("dtype"), row.get("shape"), row.get("data_offsets")
     if not isinstance(dtype, str) or not _are_counts(shape, MAX_DIMENSIONS) or not _are_counts(place, 2):
         raise AdapterInvalid(path, f"the description of `{shown}` is not one of a tensor")
-    if dtype not in WIDTHS:
-        raise AdapterUnsupported(path, f"`{shown}` holds numbers of type {dtype[:20]}, not one of {', '.join(WIDTHS)}")
-    size = WIDTHS[dtype]
+    if dtype not in widths:
+        raise AdapterUnsupported(path, f"`{shown}` holds numbers of type {dtype[:20]}, not one of {', '.join(widths)}")
+    size = widths[dtype]
     for extent in shape:
         size *= extent
     if len(place) != 2 or place[1] - place[0] != size:
