@@ -40,9 +40,12 @@ def build(recipe: Recipe, order: Order, console: Console) -> None:
 
 
 def _write(file: Path, given: Ingredients, console: Console) -> None:
-    size = container.write(file, assemble(given), console.progress)
+    written = container.write(file, assemble(given), console.progress)
+    size = written.size_bytes + written.sidecar_bytes
     weights = weights_bytes(given)
     console.result(
         f"{file}: {size / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights"
         f" + {(size - weights) / 1e6:.1f} MB engine, runtime and page"
     )
+    if written.note:
+        console.result(written.note)

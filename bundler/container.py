@@ -1,11 +1,9 @@
-"""Writes the container: launcher, members, manifest, central directory, footer.
+"""Writes the container: launcher, members, manifest, central directory, footer, and the sidecar where there is one.
 
     [launcher | zip: licences, icon, app, models, adapters, runtime, manifest | central directory | end record + footer]
 
-Sizes are known before the first byte is written, so every offset is computed first and each
-byte is written once, in order. Models and adapters lie at multiples of 64 KiB, zeros in front
-of them: the extra field that other tools pad with has 16 bits for its size and for the
-alignment, and needs 17 here. Nothing depends on the clock, the host or the order of arguments.
+Every offset is known before the first byte is written (bundler/places.py), and each byte is
+written once, in order.
 
 The output gets its name when it is complete. It is not forced to the disk before, as `cp`
 does not: that would wait for the device, and what a power cut leaves of a file is
@@ -14,98 +12,72 @@ found by `lmfile verify`, since every byte is under a hash.
 
 import hashlib
 import os
-import shutil
-import time
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from bundler import copying, digests, store
-from bundler.digests import Digests
-from runtime.errors import BuildFailed, CannotWrite, DiskFull
-from runtime.payload import (
-    APP_PREFIX,
-    FOOTER_BYTES,
-    MANIFEST_NAME,
-    RUNTIME_NAME,
-    Adapter,
-    Assistant,
-    Footer,
-    Manifest,
-    Member,
-    Model,
-    Span,
-)
-from runtime.payload.manifest import FORMAT, MAX_MEMBERS, is_safe
-from runtime.payload.records import END_MAGIC, Entry, end_records
+from bundler import copying, members, pair, places, room
+from bundler.content import Content, pieces
+from bundler.contents import Contents, Part
+from bundler.members import digests_of
+from bundler.places import Plan
+from bundler.signature import signed
+from bundler.tail import Image, tail
+from bundler.unfinished import unfinished
+from runtime.errors import CannotWrite, DiskFull
+from runtime.payload import APP_PREFIX, RUNTIME_NAME, Manifest, Member, Sidecar, Span, sidecar
+from runtime.payload.manifest import FORMAT
+from runtime.payload.records import Entry
 
-ALIGNED_ROLES = frozenset({"model", "adapter"})
-ALIGNMENT = 1 << 16
-ROLE_ORDER = {"license": 0, "icon": 1, "app": 2, "model": 3, "adapter": 4, "runtime": 5}
-FILE_MODE, EXECUTABLE_MODE = 0o644, 0o755
-SPARE_BYTES = 1 << 20  # manifest and directory, whose sizes are not known beforehand
+__all__ = ["Contents", "Part", "Progress", "Written", "created", "digests_of", "signed", "write"]
+
+EXECUTABLE_MODE, WEIGHTS_MODE = 0o755, 0o644
+
+_NO_SPAN = Span(0, 0, hashlib.sha256().hexdigest())
 
 Progress = Callable[[str, int, int], None]
+"""Called with (what, bytes done, bytes in all)."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One member to be: a small one as bytes, a large one as the path of its file."""
+class Written(NamedTuple):
+    """What was written. sidecar: the file of weights, if there is one; note: a sentence to tell about it, or empty."""
 
-    path: str
-    role: str
-    content: bytes | Path
-
-    @property
-    def size(self) -> int:
-        """In bytes, now."""
-        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+    size_bytes: int
+    sidecar: Path | None = None
+    sidecar_bytes: int = 0
+    note: str = ""
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What goes into one executable; `runtime` are the facts that the manifest tells about the image."""
+def write(output: Path, contents: Contents, progress: Progress) -> Written:
+    """Write the executable `output`, and where it needs one its sidecar beside it.
 
-    name: str
-    target: str
-    version: str
-    launcher: Path
-    parts: Sequence[Part]
-    runtime: dict[str, Any]
-    runtime_unpacked: int
-    models: Sequence[Model]
-    adapters: Sequence[Adapter] = ()
-    assistant: Assistant = field(default_factory=Assistant)
-    defaults: dict[str, Any] = field(default_factory=dict)
-    created: int = 0
-
-
-class _Place(NamedTuple):
-    part: Part
-    entry: Entry
-
-
-def write(output: Path, contents: Contents, progress: Progress) -> int:
-    """Write the executable `output` and return its size in bytes.
-
-    Raises: DiskFull; CannotWrite; BuildFailed if an input changes meanwhile. On any error, and
-    on an interrupt, nothing of it stays.
+    Raises: DiskFull; CannotWrite; UsageError if somebody else's file has the sidecar's name; BuildFailed
+    if an input changes meanwhile. On any error, and on an interrupt, nothing of it stays.
     """
+    weights = output.with_name(sidecar.name_for(output))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        places, end = _plan(contents)
-        _check_room(output, end + SPARE_BYTES)
-        with store.staging_file(output) as part:
-            with open(part, "xb", buffering=0) as file:
-                size = _write(file, part, contents, places, lambda done: progress(output.name, done, end))
-            part.chmod(EXECUTABLE_MODE)
+        launcher = _bytes(contents.launcher)
+        plan = places.plan(contents, len(launcher))
+        room.check(output, contents, plan)
+        with unfinished(output) as part, unfinished(weights) as part_aside:
+            draft = _draft(contents, launcher)
+            if plan.aside:
+                pair.check(weights)
+                aside = _write_aside(part_aside, plan, lambda done: progress(weights.name, done, plan.aside_end))
+                beside = Sidecar(weights.name, plan.aside_end, sidecar.identity(aside))
+                draft = draft._replace(members=tuple(aside), sidecar=beside)
+            size = _write(part, plan, launcher, draft, contents.runtime_unpacked, partial(progress, output.name))
+            if not plan.aside:
+                part.replace(output)
+                return Written(size)
+            kept = pair.publish(part, output, part_aside, weights)
     except OSError as error:
         if error.errno in copying.NO_ROOM:
             raise DiskFull(output) from error
         raise CannotWrite(output, _happened(error)) from error
-    return size
+    return Written(size, weights, plan.aside_end, _note(output, weights, contents, kept))
 
 
 def created() -> int:
@@ -114,153 +86,103 @@ def created() -> int:
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 
-def _happened(error: OSError) -> str:
-    what = (error.strerror or str(error)).lower()
-    return f"{what} (`{error.filename}`)" if error.filename else what
+def _bytes(content: Content) -> bytes:
+    """All of a small content."""
+    found = b""
+    for piece in pieces(content):
+        if isinstance(piece, bytes):
+            found += piece
+            continue
+        with piece.path.open("rb") as file:
+            file.seek(piece.offset)
+            found += file.read(piece.size)
+    return found
 
 
-def _plan(contents: Contents) -> tuple[list[_Place], int]:
-    """Give every part its place; -> the places and where the manifest's header goes."""
-    paths = [part.path for part in contents.parts]
-    if len(set(paths)) != len(paths) or len(paths) > MAX_MEMBERS or not all(map(is_safe, paths)):
-        raise BuildFailed(f"`{contents.name}`", "its members' names are not safe, unique and few enough")
-    position = contents.launcher.stat().st_size
-    places = []
-    for part in _in_order(contents):
-        entry = _entry(part.path, part.size, position, contents.created)
-        if part.role in ALIGNED_ROLES:
-            entry = entry._replace(offset=position + -entry.data_offset() % ALIGNMENT)
-        places.append(_Place(part, entry))
-        position = entry.data_offset() + entry.size
-    return places, position
+def _write_aside(part: Path, plan: Plan, advance: Callable[[int], None]) -> list[Member]:
+    """Write the sidecar, its header last; -> its members."""
+    found = []
+    with open(part, "xb", buffering=0) as file:
+        for wanted, offset in plan.aside:
+            file.seek(offset)
+            digests = members.put(file, wanted.content, copying.shifted(advance, offset))
+            found.append(Member(wanted.path, wanted.role, offset, wanted.size, digests.sha256, aside=True))
+        file.truncate(plan.aside_end)
+        file.seek(0)
+        members.write(file, sidecar.Header(plan.aside_end, sidecar.identity(found)).pack())
+    part.chmod(WEIGHTS_MODE)
+    return found
 
 
-def _in_order(contents: Contents) -> list[Part]:
-    """Small members first, then models as the manifest lists them, adapters, the runtime last; otherwise by name.
-
-    Behind the launcher the kernel reads ahead whatever comes next, up to 16 MB: that should be
-    the beginning of the first model, which is needed at every start, and not that of another.
-    """
-    models = [model.path for model in contents.models]
-
-    def place(part: Part) -> tuple[int, int, str]:
-        rank = models.index(part.path) if part.path in models else len(models)
-        return ROLE_ORDER.get(part.role, ROLE_ORDER["model"]), rank, part.path
-
-    return sorted(contents.parts, key=place)
-
-
-def _entry(path: str, size: int, offset: int, seconds: int) -> Entry:
-    """An entry without its crc32; a zip's time begins in 1980 and has two-second steps."""
-    year, month, day, hour, minute, second = time.gmtime(min(max(seconds, 315_532_800), 4_354_819_198))[:6]
-    return Entry(
-        name=path,
-        size=size,
-        crc32=0,
-        offset=offset,
-        mode=FILE_MODE,
-        time=hour << 11 | minute << 5 | second // 2,
-        date=year - 1980 << 9 | month << 5 | day,
-    )
+def _write(
+    part: Path, plan: Plan, launcher: bytes, draft: Manifest, unpacked: int, progress: Callable[[int, int], None]
+) -> int:
+    """Write the executable, whose manifest lacks what lies inside; -> its size in bytes."""
+    with open(part, "xb", buffering=0) as file:
+        members.write(file, launcher)
+        entries, inside = _write_members(file, plan, lambda done: progress(done, plan.end))
+        manifest = draft._replace(app=_app_span(part, entries), members=(*inside, *draft.members))
+        runtime = next(member for member in inside if member.path == RUNTIME_NAME)
+        image = Image(runtime.offset, runtime.size, unpacked, runtime.sha256)
+        members.write(file, tail(manifest.encode(), entries, image, plan.end, draft.created))
+        size = file.tell()
+    part.chmod(EXECUTABLE_MODE)
+    return size
 
 
-def _check_room(output: Path, needed_bytes: int) -> None:
-    if shutil.disk_usage(output.parent).free < needed_bytes:
-        raise DiskFull(output, needed_bytes)
-
-
-def _write(file: BinaryIO, path: Path, contents: Contents, places: list[_Place], advance: Callable[[int], None]) -> int:
-    launcher = contents.launcher.read_bytes()
-    _put(file, launcher)
-    entries, members = [], []
-    for part, planned in places:
-        found = _put_part(file, part, planned, advance)
-        entry = planned._replace(crc32=found.crc32)
+def _write_members(file: BinaryIO, plan: Plan, advance: Callable[[int], None]) -> tuple[list[Entry], list[Member]]:
+    entries, inside = [], []
+    for part, planned in plan.inside:
+        start = planned.data_offset()
+        file.seek(start)
+        digests = members.put(file, part.content, copying.shifted(advance, start))
+        entry = planned._replace(crc32=digests.crc32)
         file.seek(entry.offset)
-        _put(file, entry.local())
-        file.seek(entry.data_offset() + entry.size)
+        members.write(file, entry.local())
+        file.seek(start + entry.size)
         entries.append(entry)
-        members.append(Member(part.path, part.role, entry.data_offset(), entry.size, found.sha256))
-    manifest = Manifest(
+        inside.append(Member(part.path, part.role, start, entry.size, digests.sha256))
+    return entries, inside
+
+
+def _draft(contents: Contents, launcher: bytes) -> Manifest:
+    """The manifest but for what is known when the members are written."""
+    return Manifest(
         format=FORMAT,
         lmfile=contents.version,
         name=contents.name,
         target=contents.target,
         created=contents.created,
         launcher=Span(0, len(launcher), hashlib.sha256(launcher).hexdigest()),
-        app=_app_span(path, entries),
-        runtime=contents.runtime,
-        members=tuple(members),
+        app=_NO_SPAN,
+        runtime=dict(contents.runtime),
+        members=(),
         models=tuple(contents.models),
         adapters=tuple(contents.adapters),
-        defaults=contents.defaults,
+        defaults=dict(contents.defaults),
         assistant=contents.assistant,
+        version=contents.publisher_version,
+        states=tuple(contents.states),
     )
-    _put(file, _tail(manifest, entries, file.tell(), contents))
-    return file.tell()
-
-
-def _put_part(file: BinaryIO, part: Part, entry: Entry, advance: Callable[[int], None]) -> Digests:
-    file.seek(entry.data_offset())
-    if isinstance(part.content, bytes):
-        _put(file, part.content)
-        return Digests(hashlib.sha256(part.content).hexdigest(), zlib.crc32(part.content))
-    before = part.content.stat()
-    known = digests.known(part.content)
-    try:
-        found = copying.copy(part.content, 0, entry.size, file, known, lambda done: advance(entry.data_offset() + done))
-    except EOFError as error:
-        raise _changed(part.content) from error
-    if digests.signature(part.content.stat()) != digests.signature(before) or before.st_size != entry.size:
-        raise _changed(part.content)
-    if not known:
-        digests.remember(part.content, before, found)
-    return found
-
-
-def _changed(path: Path) -> BuildFailed:
-    return BuildFailed("the executable", f"`{path}` was changed while it was copied; try again when it is complete")
-
-
-def _put(file: BinaryIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def _app_span(path: Path, entries: list[Entry]) -> Span:
     """The app members from the first one's header to the last one's end, read back from the file."""
     app = [entry for entry in entries if entry.name.startswith(APP_PREFIX)]
     if not app:
-        return Span(0, 0, hashlib.sha256().hexdigest())
+        return _NO_SPAN
     start, end = app[0].offset, app[-1].data_offset() + app[-1].size
     with path.open("rb") as file:
         file.seek(start)
         return Span(start, end - start, hashlib.sha256(file.read(end - start)).hexdigest())
 
 
-def _tail(manifest: Manifest, entries: list[Entry], offset: int, contents: Contents) -> bytes:
-    """The manifest's header, the manifest, the central directory, the end records and the footer.
+def _note(output: Path, weights: Path, contents: Contents, kept: Path | None) -> str:
+    reason = "Windows starts no program of 4 GB, so the" if contents.sidecar is None else "The"
+    note = f"{reason} weights are in `{weights.name}`; keep it in one folder with `{output.name}`."
+    return note + (f" What had this name before is `{kept.name}` now." if kept else "")
 
-    Readers look for the end record's magic from the file's end, so it must not occur in the
-    footer behind it: a space after the JSON changes the footer's hash where it would.
-    """
-    text = manifest.encode()
-    runtime = next(member for member in manifest.members if member.path == RUNTIME_NAME)
-    while True:
-        entry = _entry(MANIFEST_NAME, len(text), offset, contents.created)._replace(crc32=zlib.crc32(text))
-        central = b"".join(each.central() for each in [*entries, entry])
-        start = entry.data_offset()
-        tail = text + central + end_records(len(entries) + 1, start + len(text), len(central), FOOTER_BYTES)
-        footer = Footer(
-            runtime_offset=runtime.offset,
-            runtime_size=runtime.size,
-            runtime_unpacked=contents.runtime_unpacked,
-            runtime_sha256=bytes.fromhex(runtime.sha256),
-            manifest_offset=start,
-            manifest_size=len(text),
-            tail_sha256=hashlib.sha256(tail).digest(),
-        ).pack()
-        if END_MAGIC not in footer or END_MAGIC in footer[:56]:
-            return entry.local() + tail + footer
-        text += b" "
+
+def _happened(error: OSError) -> str:
+    what = (error.strerror or str(error)).lower()
+    return f"{what} (`{error.filename}`)" if error.filename else what

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler import analysis, container, copying, cpython, fetch
+from bundler import analysis, container, copying, cpython, fetch, tail
 from bundler.container import Part
 from runtime.errors import BuildFailed, CannotWrite, DiskFull
 from runtime.payload import Payload
@@ -142,16 +142,16 @@ def test_the_end_record_s_magic_never_stands_in_the_footer(
     tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Forced here by a footer whose first three hashes hold it; zip tools would look there."""
-    real = container.Footer.pack
+    real = tail.Footer.pack
     tries: list[bytes] = []
 
-    def pack_footer(footer: container.Footer) -> bytes:
+    def pack_footer(footer: tail.Footer) -> bytes:
         tries.append(footer.tail_sha256)
         if len(tries) < 4:
             footer = footer._replace(tail_sha256=END_MAGIC + footer.tail_sha256[4:])
         return real(footer)
 
-    monkeypatch.setattr(container.Footer, "pack", pack_footer)
+    monkeypatch.setattr(tail.Footer, "pack", pack_footer)
     pack(tmp_path, output)
     assert len(set(tries)) == 4
     assert output.read_bytes()[-128:].count(END_MAGIC) == 0
@@ -170,7 +170,7 @@ def test_an_input_that_changes_while_it_is_copied(
     tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = synthetic_gguf(tmp_path / "model.gguf", 1 << 20)
-    real = copying.copy
+    real = copying.append
 
     def copy_then_change(source: Path, *rest: object) -> object:
         found = real(source, *rest)  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ def test_an_input_that_changes_while_it_is_copied(
             model.write_bytes(b"other")
         return found
 
-    monkeypatch.setattr(copying, "copy", copy_then_change)
+    monkeypatch.setattr(copying, "append", copy_then_change)
     with pytest.raises(BuildFailed, match="changed while it was copied"):
         pack(tmp_path, output, model=model)
     assert list(output.parent.iterdir()) == []
@@ -188,14 +188,14 @@ def test_an_input_that_shrinks_while_it_is_copied(
     tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = synthetic_gguf(tmp_path / "model.gguf", 1 << 20)
-    real = copying.copy
+    real = copying.append
 
     def shrink_then_copy(source: Path, *rest: object) -> object:
         if source == model:
             os.truncate(model, 1000)
         return real(source, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(copying, "copy", shrink_then_copy)
+    monkeypatch.setattr(copying, "append", shrink_then_copy)
     with pytest.raises(BuildFailed, match="changed while it was copied"):
         pack(tmp_path, output, model=model)
     assert list(output.parent.iterdir()) == []
@@ -239,12 +239,12 @@ import sys, time
 from pathlib import Path
 from bundler import cli, console, copying
 from tests.packing import pack
-real = copying.copy
-def slow(source, offset, size, target, known, advance):
+real = copying.append
+def slow(source, offset, size, target, running, advance):
     print("copying", flush=True)
     time.sleep(30 if source.name == "model.gguf" else 0)
-    return real(source, offset, size, target, known, advance)
-copying.copy = slow
+    return real(source, offset, size, target, running, advance)
+copying.append = slow
 def run(arguments, _console):
     pack(Path(arguments[0]), Path(arguments[1]), model=Path(arguments[0]) / "model.gguf")
 cli._run = run
