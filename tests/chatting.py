@@ -12,6 +12,7 @@ from runtime.engine.config import WorkerConfig
 from runtime.engine.launch import launch
 from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
+from runtime.payload import Assistant
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
@@ -29,7 +30,7 @@ def start(answer: str, *flags: str) -> int:
     worker = launch(config(answer, n_ctx=options.ctx_size or 1 << 16))
     others = [config("I am the other.", "other"), config("/nowhere.gguf", "broken")._replace(backend="llama")]
     entries = [ModelEntry(each.name, each) for each in (worker.config, *others)]
-    return chat(options, worker, lambda: entries, "", Console())
+    return chat(options, worker, lambda: entries, Assistant(), Console())
 
 
 if __name__ == "__main__":

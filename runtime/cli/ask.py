@@ -1,15 +1,18 @@
 """One question, one answer: `-p`. The answer alone goes to stdout."""
 
+from collections.abc import Sequence
+
 from runtime.cli.flags import Options
 from runtime.cli.requests import failure, generate_request
 from runtime.console import Console
 from runtime.engine.direct import DirectClient
 from runtime.engine.launch import Worker
 from runtime.engine.protocol import Delta, Failed
+from runtime.payload import Message
 
 
-def ask(options: Options, worker: Worker, console: Console) -> int:
-    """Stream the answer to `options.prompt`; return the exit code.
+def ask(options: Options, worker: Worker, console: Console, before: Sequence[Message] = ()) -> int:
+    """Stream the answer to `options.prompt`, asked behind the messages `before`; return the exit code.
 
     Raises: UsageError for a prompt that does not fit, the engine's errors.
     """
@@ -18,7 +21,7 @@ def ask(options: Options, worker: Worker, console: Console) -> int:
         if options.raw:
             request = generate_request(options, client.new_id(), prompt=options.prompt)
         else:
-            request = generate_request(options, client.new_id(), messages=_messages(options))
+            request = generate_request(options, client.new_id(), messages=_messages(options, before))
         for event in client.generate(request):
             if isinstance(event, Delta):
                 console.answer(event.text)
@@ -30,9 +33,10 @@ def ask(options: Options, worker: Worker, console: Console) -> int:
     return 0
 
 
-def _messages(options: Options) -> list[dict[str, object]]:
+def _messages(options: Options, before: Sequence[Message]) -> list[dict[str, object]]:
     messages: list[dict[str, object]] = []
     if options.system_prompt:
         messages.append({"role": "system", "content": options.system_prompt})
+    messages += [message._asdict() for message in before]
     messages.append({"role": "user", "content": options.prompt})
     return messages

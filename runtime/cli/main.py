@@ -92,7 +92,7 @@ def _start(options: Options, model: ModelSource, payload: Payload | None, consol
     if options.prompt is not None:
         from runtime.cli.ask import ask
 
-        return ask(options, worker, console)
+        return ask(options, worker, console, publisher(model, payload).messages)
     from runtime.cli.chat.loop import chat
 
     def known() -> Sequence[ModelEntry]:
@@ -100,7 +100,7 @@ def _start(options: Options, model: ModelSource, payload: Payload | None, consol
 
         return entries(options, payload, model, worker.config, console)
 
-    return chat(options, worker, known, publisher(model, payload).greeting, console)
+    return chat(options, worker, known, publisher(model, payload), console)
 
 
 def _serve(options: Options, model: ModelSource, payload: Payload | None, console: Console) -> int:

@@ -34,6 +34,7 @@ def generate_request(
         prompt=prompt,
         chat=Chat(messages=messages, values=told(options)) if messages else None,
         max_tokens=options.predict,
+        stop=list(options.stop),
         sampling=sampling(options),
     )
 

@@ -147,6 +147,7 @@ def _settings(start: Start, main: ModelEntry, machine: dict[str, object], end: C
         chats=_chats(options),
         sampling=sampling(options),
         max_tokens=options.predict,
+        stop=options.stop,
         cache_prompt=not options.no_cache_prompt,
         n_keep=options.keep,
         slot_dir=_slot_dir(options),

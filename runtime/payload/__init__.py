@@ -5,7 +5,7 @@
 The packer (bundler/container.py) writes with the same records.
 """
 
-from runtime.payload.assistant import Assistant
+from runtime.payload.assistant import Assistant, Message
 from runtime.payload.footer import FOOTER_BYTES, Footer
 from runtime.payload.manifest import (
     APP_PREFIX,
@@ -32,6 +32,7 @@ __all__ = [
     "Footer",
     "Manifest",
     "Member",
+    "Message",
     "Model",
     "Payload",
     "Sidecar",

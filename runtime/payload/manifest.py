@@ -141,7 +141,8 @@ def _said(record: Any) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     if isinstance(value, Assistant):
-        return {key: _plain(field) for key, field in value._asdict().items()}
+        fields = value._asdict().items()
+        return {key: _plain(field) for key, field in fields if field or key != "messages"}  # as before there were any
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {key: _plain(field) for key, field in _said(value).items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -30,7 +30,7 @@ def requests(
     if not facts.generates:
         raise invalid(f"The model `{service.options.alias}` makes vectors of texts and cannot continue one.")
     sampling = body.sampling(service.options.sampling, facts.n_vocab)
-    stops = body.stops()
+    stops = body.stops(service.options.stop)
     grammar = body.constraint(facts.n_vocab)
     # The forms of models are 7 ms of imports, which the first continued text need not wait for.
     thought = body.thought(form_of(facts)) if body.thought_budget >= 0 else None

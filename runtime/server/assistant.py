@@ -31,6 +31,7 @@ class AssistantCard(msgspec.Struct, kw_only=True):
     """What is empty was not said.
 
     instance: this run of the program, a new one at each start. color: `#rrggbb`. starters: first questions.
+    n_messages: how many of the publisher's stand before every conversation; /props tells them, to those with a key.
     can_quit: whether the page may end the program (`POST /quit`); quit_after_s: how long after the last page was
     closed it ends by itself, 0: never.
     """
@@ -40,6 +41,7 @@ class AssistantCard(msgspec.Struct, kw_only=True):
     greeting: str
     color: str
     starters: list[str]
+    n_messages: int
     can_quit: bool
     quit_after_s: float
 
@@ -75,6 +77,7 @@ async def answer(request: web.Request) -> web.Response:
         greeting=assistant.greeting,
         color=assistant.color,
         starters=list(assistant.starters),
+        n_messages=len(assistant.messages),
         can_quit=options.quit_after_s is not None,
         quit_after_s=options.quit_after_s or 0,
     )

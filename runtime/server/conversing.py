@@ -4,6 +4,8 @@ exchange = make_exchange(service, fields, conversation, adapters=…)   # Raises
 async for index, event in converse(service, exchange): …               # or: await replies(service, exchange)
 
 rendered = await render(service, fields, conversation)                 # only the prompt, and how long it is
+
+Before what a request says stand the publisher's messages, unless it goes on from an earlier answer: `begins=False`.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -40,9 +42,10 @@ def make_exchange(
     adapters: Adapters | None,
     copies: int = 1,
     n_probs: int = 0,
+    begins: bool = True,
 ) -> Exchange:
     """Return what is asked for `copies` answers; `fields` say how they are generated. Raises: Problem."""
-    form, conversation, prepared = _prepare(service, fields, conversation)
+    form, conversation, prepared = _prepare(service, fields, conversation, begins)
     content = Generate(
         id=0,
         chat=prepared.chat,
@@ -54,16 +57,20 @@ def make_exchange(
     return Exchange(asked, conversation, form)
 
 
-async def render(service: Service, fields: GenerationFields, conversation: chat.Conversation) -> Rendered:
+async def render(
+    service: Service, fields: GenerationFields, conversation: chat.Conversation, *, begins: bool = True
+) -> Rendered:
     """Return the prompt that would be read, and how many tokens it has. Raises: Problem."""
-    _, _, prepared = _prepare(service, fields, conversation)
+    _, _, prepared = _prepare(service, fields, conversation, begins)
     return await ask(service, Render(id=service.engine.new_id(), chat=prepared.chat), Rendered)
 
 
 def _prepare(
-    service: Service, fields: GenerationFields, conversation: chat.Conversation
+    service: Service, fields: GenerationFields, conversation: chat.Conversation, begins: bool
 ) -> tuple[chat.Form, chat.Conversation, chat.Prepared]:
     facts, defaults = service.facts(), service.options.chats
+    if begins and service.options.assistant.messages:
+        conversation = msgspec.structs.replace(conversation, messages=_begun(service, conversation.messages))
     form = form_of(facts)
     fields.settle_thoughts(defaults.budget_tokens, defaults.budget_message)
     conversation = _settled(conversation, defaults)
@@ -73,6 +80,14 @@ def _prepare(
         return form, conversation, form.prepare(conversation, fields.constraint(facts.n_vocab))
     except chat.Unsuitable as fault:
         raise invalid(str(fault)) from fault
+
+
+def _begun(service: Service, messages: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The publisher's messages before the request's own, behind what both are told first."""
+    told = 0
+    while told < len(messages) and messages[told].get("role") in ("system", "developer"):
+        told += 1
+    return [*messages[:told], *(said._asdict() for said in service.options.assistant.messages), *messages[told:]]
 
 
 def _settled(conversation: chat.Conversation, defaults: ChatDefaults) -> chat.Conversation:

@@ -6,7 +6,7 @@ done is refused by name, never ignored.
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import msgspec
@@ -103,10 +103,10 @@ class GenerationFields(ThoughtFields, kw_only=True):
                 return given
         return default
 
-    def stops(self) -> list[str]:
-        """Return the stop words; an empty one stops nothing."""
-        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return [word for word in given if word]
+    def stops(self, defaults: Sequence[str] = ()) -> list[str]:
+        """Return the stop words, `defaults` if nothing is said of them; an empty one stops nothing."""
+        given = [self.stop] if isinstance(self.stop, str) else self.stop
+        return [word for word in (defaults if given is None else given) if word]
 
     def wants_usage(self) -> bool:
         """Whether a stream ends with a chunk of token counts."""

@@ -46,7 +46,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     None: as long as it does. max_per_address: connections that one other computer may have.
     slot_dir: where requests may save and restore slots; None: nowhere.
     hardware: what was found and why it is or is not used, for `/props`.
-    chats, sampling, max_tokens, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
+    chats, sampling, max_tokens, stop, cache_prompt, n_keep, embd_normalize: used where a request says nothing.
     grace_s: how long running answers may go on after the first request to stop. traces: where they go; None: nowhere.
     assistant: what the publisher says of it; read_icon: gives its icon; None: ours is shown. system_prompt: what the
     page begins conversations with. quit_after_s: how long after the last page was closed the program ends, 0: never;
@@ -68,6 +68,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     chats: ChatDefaults = ChatDefaults()
     sampling: Sampling = msgspec.field(default_factory=Sampling)
     max_tokens: int = -1
+    stop: tuple[str, ...] = ()
     cache_prompt: bool = True
     n_keep: int = 0
     embd_normalize: int = 2

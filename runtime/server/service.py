@@ -71,7 +71,12 @@ class Service(msgspec.Struct, frozen=True):
         if place == 0:
             return self.options
         entry = self.fleet.entries[place]
-        return msgspec.structs.replace(self.options, alias=entry.name, model_path=entry.config.model_path)
+        return msgspec.structs.replace(
+            self.options,
+            alias=entry.name,
+            model_path=entry.config.model_path,
+            assistant=self.options.assistant._replace(messages=()),  # the main model's, as it would have answered
+        )
 
 
 def check_ready(service: Service, *, waits: bool = False) -> None:

@@ -21,6 +21,7 @@ from runtime.console import Console
 from runtime.engine.launch import Worker
 from runtime.engine.routing import ModelEntry
 from runtime.errors import CannotWrite, LmfileError, UsageError
+from runtime.payload import Assistant
 
 HINT = "/help lists the commands, Ctrl-D ends."
 
@@ -29,7 +30,7 @@ def chat(
     options: Options,
     worker: Worker,
     known: Callable[[], Sequence[ModelEntry]],
-    greeting: str,
+    publisher: Assistant,
     console: Console,
 ) -> int:
     """Ask and answer until the input ends; return the exit code. known: the models there are.
@@ -43,9 +44,10 @@ def chat(
         facts = engine.ready()
         if is_person:
             console.note(f"{facts.name}: {facts.n_ctx} tokens of context. {HINT}")
-            if greeting:
-                console.note(greeting)
-        return _Chat(options, engine, known, reads, console, is_person).run()
+            if publisher.greeting:
+                console.note(publisher.greeting)
+        talk = Talk(options.system_prompt or "", publisher.messages)
+        return _Chat(options, engine, talk, known, reads, console, is_person).run()
     finally:
         reads.restore()
         engine.close()
@@ -58,6 +60,7 @@ class _Chat:
         self,
         options: Options,
         engine: Engine,
+        talk: Talk,
         known: Callable[[], Sequence[ModelEntry]],
         reads: Source,
         console: Console,
@@ -68,7 +71,7 @@ class _Chat:
         self._reads = reads
         self._console = console
         self._is_person = is_person
-        self._talk = Talk(options.system_prompt or "")
+        self._talk = talk
         self._commands = Commands(self._talk, engine, Choices(self._talk, engine, known), console)
         self._code = 0
 

@@ -1,9 +1,11 @@
 """What a chat holds: the turns so far, and how the next answer is to be."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runtime.cli.chat.schema import Json
 from runtime.engine.protocol import Adapters, Grammar
+from runtime.payload import Message
 
 
 class Turn(NamedTuple):
@@ -33,10 +35,14 @@ class Wanted(NamedTuple):
 
 
 class Talk:
-    """system: what it begins with; empty: nothing. adapters: None for those that the program was started with."""
+    """system: what it begins with; empty: nothing. before: what the publisher has put before its turns.
 
-    def __init__(self, system: str = "") -> None:
+    adapters: None for those that the program was started with.
+    """
+
+    def __init__(self, system: str = "", before: Sequence[Message] = ()) -> None:
         self.system = system
+        self._before = [Turn(message.role, message.content) for message in before]
         self.turns: list[Turn] = []
         self.adapters: Adapters | None = None
         self.wanted: Wanted | None = None
@@ -45,7 +51,7 @@ class Talk:
     def messages(self, question: str) -> list[dict[str, object]]:
         """The conversation with the next question, as templates want it; earlier thoughts are left out."""
         turns = [Turn("system", self.system)] if self.system else []
-        turns += [*self.turns, Turn("user", question)]
+        turns += [*self._before, *self.turns, Turn("user", question)]
         return [{"role": turn.role, "content": turn.content} for turn in turns]
 
     def undo(self) -> Turn | None:

@@ -31,9 +31,10 @@ class Modalities(msgspec.Struct, kw_only=True):
 
 
 class Props(msgspec.Struct, kw_only=True):
-    """What is served and how; `hardware` and `system_prompt` are lmfile's own additions.
+    """What is served and how; `hardware`, `system_prompt`, `messages` and `stop` are lmfile's own additions.
 
-    system_prompt: what the page begins conversations with, and API clients may.
+    system_prompt: what the page begins conversations with, and API clients may. messages: what the publisher has put
+    before every conversation. stop: what ends the answers to requests that say nothing of it.
     chat_template_caps: not of a model that has been asleep since nobody asked for it.
     """
 
@@ -49,6 +50,8 @@ class Props(msgspec.Struct, kw_only=True):
     is_sleeping: bool
     hardware: dict[str, object]
     system_prompt: str
+    messages: list[dict[str, str]] | UnsetType = UNSET
+    stop: list[str] | UnsetType = UNSET
     chat_template_tool_use: str | UnsetType = UNSET
     chat_template_caps: Caps | UnsetType = UNSET
     modalities: Modalities = msgspec.field(default_factory=Modalities)
@@ -98,6 +101,8 @@ async def _props(service: Service, caps: CapsBook) -> Props:
         is_sleeping=service.model.status == "unloaded",
         hardware=dict(options.hardware),
         system_prompt=options.system_prompt,
+        messages=[message._asdict() for message in options.assistant.messages] or UNSET,
+        stop=list(options.stop) or UNSET,
     )
 
 

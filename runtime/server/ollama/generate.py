@@ -94,7 +94,14 @@ async def _exchange(model: Loaded, body: GenerateBody) -> Exchange:
         thinking=think.wanted,
         effort=think.effort,
     )
-    exchange = make_exchange(model.service, fields, conversation, adapters=model.adapters, n_probs=body.n_alternatives)
+    exchange = make_exchange(
+        model.service,
+        fields,
+        conversation,
+        adapters=model.adapters,
+        n_probs=body.n_alternatives,
+        begins=not body.context,
+    )
     return await _after(model, body, exchange, fields) if body.context else exchange
 
 
@@ -108,7 +115,7 @@ def _continued(model: Loaded, body: GenerateBody, fields: GenerationFields, prom
 async def _after(model: Loaded, body: GenerateBody, exchange: Exchange, fields: GenerationFields) -> Exchange:
     """The same request, asked behind the tokens of an earlier answer."""
     asked = exchange.asked[0]
-    rendered = await render(model.service, fields, exchange.conversation)
+    rendered = await render(model.service, fields, exchange.conversation, begins=False)
     facts = model.service.facts()
     # The first token of all prompts has no place within one; where none is added, its text is part of a turn.
     turn = rendered.prompt.removeprefix(facts.bos_token) if facts.adds_bos else rendered.prompt

@@ -9,7 +9,6 @@ from aiohttp import web
 from msgspec import Meta
 
 from runtime.engine.fleet import Model
-from runtime.engine.protocol import Sampling
 from runtime.errors import LmfileError
 from runtime.gguf import Gguf
 from runtime.server.adapters import ADAPTERS
@@ -18,6 +17,7 @@ from runtime.server.model_files import MODEL_FILES, ModelFile, elements, header
 from runtime.server.ollama.answers import written
 from runtime.server.ollama.listing import Capability, Details, capabilities, details, template_of
 from runtime.server.ollama.loaded import find, known_name
+from runtime.server.options import ServerOptions
 from runtime.server.problem import unavailable
 from runtime.server.replies import json_response
 from runtime.server.service import SERVICE
@@ -71,10 +71,10 @@ async def answer(request: web.Request) -> web.Response:
     model = find(service, wanted)
     file = await request.app[MODEL_FILES].of(model.entry)
     template = template_of(model, file)
-    parameters = _parameters(service.options.sampling)
+    parameters = _parameters(service.options)
     shown = ShowAnswer(
         modelfile=_modelfile(model.entry.name, template, parameters),
-        parameters="\n".join(f"{name:<30} {value}" for name, value in parameters.items()),
+        parameters="\n".join(f"{name:<30} {value}" for name, value in parameters),
         template=template,
         details=details(file, await _parent(request, model, known_name(service, wanted))),
         model_info=_info(file),
@@ -98,13 +98,15 @@ def _info(file: ModelFile) -> dict[str, object]:
     return {**values, "general.parameter_count": file.facts.parameters, **dict.fromkeys(file.lists)}
 
 
-def _parameters(sampling: Sampling) -> dict[str, object]:
-    return {name: getattr(sampling, name) for name in PARAMETERS}
+def _parameters(options: ServerOptions) -> list[tuple[str, str]]:
+    """Names and values as a Modelfile has them; `stop` as often as there are texts."""
+    values = [(name, getattr(options.sampling, name)) for name in PARAMETERS]
+    return [(name, json.dumps(value)) for name, value in [*values, *(("stop", text) for text in options.stop)]]
 
 
-def _modelfile(name: str, template: str, parameters: dict[str, object]) -> str:
+def _modelfile(name: str, template: str, parameters: list[tuple[str, str]]) -> str:
     lines = [f"FROM {name}", f'TEMPLATE """{template}"""']
-    return "\n".join([*lines, *(f"PARAMETER {key} {json.dumps(value)}" for key, value in parameters.items()), ""])
+    return "\n".join([*lines, *(f"PARAMETER {key} {value}" for key, value in parameters), ""])
 
 
 def _add_lists(shown: ShowAnswer, model: Model) -> None:

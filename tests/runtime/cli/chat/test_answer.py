@@ -15,6 +15,7 @@ from runtime.console import Console
 from runtime.engine.backends.fake import facts
 from runtime.engine.protocol import Delta, Event, Failed, Finished, Generate, Grammar, ModelFacts, Started, Timings
 from runtime.errors import EngineFailed, UsageError
+from runtime.payload import Message
 
 THINKS = "{% if enable_thinking %}x{% endif %}<|im_start|>assistant\n<think>\n</think>"
 
@@ -146,3 +147,14 @@ def test_a_reader_that_leaves_stops_the_answer() -> None:
         patch.setattr("os.dup2", lambda *_: None)
         ask(engine, parse([])[0], Talk(), "Why?", console)
     assert console.is_unread and engine.n_interrupts == 1
+
+
+def test_the_publishers_messages_stand_before_the_turns() -> None:
+    talk = Talk("Be brief.", [Message("user", "a"), Message("assistant", "b")])
+    talk.turns = [Turn("user", "c"), Turn("assistant", "d")]
+    engine = Scripted("x")
+    answered(engine, "--stop", "END, OF", "-r", "x", talk=talk)
+    (asked,) = engine.asked
+    assert asked.chat is not None
+    assert [message["content"] for message in asked.chat.messages] == ["Be brief.", "a", "b", "c", "d", "Why?"]
+    assert asked.stop == ["END, OF", "x"]
