@@ -14,13 +14,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 from bundler.content import Slice
-from bundler.digests import Digests
 from bundler.sources import pickles
 from bundler.sources.source import Provenance, Source
+from bundler.taken import Members
 from runtime import gguf
 from runtime.errors import ModelNotFound, ModelUnsupported, PayloadDamaged
 from runtime.payload import Payload
-from runtime.payload.records import central_entries
 
 ARGUMENTS = ".args"
 MAX_ARGUMENTS_BYTES = 1 << 20
@@ -80,15 +79,10 @@ def arguments(path: Path) -> bytes | None:
 
 def _of_payload(payload: Payload) -> list[Inside]:
     """The models of an lmfile, the main one first, with the digests that it knows of them."""
-    crc32s = {entry.name: entry.crc32 for entry in central_entries(payload.tail[payload.footer.manifest_size :])}
-    found = []
+    found, members = [], Members(payload)
     for model in payload.manifest.models:
-        member = payload.member(model.path)
-        if member is None:
-            continue
-        digests = Digests(member.sha256, crc32s[member.path]) if member.path in crc32s else None
-        weights = Slice(payload.file_of(member), member.offset, member.size, digests)
-        found.append(Inside(member.path, weights, model.role, model.license, model.provenance))
+        if member := payload.member(model.path):
+            found.append(Inside(member.path, members.taken(member), model.role, model.license, model.provenance))
     return found
 
 
