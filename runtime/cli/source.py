@@ -13,6 +13,9 @@ from runtime.engine.routing import ROLES, Role
 from runtime.errors import ModelNotFound, PayloadDamaged, UsageError
 from runtime.payload import Assistant, Member, Model, Payload
 
+HELPERS = ("draft", "mmproj")
+"""Roles of what no request can be about. The engine looks at no pictures yet: an `mmproj` is carried along."""
+
 EXECUTABLE_VARIABLE = "LMFILE_EXECUTABLE"
 """Set by the launcher to the path of the executable; absent in a checkout."""
 
@@ -77,7 +80,7 @@ def main_model(payload: Payload) -> tuple[Model, Member]:
     """The packed model that every start loads, and where it lies. Raises: PayloadDamaged without one."""
     for model in payload.manifest.models:
         member = payload.member(model.path)
-        if model.role != "draft" and member is not None:
+        if model.role not in HELPERS and member is not None:
             return model, member
     raise PayloadDamaged(payload.path, "no model is packed")
 
