@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bundler import adapters, container, identity
+from bundler import adapters, container, defaults, identity
 from bundler.container import Contents, Part
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
@@ -44,7 +44,7 @@ def assemble(given: Ingredients) -> Contents:
         models=records,
         adapters=given.adapters.records,
         assistant=given.assistant.record,
-        defaults=_defaults(given.recipe),
+        defaults=defaults.packed(given.recipe),
         created=container.created(),
     )
 
@@ -52,14 +52,6 @@ def assemble(given: Ingredients) -> Contents:
 def weights_bytes(given: Ingredients) -> int:
     """What models and adapters take."""
     return sum(part.size for part in (*(model.part for model in given.models), *given.adapters.parts))
-
-
-def _defaults(recipe: Recipe) -> dict[str, object]:
-    """Flags that the user does not give, as the manifest says them; a chat template is one of them."""
-    said: dict[str, object] = {
-        key: list(value) if isinstance(value, tuple) else value for key, value in recipe.defaults.items()
-    }
-    return said | ({"chat-template": recipe.chat_template} if recipe.chat_template else {})
 
 
 def _licenses(machinery: Machinery, models: Sequence[Model]) -> list[Part]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler import adapters, container, identity, machinery, model_members, outputs, plan
+from bundler import adapters, container, defaults, identity, machinery, model_members, outputs, plan
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
 from bundler.recipe import Recipe
@@ -28,6 +28,7 @@ def build(recipe: Recipe, order: Order, console: Console) -> None:
     for file in files.values():
         outputs.check(file, order.force)
     assistant = identity.packed(recipe)
+    defaults.packed(recipe)  # before anything is fetched for it
     located = [(model, obtain.locate(model)) for model in recipe.models]
     if order.dry_run:
         plan.show(plan.planned(recipe, files, located, assistant), order.as_json, console)

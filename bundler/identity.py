@@ -6,7 +6,7 @@ from bundler import icon
 from bundler.container import Part
 from bundler.recipe import Recipe
 from runtime.errors import UsageError
-from runtime.payload.assistant import ICON_ROLE, Assistant
+from runtime.payload.assistant import ICON_ROLE, Assistant, Message
 
 
 class Packed(NamedTuple):
@@ -29,6 +29,7 @@ def packed(wanted: Recipe) -> Packed:
         system_prompt=wanted.system_prompt,
         starters=wanted.starters,
         icon=parts[0].path if parts else "",
+        messages=tuple(Message(one.role, one.content) for one in wanted.messages),
     )
     try:
         record.check()
