@@ -1,55 +1,63 @@
 """`lmfile extract`: takes members out of an executable, each checked and written at once or not at all."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundler import copying, store
 from bundler.console import Console
 from bundler.executable import open_executable
 from runtime.errors import CannotWrite, DiskFull, PayloadDamaged, UsageError
-from runtime.payload import Member, Payload
+from runtime.payload import MANIFEST_NAME, Member, Payload
+from runtime.payload.manifest import SIGNATURE_NAME
 
 
 def extract(path: Path, names: Sequence[str], directory: Path, force: bool, console: Console) -> None:
     """Write the members called `names`, or in folders of these names, into `directory`; without names, all of them.
 
     Raises: UsageError for an unknown name or a file that exists; PayloadDamaged if a member's
-    bytes are not the packed ones; CannotWrite, DiskFull.
+    bytes are not the packed ones; SidecarMissing; CannotWrite, DiskFull.
     """
     payload = open_executable(path)
-    chosen = _chosen(payload, names)
-    targets = [_target(directory, member, force) for member in chosen]
-    for member, target in zip(chosen, targets, strict=True):
+    sources = _sources(payload)
+    chosen = _chosen(sources, names)
+    targets = [_target(directory, name, force) for name in chosen]
+    for name, target in zip(chosen, targets, strict=True):
+        content = sources[name]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(payload, member, target, console)
-        except EOFError as error:
-            raise PayloadDamaged(path, f"it ends within `{member.path}`") from error
+            _write(payload, content, target, console)
         except OSError as error:
             if error.errno in copying.NO_ROOM:
-                raise DiskFull(target, member.size) from error
+                raise DiskFull(target, len(content) if isinstance(content, bytes) else content.size) from error
             raise CannotWrite(target, error.strerror or str(error)) from error
         console.result(str(target))
 
 
-def _chosen(payload: Payload, names: Sequence[str]) -> list[Member]:
-    members = payload.manifest.members
+def _sources(payload: Payload) -> dict[str, Member | bytes]:
+    """What there is by name: the manifest's members, itself, and its signature."""
+    sources: dict[str, Member | bytes] = {member.path: member for member in payload.manifest.members}
+    sources[MANIFEST_NAME] = payload.manifest_bytes
+    signature = payload.signature
+    return sources | ({SIGNATURE_NAME: signature} if signature else {})
+
+
+def _chosen(sources: Mapping[str, object], names: Sequence[str]) -> list[str]:
     for name in names:
-        if not any(_is_under(member, name) for member in members):
-            near = difflib.get_close_matches(name, [member.path for member in members], n=1)
+        if not any(_is_under(path, name) for path in sources):
+            near = difflib.get_close_matches(name, list(sources), n=1)
             hint = f"did you mean `{near[0]}`?" if near else "`lmfile inspect` lists them."
             raise UsageError(f"Extracting `{name}`: there is no such member; {hint}")
-    return [member for member in members if not names or any(_is_under(member, name) for name in names)]
+    return [path for path in sources if not names or any(_is_under(path, name) for name in names)]
 
 
-def _is_under(member: Member, name: str) -> bool:
-    return member.path == name or member.path.startswith(name.rstrip("/") + "/")
+def _is_under(path: str, name: str) -> bool:
+    return path == name or path.startswith(name.rstrip("/") + "/")
 
 
-def _target(directory: Path, member: Member, force: bool) -> Path:
+def _target(directory: Path, name: str, force: bool) -> Path:
     """The manifest's reader lets only safe names through; what can still lead outside is a link in `directory`."""
-    target = directory / member.path
+    target = directory / name
     if not target.resolve().is_relative_to(directory.resolve()):
         raise UsageError(f"Extracting to `{target}`: a link leads out of `{directory}`; choose another -o.")
     if target.is_dir() or (target.exists() and not force):
@@ -57,12 +65,19 @@ def _target(directory: Path, member: Member, force: bool) -> Path:
     return target
 
 
-def _write(payload: Payload, member: Member, target: Path, console: Console) -> None:
+def _write(payload: Payload, content: Member | bytes, target: Path, console: Console) -> None:
     with store.staging_file(target) as part:
+        if isinstance(content, bytes):
+            part.write_bytes(content)
+            return
+        source = payload.file_of(content)
         with open(part, "xb", buffering=0) as file:
-            found = copying.copy(
-                payload.path, member.offset, member.size, file, None,
-                lambda done: console.progress(member.path, done, member.size),
-            )  # fmt: skip
-        if found.sha256 != member.sha256:
-            raise PayloadDamaged(payload.path, f"the bytes of `{member.path}` were changed")
+            try:
+                found = copying.copy(
+                    source, content.offset, content.size, file, None,
+                    lambda done: console.progress(content.path, done, content.size),
+                )  # fmt: skip
+            except EOFError as error:
+                raise PayloadDamaged(source, f"it ends within `{content.path}`") from error
+        if found.sha256 != content.sha256:
+            raise PayloadDamaged(source, f"the bytes of `{content.path}` were changed")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bundler.contents import Contents, Part
 from runtime.errors import BuildFailed
 from runtime.payload import sidecar
-from runtime.payload.manifest import MAX_MEMBERS, is_safe
+from runtime.payload.manifest import MANIFEST_NAME, MAX_MEMBERS, SIGNATURE_NAME, is_safe
 from runtime.payload.records import FILE_MODE, Entry
 
 ROLE_ORDER = {
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
 
 def plan(contents: Contents, launcher_bytes: int) -> Plan:
     """Give every part its place. Raises: BuildFailed for names that cannot be, or what Windows would not start."""
-    paths = [part.path for part in contents.parts]
+    paths = [*(part.path for part in contents.parts), MANIFEST_NAME, SIGNATURE_NAME]
     if len(set(paths)) != len(paths) or len(paths) > MAX_MEMBERS or not all(map(is_safe, paths)):
         raise BuildFailed(f"`{contents.name}`", "its members' names are not safe, unique and few enough")
     parts = _in_order(contents)

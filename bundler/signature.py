@@ -13,7 +13,8 @@ from bundler.tail import Image, signed_tail, tail
 from bundler.unfinished import unfinished
 from runtime.errors import CannotWrite, DiskFull, UsageError
 from runtime.payload import MANIFEST_NAME, Payload
-from runtime.payload.reader import MAX_SIGNATURE_BYTES, SIGNATURE_NAME
+from runtime.payload.manifest import SIGNATURE_NAME
+from runtime.payload.reader import MAX_SIGNATURE_BYTES
 from runtime.payload.records import central_entries
 
 _NOT_HASHED = Digests("", 0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bundler.places import entry
 from runtime.payload import FOOTER_BYTES, MANIFEST_NAME, Footer
-from runtime.payload.reader import SIGNATURE_NAME
+from runtime.payload.manifest import SIGNATURE_NAME
 from runtime.payload.records import END_MAGIC, Entry, end_records
 
 

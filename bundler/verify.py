@@ -1,4 +1,4 @@
-"""`lmfile verify`: holds every byte of an executable against its hash."""
+"""`lmfile verify`: holds every byte of an executable, and of its sidecar, against its hash."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,8 @@ def verify(path: Path, as_json: bool, console: Console) -> int:
     try:
         payload = open_executable(path)
         findings = payload.verify(console.progress)
-        size = payload.size_bytes
+        beside = payload.manifest.sidecar
+        size = payload.size_bytes + (beside.size if beside else 0)
     except PayloadDamaged as error:
         findings, size = [Finding("file", 0, error.reason)], path.stat().st_size
     if as_json:

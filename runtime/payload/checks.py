@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from runtime.payload import sidecar
 from runtime.payload.assistant import MAX_ICON_BYTES
-from runtime.payload.manifest import APP_PREFIX, Manifest, Member
+from runtime.payload.manifest import APP_PREFIX, MANIFEST_NAME, SIGNATURE_NAME, Manifest, Member
 
 MAX_SIDECAR_BYTES = 1 << 50
 
@@ -15,7 +15,7 @@ def check(manifest: Manifest, end: int) -> None:
     _check_order(inside, manifest.launcher.size, end)
     _check_aside(manifest)
     paths = {member.path for member in manifest.members}
-    if len(paths) != len(manifest.members):
+    if len({*paths, MANIFEST_NAME, SIGNATURE_NAME}) != len(manifest.members) + 2:
         raise ValueError("its manifest names a member twice")
     _check_app(manifest, end)
     icon = next((member for member in inside if member.path == manifest.assistant.icon), None)

@@ -12,6 +12,7 @@ from runtime.payload.assistant import Assistant
 
 FORMAT = 1
 MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "signature.minisig"
 RUNTIME_NAME = "runtime.tar.zst"
 APP_PREFIX = "app/"
 MAX_SCALE = 1e6  # of an adapter

@@ -14,11 +14,10 @@ from runtime.errors import PayloadDamaged
 from runtime.payload import sidecar
 from runtime.payload.decoding import decode
 from runtime.payload.footer import FOOTER_BYTES, Footer
-from runtime.payload.manifest import RUNTIME_NAME, Manifest, Member
+from runtime.payload.manifest import RUNTIME_NAME, SIGNATURE_NAME, Manifest, Member
 from runtime.payload.records import Entry, local_entry
 
-SIGNATURE_NAME = "signature.minisig"
-MAX_SIGNATURE_BYTES = 4096
+MAX_SIGNATURE_BYTES = 16 << 10
 MAX_TAIL_BYTES = 64 << 20
 MAX_READ_BYTES = 64 << 20
 

@@ -48,7 +48,8 @@ def _verify_sidecar(payload: Payload, wanted: Sidecar, progress: Progress) -> li
         return [Finding(wanted.name, 0, error.happened)]
     except PayloadDamaged as error:
         return [Finding(wanted.name, 0, error.reason)]
-    return _check(path, _sidecar_pieces(payload, wanted), lambda done: progress(path.name, done, wanted.size))
+    found = _check(path, _sidecar_pieces(payload, wanted), lambda done: progress(path.name, done, wanted.size))
+    return [finding._replace(part=f"{path.name}: {finding.part}") for finding in found]
 
 
 def _check(path: Path, pieces: Iterator[Piece] | list[Piece], advance: Callable[[int], None]) -> list[Finding]:
