@@ -33,7 +33,7 @@ def parser() -> Parser:
         " and with SCALE every answer has it; may be given again",
     )
     _add_weights(parser)
-    _add_assistant(parser)
+    add_assistant(parser)
     _add_target(parser)
     parser.set_defaults(run=run)
     return parser
@@ -45,7 +45,7 @@ def _add_weights(parser: Parser) -> None:
     group.add_argument("--imatrix", metavar="FILE", type=Path, help="an importance matrix for that")
 
 
-def _add_assistant(parser: Parser) -> None:
+def add_assistant(parser: Parser) -> None:
     """What people see in place of our own name and words."""
     group = parser.add_argument_group("your assistant")
     group.add_argument("--name", metavar="NAME", help="what the executable calls itself (default: the model's name)")
