@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import NamedTuple
 
 from bundler import app
 from bundler.container import Part
+from bundler.content import Content
 from bundler.fetch import Progress
 from bundler.launcher import launcher
 from bundler.runtime_image import RuntimeImage, runtime_image
@@ -21,7 +21,7 @@ class Machinery(NamedTuple):
     facts: what the manifest tells about the image. version: of the lmfile that all this is.
     """
 
-    launcher: Path
+    launcher: Content
     parts: tuple[Part, ...]
     licenses: Mapping[str, bytes]
     facts: Mapping[str, object]

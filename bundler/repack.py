@@ -1,0 +1,132 @@
+"""The flow of `lmfile repack`: an executable is made anew around its weights, which are neither read nor hashed.
+
+What is new is the machinery, unless the old one is kept, and what the recipe says otherwise than before. A prompt that
+was baked stays where it still fits, and is baked anew where it does not. A signature never fits what was changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bundler import adapters, container, identity, machinery, outputs, unpacked
+from bundler.assemble import Ingredients, assemble, weights_bytes
+from bundler.console import Console
+from bundler.contents import Contents, Part
+from bundler.machinery import Machinery
+from bundler.model_members import PackedModel
+from bundler.recipe import Recipe
+from bundler.taken import Members
+from runtime.errors import UsageError
+from runtime.payload import Payload, State
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to go about it. force: replace files that are no lmfiles. keep_runtime: with launcher, image and code as
+    they are. keep_icon, keep_adapters: the recipe adds to those that there are. without: adapters to leave out.
+    """
+
+    force: bool = False
+    keep_runtime: bool = False
+    keep_icon: bool = True
+    keep_adapters: bool = True
+    without: Sequence[str] = ()
+
+
+def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> None:
+    """Write an executable for each target of `recipe` with the weights of `payload`, and print their sizes.
+
+    Raises: LmfileError; nothing is left of a failed repack, and `payload` is as before.
+    """
+    files = outputs.named(recipe)
+    for file in files.values():
+        outputs.check(file, order.force)
+    _check(payload, files, order)
+    if payload.signature is not None:
+        console.step(f"The signature of `{payload.path.name}` is left out: it is not one of what is changed.")
+    members = Members(payload, stays_aside=recipe.sidecar)
+    models = unpacked.models(payload, members)
+    assistant = _assistant(payload, recipe, order)
+    packed = _adapters(payload, members, recipe, order, models[0])
+    for target, file in files.items():
+        machine = _machinery(payload, members, target, order, console)
+        given = Ingredients(recipe, target, machine, models, assistant, packed)
+        given = given._replace(states=_states(payload, members, given, console))
+        _write(file, payload, given, console)
+
+
+def _check(payload: Payload, files: dict[str, Path], order: Order) -> None:
+    if order.keep_runtime and list(files) != [payload.manifest.target]:
+        raise UsageError(
+            f"Repacking `{payload.path}`: its runtime is for {payload.manifest.target} alone; leave out --runtime keep."
+        )
+    names = [adapter.name for adapter in payload.manifest.adapters]
+    if missing := next((name for name in order.without if name not in names), None):
+        there = ", ".join(f"`{name}`" for name in names) or "none"
+        raise UsageError(f"Repacking `{payload.path}`: it has no adapter `{missing}`, but {there}; correct the name.")
+
+
+def _machinery(payload: Payload, members: Members, target: str, order: Order, console: Console) -> Machinery:
+    return unpacked.machinery(payload, members) if order.keep_runtime else machinery.made(target, console.progress)
+
+
+def _assistant(payload: Payload, recipe: Recipe, order: Order) -> identity.Packed:
+    """As the recipe says it; an icon that it does not name is that of before."""
+    found = identity.packed(recipe)
+    if found.parts or not order.keep_icon or not payload.manifest.assistant.icon:
+        return found
+    parts = unpacked.icon(payload)
+    return identity.Packed(found.record._replace(icon=payload.manifest.assistant.icon), parts)
+
+
+def _adapters(payload: Payload, members: Members, recipe: Recipe, order: Order, main: PackedModel) -> adapters.Packed:
+    """Those of before, less what is left out or replaced by one of the same name, and those of the recipe."""
+    new = adapters.packed(recipe.adapters, main.source.file)
+    without = [*order.without, *(record.name for record in new.records)]
+    if not order.keep_adapters:
+        return new
+    kept = unpacked.adapters(payload, members, without)
+    return adapters.Packed([*kept.parts, *new.parts], [*kept.records, *new.records])
+
+
+def _states(payload: Payload, members: Members, given: Ingredients, console: Console) -> Sequence[tuple[Part, State]]:
+    """What was computed of the prompt, where nothing was changed that it depends on."""
+    if not payload.manifest.states or not given.recipe.bake:
+        return ()
+    if _decides_states(payload, given) == _decided_states(payload):
+        return unpacked.states(payload, members)
+    console.step(f"The baked prompt of `{payload.path.name}` no longer fits and is left out; starts compute it.")
+    return ()
+
+
+def _decides_states(payload: Payload, given: Ingredients) -> tuple[object, ...]:
+    """What the memory of a prompt depends on, in what is to be."""
+    before, now = payload.manifest.assistant, given.assistant.record
+    texts = before._replace(system_prompt=now.system_prompt, starters=now.starters, messages=now.messages)
+    always = [(record.name, record.scale) for record in given.adapters.records if record.scale]
+    return texts, always, given.machinery.facts.get("engine"), given.recipe.chat_template, dict(given.recipe.defaults)
+
+
+def _decided_states(payload: Payload) -> tuple[object, ...]:
+    """The same, in what is there."""
+    manifest, recipe = payload.manifest, unpacked.recipe(payload)
+    always = [(record.name, record.scale) for record in manifest.adapters if record.scale]
+    return manifest.assistant, always, manifest.runtime.get("engine"), recipe.chat_template, dict(recipe.defaults)
+
+
+def _write(file: Path, payload: Payload, given: Ingredients, console: Console) -> None:
+    written = container.write(file, _with_licenses(payload, assemble(given)), console.progress)
+    if written.note:
+        console.step(written.note)
+    total, weights = written.size_bytes + written.sidecar_bytes, weights_bytes(given)
+    console.result(
+        f"{file}: {total / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights of {payload.path.name}"
+        f" + {(total - weights) / 1e6:.1f} MB engine, runtime and page"
+    )
+
+
+def _with_licenses(payload: Payload, contents: Contents) -> Contents:
+    """With the licences of the weights, which came with them when they were packed the first time."""
+    there = {part.path for part in contents.parts}
+    kept = [part for part in unpacked.weights_licenses(payload) if part.path not in there]
+    return replace(contents, parts=[*contents.parts, *kept])
