@@ -51,7 +51,8 @@ class Located:
     """Files that are there to be had. size_bytes: of all that would be fetched or read; None: not known.
 
     is_here: nothing needs to be downloaded. fetch: brings them, and returns the file, or the folder of a model in
-    safetensors (is_folder). provenance: as far as it is known before. Raises of `fetch`: DownloadFailed, DiskFull.
+    safetensors (is_folder). provenance: as far as it is known before. note: what people should know of how it was
+    found, a whole sentence. Raises of `fetch`: DownloadFailed, DiskFull.
     """
 
     text: str
@@ -62,3 +63,4 @@ class Located:
     license: str | None = None
     name: str = ""
     is_folder: bool = False
+    note: str = ""
