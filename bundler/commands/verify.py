@@ -10,9 +10,10 @@ from bundler.parsing import Parser
 def parser() -> Parser:
     parser = Parser(
         prog="lmfile verify",
-        description="Hold every byte of an executable against its hash; exit code 30 if one differs.",
+        description="Hold every byte of an executable against its hash; exit code 30 if one differs, 35 if it is not signed with KEY.",
     )
     parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("--key", metavar="KEY", default="", help="the publisher's public key: a .pub file or its line")
     parser.add_argument("--json", action="store_true", help="the findings, as JSON")
     parser.set_defaults(run=run)
     return parser
@@ -21,4 +22,4 @@ def parser() -> Parser:
 def run(options: argparse.Namespace, console: Console) -> int:
     from bundler.verify import verify
 
-    return verify(options.file, options.json, console)
+    return verify(options.file, options.json, console, options.key)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bundler import container
 from bundler.console import Console
 from bundler.executable import open_executable
-from bundler.explain import keys, minisign
+from bundler.explain import keys, minisign, plain
 from bundler.explain.minisign import PublicKey, Signature
 from runtime.errors import PayloadDamaged, SignatureWrong
 from runtime.payload import Payload
@@ -23,6 +23,14 @@ class Signed(NamedTuple):
 
     key: str
     comment: str
+
+
+class Checked(NamedTuple):
+    """What came of holding a signature against a key. problem: why it is not that key's; empty: it is."""
+
+    key: str
+    comment: str
+    problem: str
 
 
 def sign(path: Path, key_file: Path, password_file: Path | None, console: Console) -> None:
@@ -40,27 +48,24 @@ def sign(path: Path, key_file: Path, password_file: Path | None, console: Consol
     console.step(f"check it with: lmfile verify {path.name} --key {minisign.public_line(key.public)}")
 
 
-def check(payload: Payload, key: PublicKey) -> str:
-    """Hold the signature of `payload` against `key` and return its comment. Raises: SignatureWrong."""
-    found = _read(payload)
-    if found is None:
-        raise SignatureWrong(payload.path, "it has none")
+def checked(payload: Payload, key: PublicKey) -> Checked:
+    """Hold the signature of `payload` against `key`. Raises: PayloadDamaged."""
     try:
+        found = _read(payload)
+        if found is None:
+            return Checked(key.name, "", "it has none")
         minisign.check(payload.manifest_bytes, found, key)
+    except SignatureWrong as error:
+        return Checked(key.name, "", error.happened)
     except ValueError as error:
-        raise SignatureWrong(payload.path, str(error)) from error
-    return printable(found.comment)
+        return Checked(key.name, "", str(error))
+    return Checked(key.name, plain.line(found.comment), "")
 
 
 def signed(payload: Payload) -> Signed | None:
     """What the signature says of itself; None without one. Raises: SignatureWrong if it cannot be read."""
     found = _read(payload)
-    return Signed(minisign.key_name(found.key_id), printable(found.comment)) if found else None
-
-
-def printable(text: str) -> str:
-    """`text` on one line, without what drives a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    return Signed(minisign.key_name(found.key_id), plain.line(found.comment)) if found else None
 
 
 def _read(payload: Payload) -> Signature | None:
@@ -86,4 +91,4 @@ def _comment(payload: Payload) -> str:
         "target": manifest.target,
         "sha256": hashlib.sha256(payload.manifest_bytes).hexdigest(),
     }
-    return "\t".join(f"{key}:{printable(value)[:200]}" for key, value in fields.items() if value) + "\thashed"
+    return "\t".join(f"{key}:{plain.line(value)[:200]}" for key, value in fields.items() if value) + "\thashed"
