@@ -10,7 +10,8 @@ from bundler.parsing import Parser
 def parser() -> Parser:
     parser = Parser(
         prog="lmfile verify",
-        description="Hold every byte of an executable against its hash; exit code 30 if one differs, 35 if it is not signed with KEY.",
+        description="Hold every byte of an executable against its hash, and its signature against a key; exit code 30"
+        " if a byte differs, 35 if it is not signed with KEY.",
     )
     parser.add_argument("file", metavar="FILE", type=Path)
     parser.add_argument("--key", metavar="KEY", default="", help="the publisher's public key: a .pub file or its line")
