@@ -46,6 +46,9 @@ def assemble(given: Ingredients) -> Contents:
         assistant=given.assistant.record,
         defaults=defaults.packed(given.recipe),
         created=container.created(),
+        publisher_version=given.recipe.version,
+        states=[state for _, state in given.states],
+        sidecar=given.recipe.sidecar or None,
     )
 
 
