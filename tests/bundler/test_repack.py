@@ -221,7 +221,7 @@ def test_weights_beside_it(built: Path, output: Path, monkeypatch: pytest.Monkey
     assert weights(whole(output)) == before
     assert sorted(path.name for path in output.parent.iterdir()) == ["tiny", "tiny.weights"]
     hashed = count_hashed(monkeypatch)
-    run("repack", output, "-o", output, "--greeting", "Ahoy")
+    run("repack", output, "-o", output, "--greeting", "Ahoy", "--runtime", "keep")
     monkeypatch.undo()
     assert hashed == []
     assert whole(output).manifest.assistant.greeting == "Ahoy"
