@@ -4,8 +4,10 @@ import errno
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,44 @@ def test_a_source_that_cannot_be_hashed(source: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr(copying._Feed, "_run", broken)
     with pytest.raises(OSError, match="input/output"):
         copied(source, tmp_path / "target")
+
+
+@pytest.fixture(scope="module", params=["xfs", "btrfs"])
+def sharing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system whose files share blocks; only a computer that can make and mount one has this test."""
+    image, folder = tmp_path_factory.mktemp("image") / "image", tmp_path_factory.mktemp(request.param)
+    with image.open("wb") as file:
+        file.truncate(400 << 20)
+    for command in ([f"mkfs.{request.param}", "-q", image], ["mount", "-o", "loop", image, folder]):
+        path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+        if not shutil.which(str(command[0]), path=path):
+            pytest.skip(f"there is no {command[0]}")
+        done = subprocess.run(command, check=False, capture_output=True, timeout=60, env={"PATH": path})
+        if done.returncode:
+            pytest.skip(f"{command[0]}: {done.stderr.decode()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True, timeout=60)
+    image.unlink()
+
+
+@pytest.mark.parametrize("is_hashed", [False, True])
+def test_blocks_are_shared(sharing: Path, is_hashed: bool) -> None:
+    """150 MB three times over on a disk of 400, the last time from the middle of a file to the middle of another."""
+    size, source, running = 150_000_003, sharing / "source", copying.Running() if is_hashed else None
+    data = random.Random(1).randbytes(1_000_000) * 150 + b"end"
+    if not source.exists():
+        source.write_bytes(data)
+    with (sharing / "first").open("wb", buffering=0) as first, (sharing / "second").open("wb", buffering=0) as second:
+        first.seek(65536)
+        copying.append(source, 0, size, first, running, lambda _done: None)
+        second.seek(131072)
+        copying.append(sharing / "first", 65536, size, second, None, lambda _done: None)
+    assert (sharing / "second").read_bytes()[131072:] == data
+    assert copying.shares_blocks(sharing)
+    assert not [path for path in sharing.iterdir() if path.name.startswith(".lmfile")]
+    if running:
+        assert running.digests() == expected(data)
+
+
+def test_where_no_blocks_are_shared() -> None:
+    assert not copying.shares_blocks(Path("/dev/shm"))
