@@ -19,6 +19,7 @@ FLAGS = (
     "-D_GNU_SOURCE -D_DARWIN_C_SOURCE -D_FILE_OFFSET_BITS=64"
 ).split()
 SYSTEMS = ("posix", "windows")
+KIND = "launcher"
 TIMEOUT_S = 900  # zig builds the target's C library first, once: 40 s on two quiet cores
 
 ZSTD_HEADERS = ("zstd.h", "zstd_errors.h")
@@ -69,17 +70,25 @@ def build(recipe: Recipe, progress: fetch.Progress = fetch.quiet) -> Path:
 
     Raises: DownloadFailed, BuildFailed.
     """
-    pin = fetch.pins()["zstandard-source"]
+
+    def make(staging: Path) -> None:
+        _unpack_zstd(fetch.fetch(_pin(), progress), staging)
+        _compile(recipe, staging)
+
+    return store.once(KIND, key(recipe), make) / "launcher"
+
+
+def key(recipe: Recipe) -> str:
+    """The recipe hash."""
     sources = recipe.sources()
     names = [source.name for source in sources]
     zig = importlib.metadata.version("ziglang")
-    settings = [FLAGS, recipe.zig_target, recipe.flags, pin.sha256, ZSTD_MARK, ZSTD_CUTS, zig, names]
+    settings = [FLAGS, recipe.zig_target, recipe.flags, _pin().sha256, ZSTD_MARK, ZSTD_CUTS, zig, names]
+    return store.recipe_hash(settings, *sources)
 
-    def make(staging: Path) -> None:
-        _unpack_zstd(fetch.fetch(pin, progress), staging)
-        _compile(recipe, staging)
 
-    return store.once("launcher", store.recipe_hash(settings, *sources), make) / "launcher"
+def _pin() -> fetch.Pin:
+    return fetch.pins()["zstandard-source"]
 
 
 def _compile(recipe: Recipe, staging: Path) -> None:

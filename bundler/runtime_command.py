@@ -1,26 +1,37 @@
-"""The bodies of `lmfile runtime build`, `list` and `clean`."""
+"""The bodies of `lmfile runtime build`, `list`, `clean`, `export` and `import`."""
 
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bundler import analysis, runtime_image, store, targets
+from bundler import analysis, image_files, runtime_image, store, targets
 from bundler.console import Console
 from bundler.image_recipe import ImageRecipe
 from bundler.runtime_image import RuntimeImage
-from runtime.errors import CacheBusy, LmfileError
+from runtime.errors import CacheBusy, LmfileError, UsageError
 
 BUSY_TIMEOUT_S = 1.0
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
-    """Do `options.action`; the flags are --target for build, --json for list, --all for clean."""
+    """Do `options.action`; the flags are --target for build and export, --json for list, --all for clean.
+
+    Raises: UsageError for files where none can be, LmfileError.
+    """
+    if bool(options.files) != (options.action == "import"):
+        what = "name the files to import" if not options.files else f"`{options.action}` takes no files"
+        raise UsageError(f"Reading the command line: {what}; `lmfile runtime --help` shows what there is.")
     if options.action == "build":
         build(console, options.target or analysis.builder_target())
     elif options.action == "list":
         list_images(console, options.json)
+    elif options.action == "export":
+        export(console, options.target or analysis.builder_target(), options.output)
+    elif options.action == "import":
+        import_(console, options.files)
     else:
         clean(console, options.all)
     return 0
@@ -47,6 +58,20 @@ def list_images(console: Console, as_json: bool = False) -> None:
         console.result(f"{image.root.name[:12]}  {image.target:<15} {image.size_bytes / 1e6:6.1f} MB  {state}")
     if not found:
         console.step("There are no runtime images; `lmfile runtime build` makes one.")
+
+
+def export(console: Console, target: str, output: Path | None) -> None:
+    """Write the image of `target` to a file for other computers, and print where it is and its hash."""
+    file = output or Path(f"image-{target}.lmrt")
+    size_bytes = image_files.export(target, file, console.progress)
+    console.result(f"{file}: {size_bytes / 1e6:.1f} MB, for {target}; `lmfile runtime import {file.name}` takes it in")
+
+
+def import_(console: Console, files: Sequence[Path]) -> None:
+    """Take in images that other computers have made."""
+    for file in files:
+        target, is_new = image_files.take(file, console.progress)
+        console.result(f"{file}: for {target}, {'now in the cache' if is_new else 'was in the cache already'}")
 
 
 def clean(console: Console, everything: bool = False) -> None:

@@ -40,7 +40,7 @@ def _line(flag: Flag, defaults: type[Options]) -> str:
 def _default(flag: Flag, value: object) -> str:
     if value is True:
         return f" [on; {flag.off} ends it]"
-    if value in HIDDEN_DEFAULTS:
+    if value in HIDDEN_DEFAULTS and value == getattr(Options, flag.field):
         return ""
     shown = " ".join((" ".join(value) if isinstance(value, tuple) else str(value)).split())
     return f" [{shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + '…'}]"
