@@ -62,7 +62,8 @@ class RecipeInvalid(LmfileError):
         self.key = key
         where = f", line {line}" if line else ""
         about = f"`{key}` " if key else ""
-        super().__init__(f"Reading the recipe `{path}`{where}: {about}{reason}.")
+        end = "" if reason.endswith("?") else "."
+        super().__init__(f"Reading the recipe `{path}`{where}: {about}{reason}{end}")
 
 
 class ModelNotFound(LmfileError):
