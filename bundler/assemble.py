@@ -1,18 +1,24 @@
 """Puts a recipe, its models and the machinery of a target together: what `build` and `repack` write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bundler import adapters, container, defaults, identity
 from bundler.container import Contents, Part
+from bundler.explain import licences, sbom
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
 from bundler.recipe import Recipe
-from runtime.payload import Model, State
+from runtime.payload import State
+from runtime.payload.licences import FOLDER, ROLE
 
 
 class Ingredients(NamedTuple):
-    """All that goes into one executable; the first of `models` is the main one."""
+    """All that goes into one executable; the first of `models` is the main one.
+
+    licenses: texts that were packed with these weights before, by their names below LICENSES/; they stand as they are.
+    """
 
     recipe: Recipe
     target: str
@@ -21,27 +27,27 @@ class Ingredients(NamedTuple):
     assistant: identity.Packed
     adapters: adapters.Packed
     states: Sequence[tuple[Part, State]] = ()
+    licenses: Mapping[str, bytes] = {}
 
 
 def assemble(given: Ingredients) -> Contents:
     """The members and the manifest's facts of one executable."""
-    records = [model.record for model in given.models]
-    return Contents(
+    contents = Contents(
         name=given.recipe.name or given.models[0].title,
         target=given.target,
         version=given.machinery.version,
         launcher=given.machinery.launcher,
         parts=[
-            *_licenses(given.machinery, records),
+            *_licenses(given),
             *given.assistant.parts,
             *(model.part for model in given.models),
             *given.adapters.parts,
             *(part for part, _ in given.states),
             *given.machinery.parts,
         ],
-        runtime=dict(given.machinery.facts),
+        runtime=given.machinery.facts,
         runtime_unpacked=given.machinery.unpacked_bytes,
-        models=records,
+        models=[model.record for model in given.models],
         adapters=given.adapters.records,
         assistant=given.assistant.record,
         defaults=defaults.packed(given.recipe),
@@ -50,6 +56,7 @@ def assemble(given: Ingredients) -> Contents:
         states=[state for _, state in given.states],
         sidecar=given.recipe.sidecar or None,
     )
+    return replace(contents, parts=[*contents.parts, sbom.part(contents, given.machinery.components)])
 
 
 def weights_bytes(given: Ingredients) -> int:
@@ -57,13 +64,12 @@ def weights_bytes(given: Ingredients) -> int:
     return sum(part.size for part in (*(model.part for model in given.models), *given.adapters.parts))
 
 
-def _licenses(machinery: Machinery, models: Sequence[Model]) -> list[Part]:
-    texts = {**machinery.licenses, "model.txt": "\n".join(map(_notice, models)).encode()}
-    return [Part(f"LICENSES/{name}", "license", text) for name, text in texts.items()]
-
-
-def _notice(model: Model) -> str:
-    notice = f"{model.name}\n\nFile: {model.path}\nLicense, as its publisher states it: {model.license}\n"
-    if model.license.lower() == "apache-2.0":
-        notice += "The text of the Apache License 2.0 is in lmfile.txt beside this file.\n"
-    return notice
+def _licenses(given: Ingredients) -> list[Part]:
+    came_with = {model.record.path: model.source.licenses for model in given.models}
+    texts = {
+        **given.machinery.licenses,
+        **licences.of_models([model.record for model in given.models], came_with),
+        **licences.of_publisher(given.recipe.licenses),
+        **given.licenses,
+    }
+    return [Part(f"{FOLDER}{name}", ROLE, text) for name, text in texts.items()]

@@ -12,14 +12,14 @@ found by `lmfile verify`, since every byte is under a hash.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from bundler import copying, members, pair, places, room
 from bundler.content import Content, pieces
-from bundler.contents import Contents, Part
+from bundler.contents import Contents, Late, Part
 from bundler.members import digests_of
 from bundler.places import Plan
 from bundler.signature import signed
@@ -30,7 +30,7 @@ from runtime.payload import APP_PREFIX, RUNTIME_NAME, Manifest, Member, Sidecar,
 from runtime.payload.manifest import FORMAT
 from runtime.payload.records import Entry
 
-__all__ = ["Contents", "Part", "Progress", "Written", "created", "digests_of", "signed", "write"]
+__all__ = ["Contents", "Late", "Part", "Progress", "Written", "created", "digests_of", "signed", "write"]
 
 EXECUTABLE_MODE, WEIGHTS_MODE = 0o755, 0o644
 
@@ -105,7 +105,7 @@ def _write_aside(part: Path, plan: Plan, advance: Callable[[int], None]) -> list
     with open(part, "xb", buffering=0) as file:
         for wanted, offset in plan.aside:
             file.seek(offset)
-            digests = members.put(file, wanted.content, copying.shifted(advance, offset))
+            digests = members.put(file, _now(wanted.content, {}), copying.shifted(advance, offset))
             found.append(Member(wanted.path, wanted.role, offset, wanted.size, digests.sha256, aside=True))
         file.truncate(plan.aside_end)
         file.seek(0)
@@ -120,7 +120,8 @@ def _write(
     """Write the executable, whose manifest lacks what lies inside; -> its size in bytes."""
     with open(part, "xb", buffering=0) as file:
         members.write(file, launcher)
-        entries, inside = _write_members(file, plan, lambda done: progress(done, plan.end))
+        aside = {member.path: member.sha256 for member in draft.members}
+        entries, inside = _write_members(file, plan, aside, lambda done: progress(done, plan.end))
         manifest = draft._replace(app=_app_span(part, entries), members=(*inside, *draft.members))
         runtime = next(member for member in inside if member.path == RUNTIME_NAME)
         image = Image(runtime.offset, runtime.size, unpacked, runtime.sha256)
@@ -130,19 +131,30 @@ def _write(
     return size
 
 
-def _write_members(file: BinaryIO, plan: Plan, advance: Callable[[int], None]) -> tuple[list[Entry], list[Member]]:
-    entries, inside = [], []
-    for part, planned in plan.inside:
+def _write_members(
+    file: BinaryIO, plan: Plan, aside: Mapping[str, str], advance: Callable[[int], None]
+) -> tuple[list[Entry], list[Member]]:
+    """Write all but the manifest, what is late last; `aside`: sha256 by path of what lies in the sidecar."""
+    hashes, found = dict(aside), {}
+    for part, planned in sorted(plan.inside, key=lambda one: isinstance(one.part.content, Late)):
+        content = _now(part.content, hashes)
         start = planned.data_offset()
         file.seek(start)
-        digests = members.put(file, part.content, copying.shifted(advance, start))
-        entry = planned._replace(crc32=digests.crc32)
-        file.seek(entry.offset)
-        members.write(file, entry.local())
-        file.seek(start + entry.size)
-        entries.append(entry)
-        inside.append(Member(part.path, part.role, start, entry.size, digests.sha256))
-    return entries, inside
+        digests = members.put(file, content, copying.shifted(advance, start))
+        found[part.path] = planned._replace(crc32=digests.crc32)
+        hashes[part.path] = digests.sha256
+        file.seek(planned.offset)
+        members.write(file, found[part.path].local())
+    file.seek(plan.end)
+    entries = [found[part.path] for part, _ in plan.inside]
+    return entries, [
+        Member(part.path, part.role, planned.data_offset(), planned.size, hashes[part.path])
+        for part, planned in plan.inside
+    ]
+
+
+def _now(content: Content | Late, hashes: Mapping[str, str]) -> Content:
+    return content.make(hashes) if isinstance(content, Late) else content
 
 
 def _draft(contents: Contents, launcher: bytes) -> Manifest:

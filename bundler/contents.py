@@ -1,11 +1,18 @@
 """What goes into one executable: its members-to-be, and the facts that its manifest tells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bundler.content import Content, size_bytes
 from runtime.payload import Adapter, Assistant, Model, State
+
+
+class Late(NamedTuple):
+    """What is known only when all else is written: `size` bytes that `make` gives for the sha256 of members by path."""
+
+    size: int
+    make: Callable[[Mapping[str, str]], bytes]
 
 
 @dataclass(frozen=True)
@@ -14,12 +21,12 @@ class Part:
 
     path: str
     role: str
-    content: Content
+    content: Content | Late
 
     @property
     def size(self) -> int:
         """In bytes, now."""
-        return size_bytes(self.content)
+        return self.content.size if isinstance(self.content, Late) else size_bytes(self.content)
 
 
 @dataclass(frozen=True)

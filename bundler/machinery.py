@@ -7,10 +7,11 @@ from typing import NamedTuple
 from bundler import app
 from bundler.container import Part
 from bundler.content import Content
+from bundler.explain import components, licences
+from bundler.explain.components import Kept
 from bundler.fetch import Progress
 from bundler.launcher import launcher
 from bundler.runtime_image import RuntimeImage, runtime_image
-from bundler.share import license_file
 from runtime.payload import RUNTIME_NAME
 from runtime.version import VERSION
 
@@ -18,7 +19,8 @@ from runtime.version import VERSION
 class Machinery(NamedTuple):
     """`parts`: our code, the page, and the runtime image; `licenses`: texts by their name below LICENSES/.
 
-    facts: what the manifest tells about the image. version: of the lmfile that all this is.
+    facts: what the manifest tells about the image. version: of the lmfile that all this is. components: what it is
+    made of, for the bill of materials.
     """
 
     launcher: Content
@@ -27,6 +29,7 @@ class Machinery(NamedTuple):
     facts: Mapping[str, object]
     unpacked_bytes: int
     version: str
+    components: Kept
 
 
 def made(target: str, progress: Progress) -> Machinery:
@@ -36,19 +39,16 @@ def made(target: str, progress: Progress) -> Machinery:
     """
     stub = launcher(target, progress)
     image = runtime_image(target, progress)
+    texts, facts = licences.of_machinery(image), _facts(image)
     return Machinery(
         launcher=stub,
         parts=(*app.parts(progress), Part(RUNTIME_NAME, "runtime", image.archive)),
-        licenses={**_licenses(image), "lmfile.txt": license_file().read_bytes()},
-        facts=_facts(image),
+        licenses=texts,
+        facts=facts,
         unpacked_bytes=image.unpacked_bytes,
         version=VERSION,
+        components=components.of_machinery(facts, target, VERSION, texts),
     )
-
-
-def _licenses(image: RuntimeImage) -> dict[str, bytes]:
-    files = sorted(path for path in image.licenses.rglob("*") if path.is_file())
-    return {path.relative_to(image.licenses).as_posix(): path.read_bytes() for path in files}
 
 
 def _facts(image: RuntimeImage) -> dict[str, object]:

@@ -45,7 +45,7 @@ def packed(wanted: Sequence[tuple[WantedModel, Located]], progress: Progress) ->
     """
     found: list[PackedModel] = []
     for one, located in wanted:
-        made = _packed(one, obtain.obtain(one, located, progress))
+        made = _packed(one, located, obtain.obtain(one, located, progress))
         if any(other.record.path == made.record.path for other in found):
             name = Path(made.record.path).stem
             raise UsageError(
@@ -67,12 +67,12 @@ def in_order(found: Sequence[PackedModel]) -> list[PackedModel]:
     return found
 
 
-def _packed(wanted: WantedModel, source: Source) -> PackedModel:
-    name = wanted.name or source.name
-    record = _eyes(source) if wanted.role == MMPROJ else _model(wanted, source)
-    record = record._replace(path=record.path.format(_safe(name)))
-    return PackedModel(record, Part(record.path, MMPROJ if wanted.role == MMPROJ else MEMBER_ROLE, source.content),
-                       source, name)  # fmt: skip
+def _packed(wanted: WantedModel, located: Located, source: Source) -> PackedModel:
+    is_eyes = wanted.role == MMPROJ
+    record = _eyes(wanted, source) if is_eyes else _model(wanted, source)
+    record = record._replace(path=record.path.format(_safe(wanted.name or source.name)))
+    part = Part(record.path, MMPROJ if is_eyes else MEMBER_ROLE, source.content)
+    return PackedModel(record, part, source, wanted.name or located.name or source.name)
 
 
 def _model(wanted: WantedModel, source: Source) -> Model:
@@ -90,7 +90,7 @@ def _model(wanted: WantedModel, source: Source) -> Model:
     )
 
 
-def _eyes(source: Source) -> Model:
+def _eyes(wanted: WantedModel, source: Source) -> Model:
     """The vision or audio part of another model, which no engine runs by itself."""
     parts = gguf.part_facts(source.file)
     return Model(
@@ -101,7 +101,7 @@ def _eyes(source: Source) -> Model:
         parameters=parts.parameters,
         context_length=0,
         file_type=parts.file_type,
-        license=parts.license or source.license or NOT_STATED,
+        license=wanted.license or parts.license or source.license or NOT_STATED,
         provenance=source.provenance.plain(),
     )
 

@@ -5,13 +5,13 @@ was baked stays where it still fits, and is baked anew where it does not. A sign
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundler import adapters, container, defaults, identity, machinery, outputs, unpacked
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
-from bundler.contents import Contents, Part
+from bundler.contents import Part
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
 from bundler.recipe import Recipe
@@ -52,7 +52,9 @@ def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> 
     for target, file in files.items():
         machine = _machinery(payload, members, target, order, console)
         given = Ingredients(recipe, target, machine, models, assistant, packed)
-        given = given._replace(states=_states(payload, members, given, console))
+        given = given._replace(
+            states=_states(payload, members, given, console), licenses=unpacked.weights_licenses(payload)
+        )
         _write(file, payload, given, console)
 
 
@@ -116,7 +118,7 @@ def _decided_states(payload: Payload) -> tuple[object, ...]:
 
 
 def _write(file: Path, payload: Payload, given: Ingredients, console: Console) -> None:
-    written = container.write(file, _with_licenses(payload, assemble(given)), console.progress)
+    written = container.write(file, assemble(given), console.progress)
     if written.note:
         console.step(written.note)
     total, weights = written.size_bytes + written.sidecar_bytes, weights_bytes(given)
@@ -124,10 +126,3 @@ def _write(file: Path, payload: Payload, given: Ingredients, console: Console) -
         f"{file}: {total / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights of {payload.path.name}"
         f" + {(total - weights) / 1e6:.1f} MB engine, runtime and page"
     )
-
-
-def _with_licenses(payload: Payload, contents: Contents) -> Contents:
-    """With the licences of the weights, which came with them when they were packed the first time."""
-    there = {part.path for part in contents.parts}
-    kept = [part for part in unpacked.weights_licenses(payload) if part.path not in there]
-    return replace(contents, parts=[*contents.parts, *kept])

@@ -4,11 +4,14 @@ Weights are ranges of the executable with digests that are known, so whatever is
 that need not be. bundler/repack.py is the flow.
 """
 
+import json
 from collections.abc import Sequence
 
 from bundler.adapters import Packed as PackedAdapters
 from bundler.content import Slice
 from bundler.contents import Part
+from bundler.explain import components, sbom
+from bundler.explain.components import Kept
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
 from bundler.recipe import Message, Recipe
@@ -88,13 +91,22 @@ def machinery(payload: Payload, members: Members) -> Machinery:
         facts=manifest.runtime,
         unpacked_bytes=payload.footer.runtime_unpacked,
         version=manifest.lmfile,
+        components=_components(payload),
     )
 
 
-def weights_licenses(payload: Payload) -> list[Part]:
-    """The licences that belong to the weights. Raises: PayloadDamaged."""
-    kept = [member for name, member in _licenses(payload) if is_of_weights(name)]
-    return [Part(member.path, member.role, payload.read(member)) for member in kept]
+def weights_licenses(payload: Payload) -> dict[str, bytes]:
+    """The licences that belong to the weights, by their names below LICENSES/. Raises: PayloadDamaged."""
+    return {name: payload.read(member) for name, member in _licenses(payload) if is_of_weights(name)}
+
+
+def _components(payload: Payload) -> Kept:
+    """What the machinery is made of, as its own bill says. Raises: PayloadDamaged."""
+    member = payload.member(sbom.PATH)
+    try:
+        return components.of_bill(json.loads(payload.read(member)) if member else {})
+    except ValueError as error:
+        raise PayloadDamaged(payload.path, str(error)) from error
 
 
 def is_of_weights(name: str) -> bool:

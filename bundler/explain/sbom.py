@@ -1,8 +1,8 @@
 """The bill of materials of an executable: CycloneDX 1.6 as JSON, its models as components beside the libraries.
 
-It stands in front of the models in the file and names their hashes, so these are found before: a model that was packed
-before costs nothing, another one is read once and its hash remembered for the copying that follows. The same
-parts give the same bytes: the serial number is made of the content, and the time is SOURCE_DATE_EPOCH.
+It names the hashes of the models, which are known when these are written; its own length is known before, since all
+hashes are of one length. The same parts give the same bytes: the serial number is made of the content, and the time
+is SOURCE_DATE_EPOCH.
 """
 
 import json
@@ -10,11 +10,10 @@ import re
 import time
 import urllib.parse
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from bundler.container import digests_of
-from bundler.contents import Contents, Part
+from bundler.contents import Contents, Late, Part
 from bundler.explain import spdx
 from bundler.explain.components import BomTable, Kept, properties, text_property
 from bundler.explain.licences import OF_THE_PUBLISHER, notice_name
@@ -36,20 +35,14 @@ TASKS = {
 }
 PRODUCES = {"embed": "vector", "rerank": "score"}
 
-Progress = Callable[[str, int, int], None]
 
-
-def part(contents: Contents, machinery: Kept, progress: Progress) -> Part:
-    """The bill of all that `contents` holds, as the member that goes with it.
-
-    machinery: bundler.explain.components makes it. Raises: OSError, BuildFailed if an input changes meanwhile.
-    """
-    hashes = {}
-    for one in contents.parts:
-        if one.role in HASHED_ROLES:
-            advance = _advance(progress, one)
-            hashes[one.path] = digests_of(one.content, advance).sha256
-    return Part(PATH, ROLE, encoded(contents, machinery, hashes))
+def part(contents: Contents, machinery: Kept) -> Part:
+    """The bill of all that `contents` holds, as the member that goes with it; machinery: components.py makes it."""
+    paths = [one.path for one in contents.parts if one.role in HASHED_ROLES]
+    size = len(encoded(contents, machinery, dict.fromkeys(paths, "0" * 64)))
+    return Part(
+        PATH, ROLE, Late(size, lambda hashes: encoded(contents, machinery, {path: hashes[path] for path in paths}))
+    )
 
 
 def encoded(contents: Contents, machinery: Kept, hashes: Mapping[str, str]) -> bytes:
@@ -83,11 +76,6 @@ def encoded(contents: Contents, machinery: Kept, hashes: Mapping[str, str]) -> b
 
 def _json(table: BomTable) -> bytes:
     return json.dumps(table, sort_keys=True, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"
-
-
-def _advance(progress: Progress, one: Part) -> Callable[[int], None]:
-    total = one.size
-    return lambda done: progress(f"hashing {one.path}", done, total)
 
 
 def _executable(contents: Contents, notices: Collection[str]) -> BomTable:

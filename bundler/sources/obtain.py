@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from bundler import models
+from bundler.explain import licences
 from bundler.recipe import WantedModel
+from bundler.sources import local
 from bundler.sources.source import Located, Progress, Provenance, Source
 from runtime.errors import ModelNotFound
 
@@ -58,25 +60,30 @@ def obtain(wanted: WantedModel, located: Located, progress: Progress) -> Source:
 
     Raises: ModelNotFound, ModelInvalid, ModelUnsupported, DownloadFailed, ConversionFailed, DiskFull.
     """
-    from bundler.sources import local
-
     path = located.fetch(progress)
-    provenance = located.provenance
-    if local.is_hf_folder(path):
-        from bundler import convert
+    texts = licences.in_folder(path) if path.is_dir() else ()
+    source = _converted(wanted, located, path, progress) if local.is_hf_folder(path) else local.open(path, progress)
+    if not local.is_hf_folder(path):
+        source = replace(source, provenance=_joined(located.provenance, source.provenance))
+        source = _requantized(wanted, source, progress)
+    return replace(source, license=wanted.license or source.license or located.license, licenses=texts)
 
-        path, provenance = convert.made(path, wanted, provenance, progress)
-        source = local.open(path, progress)
-        source = replace(source, provenance=provenance, name=located.name or source.name)
-    else:
-        source = local.open(path, progress)
-        source = replace(source, provenance=_joined(provenance, source.provenance), name=located.name or source.name)
-        if wanted.quantize:
-            from bundler import convert
 
-            path, provenance = convert.requantized(source, wanted, progress)
-            source = replace(local.open(path, progress), provenance=provenance, name=source.name)
-    return replace(source, license=wanted.license or source.license or located.license)
+def _converted(wanted: WantedModel, located: Located, folder: Path, progress: Progress) -> Source:
+    from bundler import convert
+
+    file, provenance = convert.made(folder, wanted, located.provenance, progress)
+    return replace(local.open(file, progress), provenance=provenance, name=located.name or folder.resolve().name)
+
+
+def _requantized(wanted: WantedModel, source: Source, progress: Progress) -> Source:
+    """As another type, where one is wanted."""
+    if not wanted.quantize:
+        return source
+    from bundler import convert
+
+    file, provenance = convert.requantized(source, wanted, progress)
+    return replace(local.open(file, progress), provenance=provenance, name=source.name)
 
 
 def _known(known: models.KnownModel) -> Located:

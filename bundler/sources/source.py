@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bundler.content import Content
+from bundler.recipe import LicenseText
 from runtime.gguf import Gguf
 
 Progress = Callable[[str, int, int], None]
@@ -36,7 +37,7 @@ class Provenance:
 class Source:
     """A GGUF that can be packed: its bytes, its header, what it is called, and where it came from.
 
-    license: what is known of it beyond what the header says; None: nothing.
+    license: what is known of it beyond what the header says; None: nothing. licenses: texts that lay beside it.
     """
 
     content: Content
@@ -44,6 +45,7 @@ class Source:
     name: str
     license: str | None
     provenance: Provenance
+    licenses: tuple[LicenseText, ...] = ()
 
 
 @dataclass(frozen=True)

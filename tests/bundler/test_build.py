@@ -64,9 +64,11 @@ def test_an_executable_of_a_file(capsys: pytest.CaptureFixture[str], model: Path
     assert manifest.runtime["engine"]["llama_cpp_python"] == "0.3.36"
     assert manifest.runtime["sha256"] == "0" * 64
     licenses = {member.path: payload.read(member) for member in payload.by_role("license")}
-    assert set(licenses) == {"LICENSES/CPython.txt", "LICENSES/lmfile.txt", "LICENSES/model.txt"}
+    notice = "LICENSES/models/My Modèl_ v2_.txt"
+    launchers = {"LICENSES/musl.txt", "LICENSES/zstd.txt"}
+    assert set(licenses) == {"LICENSES/CPython.txt", "LICENSES/lmfile.txt", notice, *launchers}
     assert b"Apache License" in licenses["LICENSES/lmfile.txt"]
-    assert b"mit" in licenses["LICENSES/model.txt"]
+    assert b"MIT" in licenses[notice]
 
 
 def test_a_name_and_a_known_model(
@@ -79,7 +81,7 @@ def test_a_name_and_a_known_model(
     payload = Payload.open(output)
     assert payload.manifest.name == "Ada"
     assert payload.manifest.models[0].license == "apache-2.0"
-    notice = payload.member("LICENSES/model.txt")
+    notice = payload.member("LICENSES/models/SmolLM2-135M-Instruct.Q4_1.txt")
     assert notice is not None
     assert b"lmfile.txt" in payload.read(notice)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
+from runtime.payload import Payload
 from tests.gguf_writer import gguf
 from tests.packing import APP, pack
 
@@ -123,7 +124,8 @@ def test_extract_everything(capsys: pytest.CaptureFixture[str], executable: Path
     into = tmp_path / "taken out"
     code, out, _ = run(capsys, "extract", executable, "-o", into)
     assert code == 0
-    assert len(out.splitlines()) == 6
+    assert len(out.splitlines()) == 7
+    assert (into / "manifest.json").read_bytes() == Payload.open(executable).manifest_bytes
     assert (into / "models/tiny model.gguf").read_bytes() == gguf()
     assert {path: (into / path).read_bytes() for path in APP} == APP
 
