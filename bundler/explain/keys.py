@@ -28,12 +28,13 @@ def secret(path: Path, password_file: Path | None = None) -> SecretKey:
 def public(given: str) -> PublicKey:
     """Read what stands behind --key: a `.pub` file, or its second line. Raises: UsageError."""
     path = Path(given)
+    is_file = _is_file(path)
     try:
-        line = text(path, minisign.MAX_KEY_FILE_BYTES, "the public key") if _is_file(path) else given
-        return minisign.read_public(line)
+        return minisign.read_public(text(path, minisign.MAX_KEY_FILE_BYTES, "the public key") if is_file else given)
     except ValueError as error:
+        reason = str(error) if is_file else "there is no such file, and it is no key either"
         hint = "give a .pub file of minisign or the line in it"
-        raise UsageError(f"Reading the public key `{_short(given)}`: {error}; {hint}.") from error
+        raise UsageError(f"Reading the public key `{_short(given)}`: {reason}; {hint}.") from error
 
 
 def generate(stem: Path, password_file: Path | None, is_open: bool) -> PublicKey:
