@@ -19,6 +19,8 @@ WHAT = "llama.cpp"
 # Needed by no target of ours, and half of the archive's files.
 _PASSED_OVER = tuple(f"{LLAMA_CPP}/{name}/" for name in (".github", "docs", "gguf-py", "media", "models", "tests"))
 
+_CONVERTER = tuple(f"{LLAMA_CPP}/{name}" for name in ("convert_hf_to_gguf.py", "conversion/", "gguf-py/gguf/"))
+
 
 def edits() -> list[Path]:
     """The patches, in the order they are applied."""
@@ -30,16 +32,17 @@ def unpack(folder: Path, progress: fetch.Progress = fetch.quiet) -> Path:
 
     Raises: DownloadFailed, or BuildFailed when the archive is not what it should be.
     """
-    archive = fetch.fetch(fetch.pins()[PIN], progress)
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                name = member.name.partition("/")[2]
-                if member.isfile() and name.startswith(("llama_cpp/", f"{LLAMA_CPP}/", "LICENSE")):
-                    _write(tar, member, folder, name)
-    except (tarfile.TarError, EOFError) as error:
-        raise BuildFailed(WHAT, f"`{archive}` cannot be unpacked ({error}); delete it and try again") from error
+    _unpack(folder, ("llama_cpp/", f"{LLAMA_CPP}/", "LICENSE"), _PASSED_OVER, progress)
     return folder
+
+
+def unpack_converter(folder: Path, progress: fetch.Progress = fetch.quiet) -> Path:
+    """Unpack what converts models of Hugging Face into `folder`; return where its program lies.
+
+    Raises: DownloadFailed, BuildFailed.
+    """
+    _unpack(folder, _CONVERTER, (), progress)
+    return folder / LLAMA_CPP
 
 
 def apply_edits(folder: Path) -> None:
@@ -53,11 +56,21 @@ def apply_edits(folder: Path) -> None:
             raise BuildFailed(WHAT, f"the edit `{edit.name}` does not fit the source")
 
 
+def _unpack(folder: Path, wanted: tuple[str, ...], passed_over: tuple[str, ...], progress: fetch.Progress) -> None:
+    archive = fetch.fetch(fetch.pins()[PIN], progress)
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = member.name.partition("/")[2]
+                if member.isfile() and name.startswith(wanted) and not name.startswith(passed_over):
+                    _write(tar, member, folder, name)
+    except (tarfile.TarError, EOFError) as error:
+        raise BuildFailed(WHAT, f"`{archive}` cannot be unpacked ({error}); delete it and try again") from error
+
+
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, name: str) -> None:
-    if name.startswith(_PASSED_OVER) or ".." in Path(name).parts:
-        return
     content = tar.extractfile(member)
-    if content is None:
+    if content is None or ".." in Path(name).parts:
         return
     target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
