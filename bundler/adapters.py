@@ -36,7 +36,7 @@ def packed(wanted: Sequence[WantedAdapter], base: Gguf) -> Packed:
     """
     result = Packed([], [])
     for one in wanted:
-        path = _path(one)
+        path = path_of(one)
         name = one.name or adapter_name(path.resolve())
         if any(record.name == name for record in result.records):
             raise UsageError(f"Packing the adapter `{path}`: another one is called `{name}`; write NAME={path}.")
@@ -47,7 +47,8 @@ def packed(wanted: Sequence[WantedAdapter], base: Gguf) -> Packed:
     return result
 
 
-def _path(wanted: WantedAdapter) -> Path:
+def path_of(wanted: WantedAdapter) -> Path:
+    """Where an adapter lies. Raises: AdapterNotFound."""
     path = Path(wanted.source).expanduser()
     if not path.exists():
         raise AdapterNotFound(wanted.source)
