@@ -11,6 +11,8 @@ from bundler.recipe.go_lexer import Action, Text, Token, cut
 
 MAX_DEPTH = 60
 MAX_ACTIONS = 10_000
+MAX_RANGES = 15
+"""Python, which Jinja becomes, takes 20 loops within each other."""
 KEYWORDS = frozenset("if with range else end break continue define template block".split())
 
 
@@ -85,7 +87,7 @@ def parse(source: str) -> Nodes:
     if len(pieces) > 2 * MAX_ACTIONS:
         raise TemplateFault(1, f"has more than {MAX_ACTIONS:,} actions")
     reading = _Blocks(pieces)
-    nodes, end = reading.block(0, in_range=False)
+    nodes, end = reading.block(0, ranges=0)
     if end is not None:
         raise TemplateFault(end.line, f"has an `{end.tokens[0].value}` that nothing begins")
     return nodes
@@ -95,7 +97,7 @@ class _Blocks:
     def __init__(self, pieces: list[Text | Action]) -> None:
         self._rest = pieces[::-1]
 
-    def block(self, depth: int, in_range: bool) -> tuple[Nodes, Action | None]:
+    def block(self, depth: int, ranges: int) -> tuple[Nodes, Action | None]:
         """Nodes up to the `else` or `end` that is returned with them; None: up to the end of the template."""
         nodes: list[Node] = []
         while self._rest:
@@ -106,25 +108,27 @@ class _Blocks:
             word = _keyword(piece)
             if word in ("else", "end"):
                 return tuple(nodes), piece
-            nodes.append(self._node(piece, word, depth, in_range))
+            nodes.append(self._node(piece, word, depth, ranges))
         return tuple(nodes), None
 
-    def _node(self, action: Action, word: str, depth: int, in_range: bool) -> Node:
+    def _node(self, action: Action, word: str, depth: int, ranges: int) -> Node:
         if word in ("if", "with", "range"):
-            return self._branch(action, word, action.tokens[1:], depth + 1, in_range)
+            return self._branch(action, word, action.tokens[1:], depth + 1, ranges)
         if word in ("break", "continue"):
-            if not in_range or len(action.tokens) > 1:
+            if not ranges or len(action.tokens) > 1:
                 raise TemplateFault(action.line, f"has a `{word}` outside of a range")
             return Jump(word)
         if word:
             raise TemplateFault(action.line, f"has a named template (`{word}`), which cannot be translated")
         return Shown(_Pipes(action.tokens, action.line).whole())
 
-    def _branch(self, action: Action, word: str, tokens: tuple[Token, ...], depth: int, in_range: bool) -> Branch:
+    def _branch(self, action: Action, word: str, tokens: tuple[Token, ...], depth: int, ranges: int) -> Branch:
         if depth > MAX_DEPTH:
             raise TemplateFault(action.line, f"has more than {MAX_DEPTH} blocks within each other")
         pipe = _Pipes(tokens, action.line).whole(2 if word == "range" else 1)
-        inside = in_range or word == "range"
+        inside = ranges + (word == "range")
+        if inside > MAX_RANGES:
+            raise TemplateFault(action.line, f"has more than {MAX_RANGES} ranges within each other")
         body, end = self.block(depth, inside)
         otherwise: Nodes = ()
         if end and _keyword(end) == "else":
@@ -133,8 +137,8 @@ class _Blocks:
                 again = str(rest[0].value)
                 if again not in ("if", "with") or word == "range":
                     raise TemplateFault(end.line, f"has `else {again[:20]}`, which Go does not know")
-                return Branch(word, pipe, body, (self._branch(end, again, rest[1:], depth + 1, in_range),))
-            otherwise, end = self.block(depth, in_range)
+                return Branch(word, pipe, body, (self._branch(end, again, rest[1:], depth + 1, ranges),))
+            otherwise, end = self.block(depth, ranges)
         if end is None:
             raise TemplateFault(action.line, f"has an `{word}` that does not end; add {{{{ end }}}}")
         if _keyword(end) != "end" or len(end.tokens) > 1:
