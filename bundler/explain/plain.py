@@ -27,4 +27,4 @@ def as_json(value: Any) -> str:
 
 def markdown(text: str) -> str:
     """`text` on one line, with what Markdown and HTML would read as marks escaped."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>&~$-])", r"\\\1", line(text)).strip()
+    return re.sub(r"([\\`*_\[\]#|<>&~$])", r"\\\1", line(text)).strip()
