@@ -11,6 +11,7 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bundler.sources import remote, web
@@ -63,7 +64,9 @@ def visit(listing: Listing, entry: Entry) -> web.Visit:
 
 
 def denied(error: Refused, name: HubName) -> LmfileError:
-    """The same, as the hub means it."""
+    """The same, as the hub means it; of a storage that lacks a file the hub knows nothing."""
+    if error.status == HTTPStatus.NOT_FOUND and not error.code:
+        return error
     return _denied(name, error.status, error.code) or error
 
 

@@ -90,6 +90,7 @@ def _complete(wanted: Wanted, part: Path, was_begun: bool, advance: Advance) -> 
         if found == wanted.digest:
             return
         part.unlink()
+        _validator(part).unlink(missing_ok=True)
     kind = "sha256" if wanted.algorithm == "sha256" else "git's id"
     raise DownloadFailed(
         wanted.visit.shown,
@@ -177,7 +178,7 @@ class _Transfer:
                 "check the address, and whether the network asks you to log in",
             )
         self._total = self._wanted.size_bytes if total is None else total
-        if not self.done:
+        if not self.done and not self._wanted.is_lasting:
             _keep_validator(self._part, answer)
         check_room(self._part, 0 if self._total is None else self._total - self.done)
 

@@ -36,6 +36,10 @@ class Visit(NamedTuple):
     secrets: Mapping[str, str] = {}
 
 
+class Nonsense(http.client.HTTPException):
+    """The head of an answer does not fit what was asked; `str` says how."""
+
+
 class Refused(DownloadFailed):
     """The server answered, but not with the file. code: what a hub says of it."""
 
@@ -88,15 +92,15 @@ def get(wanted: Visit, headers: Mapping[str, str], method: str = "GET") -> http.
 def extent(answer: http.client.HTTPResponse) -> tuple[int, int | None]:
     """Where the body of an answer begins in the file, and the size of the file, where the server says it.
 
-    Raises: HTTPException for a head that makes no sense.
+    Raises: Nonsense.
     """
     if answer.status == HTTPStatus.PARTIAL_CONTENT:
         found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if not found:
-            raise http.client.HTTPException("the server does not say which part it sends")
+            raise Nonsense("the server does not say which part it sends")
         return int(found[1]), int(found[3]) if found[3] else None
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise http.client.HTTPException("the server compresses the file, which nobody asked for")
+        raise Nonsense("the server compresses the file, which nobody asked for")
     length = answer.headers.get("Content-Length", "")
     return 0, int(length) if re.fullmatch(r"\d{1,18}", length) else None
 
@@ -105,6 +109,8 @@ def reason(error: Exception) -> str:
     """What happened on the network, in words without an address."""
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
         return reason(error.reason)
+    if isinstance(error, Nonsense):
+        return str(error)
     if isinstance(error, TimeoutError):
         return f"the server sent nothing for {STALL_S:.0f} s"
     if isinstance(error, ssl.SSLCertVerificationError):
