@@ -29,7 +29,9 @@ STANDARD_LIBRARY_ONLY = (
     "runtime/hardware/",
 )
 DIALECTS = {"anthropic", "lorax", "native", "ollama", "openai"}
-SHARED_WITH_THE_BUNDLER = {"runtime.adapters", "runtime.errors", "runtime.payload", "runtime.gguf", "runtime.version"}
+SHARED_WITH_THE_BUNDLER = {
+    f"runtime.{name}" for name in ("adapters", "errors", "gguf", "hardware", "payload", "version")
+}
 FLAGS = {"runtime.cli.flags", "runtime.cli.parse", "runtime.cli.defaults", "runtime.cli.nearest"}
 """The build tool packs flags of the executable, and there is one table of them. Of the standard library only."""
 
