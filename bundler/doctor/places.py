@@ -23,9 +23,8 @@ def findings(*, online: bool) -> Iterator[Finding]:
     yield from _hub(online)
     store = _ollama()
     models = len(list(store.glob("manifests/*/*/*/*"))) if store.is_dir() else 0
-    yield Finding(
-        GROUP, "ollama", "good" if models else "note", f"`{store}`: {f'{models} models' if models else 'none'}"
-    )
+    counted = f"{models} model{'' if models == 1 else 's'}" if models else "none"
+    yield Finding(GROUP, "ollama", "good" if models else "note", f"`{store}`: {counted}")
     yield _conversion()
     if online:
         yield _answers("package index", os.environ.get(INDEX_VARIABLE, fetch.PUBLIC_INDEX))

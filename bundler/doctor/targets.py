@@ -43,8 +43,10 @@ def _target(path: Path, builder: str, lacks: str) -> Target:
         return Target(name, "cannot", f"no image yet: build/targets/{path.name} has {absent}")
     try:
         key = image_recipe.ImageRecipe(name).key
-    except (LmfileError, OSError) as error:
+    except LmfileError as error:
         return Target(name, "cannot", str(error).rstrip("."))
+    except OSError as error:
+        return Target(name, "cannot", f"`{error.filename}`: {(error.strerror or str(error)).lower()}")
     root = store.cache_dir(runtime_image.KIND) / key
     here = ", this computer's" if name == builder else ""
     if not _absent(_table(builder)):

@@ -97,7 +97,7 @@ def test_models_of_ollama_are_counted(
     manifest = tmp_path / "manifests" / "registry.ollama.ai" / "library" / "smollm2" / "135m"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{}")
-    assert "1 model" in finding(looked(capsys), "ollama")["text"]
+    assert ": 1 model" in finding(looked(capsys), "ollama")["text"]
 
 
 class _Answering(http.server.BaseHTTPRequestHandler):
