@@ -25,7 +25,7 @@ from bundler.places import Plan
 from bundler.signature import signed
 from bundler.tail import Image, tail
 from bundler.unfinished import unfinished
-from runtime.errors import CannotWrite, DiskFull
+from runtime.errors import BuildFailed, CannotWrite, DiskFull
 from runtime.payload import APP_PREFIX, RUNTIME_NAME, Manifest, Member, Sidecar, Span, sidecar
 from runtime.payload.manifest import FORMAT
 from runtime.payload.records import Entry
@@ -105,7 +105,7 @@ def _write_aside(part: Path, plan: Plan, advance: Callable[[int], None]) -> list
     with open(part, "xb", buffering=0) as file:
         for wanted, offset in plan.aside:
             file.seek(offset)
-            digests = members.put(file, _now(wanted.content, {}), copying.shifted(advance, offset))
+            digests = members.put(file, _now(wanted, {}), copying.shifted(advance, offset))
             found.append(Member(wanted.path, wanted.role, offset, wanted.size, digests.sha256, aside=True))
         file.truncate(plan.aside_end)
         file.seek(0)
@@ -137,7 +137,7 @@ def _write_members(
     """Write all but the manifest, what is late last; `aside`: sha256 by path of what lies in the sidecar."""
     hashes, found = dict(aside), {}
     for part, planned in sorted(plan.inside, key=lambda one: isinstance(one.part.content, Late)):
-        content = _now(part.content, hashes)
+        content = _now(part, hashes)
         start = planned.data_offset()
         file.seek(start)
         digests = members.put(file, content, copying.shifted(advance, start))
@@ -153,8 +153,14 @@ def _write_members(
     ]
 
 
-def _now(content: Content | Late, hashes: Mapping[str, str]) -> Content:
-    return content.make(hashes) if isinstance(content, Late) else content
+def _now(part: Part, hashes: Mapping[str, str]) -> Content:
+    """What the part holds, made where it is late. Raises: BuildFailed if that has not the size that was said."""
+    if not isinstance(part.content, Late):
+        return part.content
+    data = part.content.make(hashes)
+    if len(data) != part.size:
+        raise BuildFailed("the executable", f"`{part.path}` has {len(data)} bytes, and was to have {part.size}")
+    return data
 
 
 def _draft(contents: Contents, launcher: bytes) -> Manifest:

@@ -89,7 +89,8 @@ def append(source: Path, offset: int, size: int, target: BinaryIO, running: Runn
             for feed in feeds:
                 feed.finish()
             advance(start + count)
-    target.truncate()  # a hole at the end has moved the position and not the end
+    if target.tell() > os.fstat(target.fileno()).st_size:
+        target.truncate()  # a hole at the end has moved the position and not the end
 
 
 def read(source: Path, offset: int, size: int, running: Running, advance: Advance) -> None:

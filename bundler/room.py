@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bundler import copying
 from bundler.content import Content, pieces
-from bundler.contents import Contents
+from bundler.contents import Contents, Late
 from bundler.places import SPARE_BYTES, Plan
 from runtime.errors import DiskFull
 from runtime.payload import sidecar
@@ -22,9 +22,11 @@ def check(output: Path, contents: Contents, plan: Plan) -> None:
         raise DiskFull(output, needed)
 
 
-def _shared(content: Content, device: int) -> int:
+def _shared(content: Content | Late, device: int) -> int:
     """How much of weights the file system `device` need not store again: what begins at a block there."""
-    first = next(iter(pieces(content)), b"")
-    if isinstance(first, bytes) or first.offset % copying.BLOCK_BYTES or first.path.stat().st_dev != device:
+    if isinstance(content, Late):
         return 0
-    return first.size
+    first = next(iter(pieces(content)), b"")
+    if isinstance(first, bytes) or first.offset % copying.BLOCK_BYTES:
+        return 0
+    return first.size if first.path.stat().st_dev == device else 0

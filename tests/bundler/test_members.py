@@ -5,14 +5,14 @@ import os
 import random
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundler import container, copying, digests, fetch, members
-from bundler.container import Part
+from bundler.container import Late, Part
 from bundler.content import Content, Slice
 from bundler.digests import Digests
 from runtime.errors import BuildFailed, DiskFull
@@ -163,3 +163,29 @@ def test_room_is_asked_for_what_is_not_shared(
         pack(tmp_path, output, model=source)
     monkeypatch.setattr(copying, "shares_blocks", lambda _folder: True)
     assert Payload.open(pack(tmp_path, output, model=source)).verify(fetch.quiet) == []
+
+
+@pytest.mark.parametrize("sidecar", [False, True])
+def test_a_late_member_knows_the_digests_of_all_others(tmp_path: Path, output: Path, sidecar: bool) -> None:
+    """It stands in front of most of them all the same."""
+    told: list[dict[str, str]] = []
+
+    def make(hashes: Mapping[str, str]) -> bytes:
+        told.append(dict(hashes))
+        return b"0123456789"
+
+    base = contents(tmp_path, extra=[Part("bill", "sbom", Late(10, make))])
+    container.write(output, replace(base, sidecar=sidecar), fetch.quiet)
+    payload = Payload.open(output)
+    others = [member for member in payload.manifest.members if member.path != "bill"]
+    assert told == [{member.path: member.sha256 for member in others}]
+    [bill] = payload.by_role("sbom")
+    assert bill.offset < min(member.offset for member in payload.by_role("app"))
+    assert payload.read(bill) == b"0123456789"
+    assert payload.verify(fetch.quiet) == []
+
+
+def test_a_late_member_of_another_size_than_it_said(tmp_path: Path, output: Path) -> None:
+    with pytest.raises(BuildFailed, match="11 bytes"):
+        pack(tmp_path, output, extra=[Part("bill", "sbom", Late(10, lambda _hashes: b"0123456789a"))])
+    assert list(output.parent.iterdir()) == []
