@@ -18,6 +18,7 @@ from tests.drivers import (
     deaths,
     disconnects,
     documented,
+    downloads,
     hostile,
     mutants,
     page,
@@ -30,6 +31,7 @@ from tests.serving import Server, serving
 
 LLAMA_SERVER = Path(__file__).resolve().parent.parent.parent / "dist/peers/llama-server"
 KILLS, LEAVERS, SCHEMAS = 100, 500, 300
+KILLED_DOWNLOADS = 50
 HOSTILE_OF_EACH, HOSTILE_READERS, HONEST_TURNS = 200, 50, 200
 MUTANTS = 10_000
 CASES, EXAMPLES = 10_000, 3
@@ -138,6 +140,11 @@ def _page(_executable: Path) -> Outcome:
     return result, not result.wrong
 
 
+def _downloads(_executable: Path) -> Outcome:
+    result = downloads.kill_repeatedly(KILLED_DOWNLOADS)
+    return result, not result.wrong and result.continued > 0
+
+
 DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "agreement": _agreement,
     "shapes": _shapes,
@@ -149,6 +156,7 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "mutants": _mutants,
     "documented": _documented,
     "page": _page,
+    "downloads": _downloads,
 }
 
 if __name__ == "__main__":
