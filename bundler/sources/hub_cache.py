@@ -14,6 +14,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from runtime.payload.manifest import is_safe
 
 KIND = "hub"
 CHUNK_BYTES = 1 << 20
+REF_PARTIAL, REF_LOCK = "lmfile.ref.partial", "refs.lmfile.lock"
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -64,11 +66,14 @@ def keep(listing: Listing, revision: str) -> None:
     """Remember what the revision is, for us and for others; written when its files are here."""
     with store.staging_file(_record(listing.repo, listing.commit)) as part:
         part.write_text(json.dumps(listing), encoding="utf-8")
-    if revision != listing.commit and is_safe(revision) and os.access(_folder(listing.repo), os.W_OK):
-        ref = _folder(listing.repo) / "refs" / revision
+    folder = _folder(listing.repo)
+    if revision == listing.commit or not is_safe(revision) or not os.access(folder, os.W_OK):
+        return
+    part, ref = folder / REF_PARTIAL, folder / "refs" / revision
+    with store.lock(_locks(listing.repo) / REF_LOCK):
+        part.write_text(listing.commit, encoding="utf-8")
         ref.parent.mkdir(parents=True, exist_ok=True)
-        with store.staging_file(ref) as part:
-            part.write_text(listing.commit, encoding="utf-8")
+        part.replace(ref)
 
 
 def remembered(name: HubName) -> Listing | None:
@@ -134,7 +139,11 @@ def _target(listing: Listing, entry: Entry) -> Path:
 
 
 def _lock(listing: Listing, entry: Entry) -> Path:
-    return root() / ".locks" / _folder(listing.repo).name / f"{entry.etag}.lmfile.lock"
+    return _locks(listing.repo) / f"{entry.etag}.lmfile.lock"
+
+
+def _locks(repo: str) -> Path:
+    return root() / ".locks" / _folder(repo).name
 
 
 def _is_whole(path: Path, entry: Entry) -> bool:
@@ -168,14 +177,18 @@ def _is_sound(path: Path, entry: Entry, advance: Advance) -> bool:
 def _link(file: Path, path: Path, is_relative: bool = True) -> None:
     """Make `path` lead to `file`: by a link where there are links, else as another name, else as a copy."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with store.staging_file(path) as part:
+    path.unlink(missing_ok=True)
+    to = os.path.relpath(file, path.parent) if is_relative else file
+    for make in (partial(path.symlink_to, to), partial(path.hardlink_to, file)):
         try:
-            part.symlink_to(os.path.relpath(file, path.parent) if is_relative else file)
+            make()
+        except FileExistsError:  # another process was faster
+            return
         except OSError:
-            try:
-                part.hardlink_to(file)
-            except OSError:
-                shutil.copyfile(file, part)
+            continue
+        return
+    with store.staging_file(path) as part:
+        shutil.copyfile(file, part)
 
 
 def _holds(target: Path, entries: tuple[Entry, ...]) -> bool:
