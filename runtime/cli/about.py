@@ -1,4 +1,4 @@
-"""What the file says about itself: --help, --help-all, --version, --licenses, --manifest, --verify."""
+"""What the file says about itself: --help, --help-all, --version, --licenses, --manifest, --sbom, --verify."""
 
 import sys
 
@@ -15,7 +15,8 @@ EXIT_DAMAGED = 30
 
 def wanted(options: Options) -> bool:
     """Whether the command line asks for one of these pages."""
-    return any((options.help, options.help_all, options.version, options.licenses, options.manifest, options.verify))
+    pages = (options.help, options.help_all, options.version, options.licenses, options.manifest, options.sbom)
+    return any((*pages, options.verify))
 
 
 def show(options: Options, payload: Payload | None, console: Console) -> int:
@@ -58,6 +59,13 @@ def _licences(payload: Payload) -> str:
     from runtime.payload.licences import licences  # a start never needs it
 
     return licences(payload)
+
+
+def _bill(payload: Payload) -> str:
+    found = payload.by_role("sbom")
+    if not found:
+        raise UsageError("Looking into the executable: it has no bill of materials; `lmfile repack` makes one.")
+    return payload.read(found[0]).decode("utf-8", "replace")
 
 
 def _verify(payload: Payload, console: Console) -> int:

@@ -119,6 +119,7 @@ class Options:
     verify: bool = False
     licenses: bool = False
     manifest: bool = False
+    sbom: bool = False
 
 
 INT_MAX = 2**31 - 1
@@ -311,6 +312,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(("--verify",), "verify", "switch", "check every byte of this file"),
         Flag(("--licenses",), "licenses", "switch", "licence texts of all that is inside"),
         Flag(("--manifest",), "manifest", "switch", "what is inside, as JSON"),
+        Flag(("--sbom",), "sbom", "switch", "bill of materials of all that is inside: CycloneDX, as JSON"),
         Flag(("--version",), "version", "switch", "versions of program, engine and model"),
         Flag(("-h", "--help"), "help", "switch", "this page"),
         Flag(("--help-all",), "help_all", "switch", "every flag"),

@@ -10,7 +10,7 @@ RARE = frozenset(
     """--lora-init-without-apply --pooling --reranking --embd-normalize -tb --keep --no-cache-prompt --slot-save-path
     --context-shift --sleep-idle-seconds --max-restarts --step-timeout --allow-host --cors-origin --api-prefix
     --ssl-cert-file --ssl-key-file --log-requests --log-file --log-format --otlp-endpoint -to --max-per-address
-    --repeat-last-n --presence-penalty --frequency-penalty --stop --gpu --licenses --manifest
+    --repeat-last-n --presence-penalty --frequency-penalty --stop --gpu --licenses --manifest --sbom
     --chat-template --chat-template-file --chat-template-kwargs --reasoning --reasoning-format --reasoning-budget
     --reasoning-budget-message --quit-after --install-desktop --remove-desktop""".split()
 )
