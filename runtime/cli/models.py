@@ -24,7 +24,7 @@ def entries(
     Files of the folder that are no models of this engine are left out with a warning, and so is
     one whose name is taken. Raises: ModelNotFound without the folder.
     """
-    name, *aliases = _names(options, main)
+    name, *aliases = _names(options, main, payload)
     digest = "" if main.foreign or payload is None else _digest(payload, main.offset)
     known = [ModelEntry(name, config, main.role, tuple(aliases), _adapters(config), digest)]
     if payload:
@@ -42,9 +42,10 @@ def limits(options: Options) -> Limits:
     return Limits(max_loaded=options.models_max or NO_LIMIT, sleep_idle_s=options.sleep_idle_seconds)
 
 
-def _names(options: Options, main: ModelSource) -> list[str]:
+def _names(options: Options, main: ModelSource, payload: Payload | None) -> list[str]:
     """What the main model is called, the listed name first."""
-    given = [*(options.alias or "").split(","), main.name, main.path.stem]
+    file = main.path if main.foreign or payload is None else payload.path
+    given = [*(options.alias or "").split(","), main.name, file.stem]
     return list(dict.fromkeys(name for name in given if name))
 
 
