@@ -21,6 +21,7 @@ from tests.drivers import (
     downloads,
     hostile,
     mutants,
+    mutated_files,
     page,
     schemas,
     shapes,
@@ -135,6 +136,12 @@ def _mutants(executable: Path) -> Outcome:
     return result, not result.wrong
 
 
+def _files(_executable: Path) -> Outcome:
+    results = mutated_files.all_kinds()
+    held = not any(result.wrong for result in results.values())
+    return "; ".join(f"{kind}: {result}" for kind, result in results.items()), held
+
+
 def _page(_executable: Path) -> Outcome:
     result = page.measure()
     return result, not result.wrong
@@ -154,6 +161,7 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "inputs": _inputs,
     "hostile": _hostile,
     "mutants": _mutants,
+    "files": _files,
     "documented": _documented,
     "page": _page,
     "downloads": _downloads,
