@@ -82,7 +82,7 @@ def _reference(folder: Path, place: Path, kind: str) -> tuple[dict[str, bytes], 
 
 
 def _cut(folder: Path, output: Path, kind: str, after_s: float, result: Result) -> float | None:
-    """Cut the power once; -> what the work took, in seconds, if it had ended before: digests that are known save much."""
+    """Cut the power once; -> the seconds that the work took, if it had ended before: known digests save much."""
     began = time.monotonic()
     status = _run(folder, output, kind, after_s)
     took_s = time.monotonic() - began
