@@ -54,7 +54,9 @@ def _distrust() -> None:
     """Before transformers imports these functions anywhere else."""
     from transformers import dynamic_module_utils
 
-    def resolve(_trusted: object, _name: object, has_local_code: bool, has_remote_code: bool, **_: object) -> bool:
+    def resolve(
+        _trusted: object, _name: object, has_local_code: bool, has_remote_code: bool, *_: object, **__: object
+    ) -> bool:
         if has_remote_code and not has_local_code:
             _stop()
         return False

@@ -16,13 +16,14 @@ from bundler.convert import child, environment, folder
 from bundler.convert.folder import Input
 from bundler.sources.source import Progress
 from runtime import gguf
-from runtime.errors import ConversionFailed, DiskFull, UsageError
+from runtime.errors import ConversionFailed, DiskFull, LmfileError, UsageError
 
 OUTTYPES = ("f32", "f16", "bf16", "q8_0", "auto")
 WIDTH = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 1.07, "auto": 2.0}
 """Bytes of a weight in the output, about; those of the input have two at least."""
 
 SILENCE_S = 900  # a layer of experts is put together without a word
+FULL_BYTES = 4 << 20
 VIEW, OUTPUT = "model", "output.gguf"
 
 _WRITTEN = re.compile(r"Writing:\s+(\d+)%")
@@ -91,6 +92,13 @@ def check_room(target: Path, needed_bytes: int) -> None:
         raise DiskFull(target, needed_bytes)
 
 
+def failed(what: Path | str, happened: str, log: Path | None, work: Path) -> LmfileError:
+    """The error of a child that failed while it wrote into `work`: a full disk is told as such."""
+    if "No space left" in happened or shutil.disk_usage(work).free < FULL_BYTES:
+        return DiskFull(work.parent)
+    return ConversionFailed(what, happened, log)
+
+
 def _unpack(staging: Path, progress: Progress) -> None:
     llama_source.unpack_converter(staging, progress)
 
@@ -128,7 +136,7 @@ def _run(python: Path, job: Mapping[str, object], work: Path, path: Path, progre
         ) from error
     if ended.status != 0:
         happened = f"llama.cpp's converter does not know the architecture `{refused}`" if refused else ended.happened
-        raise ConversionFailed(path, happened, log)
+        raise failed(path, happened, None if refused else log, work)
     progress(what, 100, 100)
     log.unlink(missing_ok=True)
 

@@ -125,7 +125,7 @@ def _files(folder: Path, root: Path, depth: int) -> list[Input]:
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(".") or entry.suffix.lower() in LEFT_OUT:
             continue
-        status = entry.stat()
+        status = entry.stat() if entry.exists() else entry.lstat()  # a link to nothing is neither of the two
         if stat.S_ISDIR(status.st_mode) and depth > 1:
             found += _files(entry, root, depth - 1)
         elif stat.S_ISREG(status.st_mode):

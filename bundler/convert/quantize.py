@@ -17,7 +17,7 @@ from bundler import copying, engine, fetch, llama_source, store
 from bundler.analysis import builder_target
 from bundler.content import Content, pieces, size_bytes
 from bundler.convert import child, imatrix, kinds
-from bundler.convert.convert import check_room, program
+from bundler.convert.convert import check_room, failed, program
 from bundler.convert.kinds import Type
 from bundler.sources.source import Progress
 from runtime import gguf
@@ -168,17 +168,17 @@ def _run(job: Mapping[str, object], folder: Path, called: str, kind: Type, progr
 
     def on_line(line: str) -> None:
         nonlocal reason
-        if found := _TENSOR.search(line):
-            progress(what, int(found[1]) - 1, int(found[2]))
-        elif found := _REASON.search(line):
+        if found := _REASON.search(line):
             reason = found[1].strip().rstrip("!.")
+        elif found := _TENSOR.search(line):
+            progress(what, int(found[1]) - 1, int(found[2]))
 
     try:
         ended = child.run([sys.executable, "-s", program("quantize.py")], folder, log, SILENCE_S, job, on_line)
     except OSError as error:
         raise ConversionFailed(called, f"`{sys.executable}` cannot be started ({error.strerror})") from error
     if ended.status != 0:
-        raise ConversionFailed(called, _happened(reason) if reason else ended.happened, log)
+        raise failed(called, _happened(reason) if reason else ended.happened, None if reason else log, folder)
     progress(what, 1, 1)
     log.unlink(missing_ok=True)
 
