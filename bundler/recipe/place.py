@@ -11,7 +11,7 @@ from runtime.payload.defaults import MAX_TEMPLATE
 MAX_FILE_BYTES = 1 << 20
 MAX_SOURCE = 4096
 
-_ADDRESSES = ("hf:", "https://", "http://")
+ADDRESSES = ("hf:", "https://", "http://")
 
 
 class Place(NamedTuple):
@@ -59,7 +59,7 @@ class Place(NamedTuple):
 
         if not text.strip() or len(text) > MAX_SOURCE or not text.isprintable():
             raise self.fault(line, key, f"needs a path or an address in at most {MAX_SOURCE} characters")
-        if text.startswith(_ADDRESSES) or text in KNOWN:
+        if text.startswith(ADDRESSES) or text in KNOWN:
             return text
         path, sign, member = text.partition("#")
         if sign and not (self.folder / Path(text)).exists():
