@@ -102,8 +102,11 @@ def _quantized(models: Sequence[WantedModel], quantize: str | None, imatrix: Pat
     """`--quantize` is about every model that is not there to guess ahead or to look at pictures."""
     if imatrix and not (quantize or any(model.quantize for model in models)):
         raise UsageError("Reading the command line: --imatrix helps to quantise; add --quantize TYPE.")
-    changes = {key: value for key, value in (("quantize", quantize), ("imatrix", imatrix)) if value}
-    return tuple(model if model.role in ("draft", "mmproj") else model._replace(**changes) for model in models)
+    return tuple(model if model.role in ("draft", "mmproj") else _as(model, quantize, imatrix) for model in models)
+
+
+def _as(model: WantedModel, quantize: str | None, imatrix: Path | None) -> WantedModel:
+    return model._replace(quantize=quantize or model.quantize, imatrix=imatrix or model.imatrix)
 
 
 def _read(path: Path, warn: Callable[[str], None]) -> Recipe:
