@@ -32,7 +32,10 @@ def show(options: Options, payload: Payload | None, console: Console) -> int:
         raise UsageError("Looking into the executable: this is a checkout, there is no executable; build one first.")
     if options.verify:
         return _verify(payload, console)
-    console.answer(payload.manifest_bytes.decode() if options.manifest else _licences(payload))
+    if options.manifest:
+        console.answer(payload.manifest_bytes.decode())
+    else:
+        console.answer(_bill(payload) if options.sbom else _licences(payload))
     return 0
 
 
