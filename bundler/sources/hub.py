@@ -16,15 +16,16 @@ from bundler.sources.web import Refused
 from runtime.errors import CannotWrite, DownloadFailed
 
 
-def locate(text: str, offline: bool = False) -> Located:
+def locate(text: str, offline: bool = False, role: str = "") -> Located:
     """Find the files that `text` means.
 
-    offline: ask nobody, as with HF_HUB_OFFLINE=1. Raises: UsageError when `text` makes no sense; ModelNotFound;
-    ModelUnsupported when there are only pickles; DownloadFailed.
+    role: mmproj takes that of a repository instead of its model. offline: ask nobody, as with HF_HUB_OFFLINE=1.
+    Raises: UsageError when `text` makes no sense; ModelNotFound; ModelUnsupported when there are only pickles;
+    DownloadFailed.
     """
     name = hub_name.read(text)
     listing, note = _listing(name, offline)
-    choice = hub_files.chosen(listing, name)
+    choice = hub_files.chosen(listing, name, role)
     is_here = all(hub_cache.here_bytes(listing, entry) == entry.size_bytes for entry in choice.files)
     if note and not is_here:
         raise DownloadFailed(text, f"{note}, and the cache lacks files of it", "try again when the hub can be asked")
@@ -49,7 +50,7 @@ def _listing(name: HubName, offline: bool) -> tuple[Listing, str]:
     """What the repository holds, and why it was not asked. Raises: DownloadFailed, ModelNotFound."""
     try:
         if offline or hub_api.is_offline():
-            raise Unreachable("the hub is not asked, as was wished")
+            raise Unreachable("offline, so the hub was not asked")
         return hub_api.listing(name), ""
     except Unreachable as error:
         if found := hub_cache.remembered(name):

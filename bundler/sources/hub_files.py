@@ -12,6 +12,8 @@ from bundler.sources.hub_name import HubName
 from runtime.errors import ModelNotFound, ModelUnsupported
 
 DEFAULT_QUANTS = ("Q4_K_M", "Q8_0")
+EYES, DEFAULT_EYES = "mmproj", ("F16", "BF16", "Q8_0")
+"""What projects pictures into a model's space: the role, what names hold, and which one of several."""
 BESIDE_A_MODEL = ("mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-")
 """In the names of GGUFs that are no models of their own."""
 MAX_NAMED = 12
@@ -68,10 +70,15 @@ class Choice(NamedTuple):
     is_folder: bool
 
 
-def chosen(listing: Listing, name: HubName) -> Choice:
-    """The files that `name` means. Raises: ModelNotFound with what there is; ModelUnsupported."""
+def chosen(listing: Listing, name: HubName, role: str = "") -> Choice:
+    """The files that `name` means, of a model in `role`. Raises: ModelNotFound with what there is; ModelUnsupported."""
     if name.file:
         return Choice(_shards(listing, name, _named(listing, name)), is_folder=False)
+    if role == EYES:
+        eyes = [entry for entry in listing.entries if entry.path.endswith(".gguf") and EYES in entry.path.lower()]
+        if not eyes:
+            raise ModelNotFound(name.text, f"the repository has no {EYES}", "choose another one, or go without")
+        return Choice((_quantized(eyes, name, DEFAULT_EYES),), is_folder=False)
     models = [entry for entry in listing.entries if _is_model(entry.path)]
     if models:
         return Choice(_shards(listing, name, _quantized(models, name)), is_folder=False)
@@ -104,9 +111,9 @@ def _is_model(path: str) -> bool:
     return base.endswith(_PACKED) and not any(word in base for word in BESIDE_A_MODEL)
 
 
-def _quantized(models: Sequence[Entry], name: HubName) -> Entry:
+def _quantized(models: Sequence[Entry], name: HubName, default: Sequence[str] = DEFAULT_QUANTS) -> Entry:
     """The first model in this quantisation, or in a default one."""
-    for quant in (name.quant,) if name.quant else DEFAULT_QUANTS:
+    for quant in (name.quant,) if name.quant else default:
         said = re.compile(rf"(?:^|[-._/]){re.escape(quant)}[.-]", re.IGNORECASE)
         if found := next((entry for entry in models if said.search(entry.path)), None):
             return found

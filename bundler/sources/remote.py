@@ -14,7 +14,8 @@ import http.client
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -22,7 +23,7 @@ from typing import BinaryIO, NamedTuple
 from bundler import store
 from bundler.sources import web
 from bundler.sources.web import Visit
-from runtime.errors import CannotWrite, DiskFull, DownloadFailed
+from runtime.errors import CacheBusy, CannotWrite, DiskFull, DownloadFailed
 
 PARTIAL, VALIDATOR = ".partial", ".validator"
 WAITS_S = (1.0, 3.0, 10.0)
@@ -30,6 +31,7 @@ MAX_WAIT_S = 60.0  # the longest that a server may make us wait before a try
 WORTH_BYTES = 1 << 20  # a try that brought so much does not count as failed
 WINDOW_S, WINDOW_BYTES = 60.0, 64 << 10
 LOCK_TIMEOUT_S = 24 * 3600.0  # 100 GB on a slow line
+WATCH_S = 1.0
 CHUNK_BYTES = 1 << 20
 RESERVE_BYTES = 16 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -66,7 +68,7 @@ def bring(wanted: Wanted, target: Path, lock: Path, advance: Advance) -> None:
     part = target.with_name(target.name + PARTIAL)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with store.lock(lock, LOCK_TIMEOUT_S):
+        with _held(lock, target, wanted, advance):
             if not target.exists():  # else another process brought it meanwhile
                 _complete(wanted, part, here_bytes(target) > 0, advance)
                 part.replace(target)
@@ -81,6 +83,23 @@ def here_bytes(target: Path) -> int:
         return target.with_name(target.name + PARTIAL).stat().st_size
     except OSError:
         return 0
+
+
+@contextmanager
+def _held(lock: Path, target: Path, wanted: Wanted, advance: Advance) -> Iterator[None]:
+    """Hold `lock`; as long as another process does, show how far that one is. Raises: CacheBusy."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(store.lock(lock, WATCH_S))
+                break
+            except CacheBusy:
+                if time.monotonic() > deadline:
+                    raise
+                here = here_bytes(target)
+                advance(here, wanted.size_bytes or here)
+        yield
 
 
 def _complete(wanted: Wanted, part: Path, was_begun: bool, advance: Advance) -> None:

@@ -202,11 +202,11 @@ def test_offline_the_same_name_means_the_same_files(server: Hub, repo: Repo, mon
     path = fetched(hub.locate("hf:org/tiny-GGUF"))
     server.forget()
     located = hub.locate("hf:org/tiny-GGUF", offline=True)
-    assert located.note.startswith("hf:org/tiny-GGUF: the hub is not asked, as was wished; using `tiny-Q4_K_M.gguf` at")
+    assert located.note.startswith("hf:org/tiny-GGUF: offline, so the hub was not asked; using `tiny-Q4_K_M.gguf` at")
     assert (located.license, located.provenance.revision) == ("apache-2.0", repo.commit)
     assert fetched(located) == path
     assert hub.locate(f"hf:org/tiny-GGUF@{repo.commit}", offline=True).is_here
-    with pytest.raises(DownloadFailed, match="as was wished, and the cache lacks files of it"):
+    with pytest.raises(DownloadFailed, match="was not asked, and the cache lacks files of it"):
         hub.locate("hf:org/tiny-GGUF:Q8_0", offline=True)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert hub.locate("hf:org/tiny-GGUF").note
@@ -360,6 +360,19 @@ def test_no_telemetry(server: Hub, repo: Repo) -> None:
     assert all(agent.startswith("lmfile/") for agent in agents)
     assert not any("torch" in agent for agent in agents)
     assert {path.split("/")[1] for path in server.paths()} == {"api", "org", "lfs"}
+
+
+def test_the_eyes_of_a_model(server: Hub, repo: Repo) -> None:
+    assert fetched(hub.locate("hf:org/tiny-GGUF", role="mmproj")).read_bytes() == b"eyes"
+
+
+def test_a_repository_that_was_renamed(server: Hub, repo: Repo) -> None:
+    server.trouble["revision:me/old"].append(
+        Trouble(307, {"Location": "/api/models/org/tiny-GGUF/revision/main?blobs=true"})
+    )
+    path = f"{repo.commit}/tiny-Q4_K_M.gguf"
+    server.trouble["resolve:me/old"].append(Trouble(307, {"Location": f"/org/tiny-GGUF/resolve/{path}"}))
+    assert fetched(hub.locate("hf:me/old")).read_bytes() == MODEL
 
 
 def test_only_pickles(server: Hub) -> None:

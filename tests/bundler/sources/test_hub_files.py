@@ -16,9 +16,9 @@ MINILM = "config.json modules.json tokenizer.json 1_Pooling/config.json model.sa
 PEFT = "adapter_config.json adapter_model.safetensors README.md adapter_model.bin optimizer.pt"
 
 
-def choice(paths: str, text: str) -> hub_files.Choice:
+def choice(paths: str, text: str, role: str = "") -> hub_files.Choice:
     entries = tuple(Entry(path, 1, "", "") for path in sorted(paths.split()))
-    return hub_files.chosen(Listing("org/repo", "0" * 40, "", entries), hub_name.read(text))
+    return hub_files.chosen(Listing("org/repo", "0" * 40, "", entries), hub_name.read(text), role)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,16 @@ def test_what_is_not_there(paths: str, text: str, message: str) -> None:
 def test_what_cannot_be_packed(paths: str, text: str, message: str) -> None:
     with pytest.raises(ModelUnsupported, match=message):
         choice(paths, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("hf:org/repo", "mmproj-f16.gguf"), ("hf:org/repo:BF16", "a-mmproj-BF16.gguf")]
+)
+def test_what_sees_pictures(text: str, expected: str) -> None:
+    found = choice("a-mmproj-BF16.gguf mmproj-f16.gguf model-Q4_K_M.gguf mmproj.bin", text, "mmproj")
+    assert [entry.path for entry in found.files] == [expected]
+    with pytest.raises(ModelNotFound, match="the repository has no mmproj; choose another one, or go without"):
+        choice("model-Q4_K_M.gguf", text, "mmproj")
 
 
 def test_titles() -> None:
