@@ -30,6 +30,8 @@ def build(recipe: Recipe, order: Order, console: Console) -> None:
     assistant = identity.packed(recipe)
     defaults.packed(recipe)  # before anything is fetched for it
     located = [(model, obtain.locate(model)) for model in recipe.models]
+    for note in filter(None, (found.note for _, found in located)):
+        console.step(note)
     if order.dry_run:
         plan.show(plan.planned(recipe, files, located, assistant), order.as_json, console)
         return
