@@ -14,6 +14,7 @@ from bundler.container import signed
 from bundler.explain import minisign
 from runtime.payload import Payload
 from tests.packing import pack
+from tests.terminal import Terminal
 
 SECRET = "a passphrase that stands nowhere"
 
@@ -189,3 +190,27 @@ def test_one_sentence_each(
     assert told in err
     assert "\x1b" not in err
     assert executable.read_bytes() == before
+
+
+def test_a_passphrase_is_asked_for_and_not_shown(tmp_path: Path, executable: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "LMFILE_SIGN_PASSWORD"}
+    lmfile = [sys.executable, "-m", "bundler", "sign"]
+    with Terminal([*lmfile, "--generate", str(tmp_path / "bob")], environment) as terminal:
+        terminal.expect("Passphrase of bob.key: ")
+        terminal.type(f"{SECRET}\n")
+        terminal.expect("The same again: ")
+        terminal.type(f"{SECRET}\n")
+        terminal.expect((tmp_path / "bob.pub").name)
+        assert terminal.status() == 0
+        assert SECRET not in terminal.screen
+    with Terminal([*lmfile, str(executable), "--key", str(tmp_path / "bob.key")], environment) as terminal:
+        terminal.expect("Passphrase of bob.key: ")
+        terminal.type(f"{SECRET}\n")
+        terminal.expect("signed with the key")
+        assert terminal.status() == 0
+        assert SECRET not in terminal.screen
+    with Terminal([*lmfile, "--generate", str(tmp_path / "carl")], environment) as terminal:
+        terminal.expect("Passphrase of carl.key: ")
+        terminal.type("\x03")
+        assert terminal.status() == 130
+    assert not list(tmp_path.glob("carl*"))
