@@ -26,7 +26,7 @@ def locate(wanted: WantedModel) -> Located:
     if text.startswith(HUB):
         from bundler.sources import hub
 
-        return hub.locate(text)
+        return hub.locate(text, role=wanted.role)
     if text.startswith(ADDRESSES):
         from bundler.sources import address
 
@@ -99,13 +99,15 @@ def _known(known: models.KnownModel) -> Located:
 
 
 def _joined(before: Provenance, found: Provenance) -> Provenance:
-    """What was known before opening, and what the file itself told."""
+    """What was known before opening, and what the file itself told; of a file that was there, the file knows better."""
+    if not (before.files or before.revision):
+        return found
     return replace(before, files={**found.files, **before.files}, steps=(*before.steps, *found.steps))
 
 
 def _size_bytes(path: Path) -> int:
     if path.is_file():
-        return path.stat().st_size
+        return sum(file.stat().st_size for file in local.files(path) if file.is_file())
     return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
 
 
