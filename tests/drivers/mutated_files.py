@@ -4,6 +4,7 @@ What is accepted is held against others' readers: GGUF against the engine's own,
 model in a process of its own without dying, and safetensors against the format's library.
 """
 
+import os
 import queue
 import subprocess
 import sys
@@ -168,8 +169,14 @@ class Engine:
 
     def _start(self) -> None:
         command = [sys.executable, str(PROBE), str(self._folder)]
+        environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}  # a debugger would write into the answers
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
         )
         self._lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=_listen, args=(self._process, self._lines), daemon=True).start()
