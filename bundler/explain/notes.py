@@ -141,15 +141,8 @@ def _signature(release: Release, key: PublicKey | None) -> Iterator[str]:
         yield f"It is signed with the key `{release.signature.key}`."
         return
     name, line = shlex.quote(f"./{release.files[0].name}"), minisign.public_line(key)
-    yield f"It is signed with the key `{key.name}`. Check it with lmfile, or with minisign and unzip:"
+    yield f"It is signed with the key `{key.name}`. `lmfile verify` holds every byte and the signature against it:"
     yield _fence("sh", iter([f"lmfile verify {name} --key {line}"]))
-    yield _fence(
-        "sh",
-        iter([
-            f"unzip -o {name} manifest.json signature.minisig",
-            f"minisign -V -P {line} -m manifest.json -x signature.minisig && {name} --verify",
-        ]),
-    )  # fmt: skip
 
 
 def _fence(language: str, lines: Iterator[str]) -> str:

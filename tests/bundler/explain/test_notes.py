@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -114,9 +115,10 @@ def test_a_signature_is_told_and_checked(capsys: pytest.CaptureFixture[str], tmp
     assert (code, bob.name in err) == (35, True)
     code, page, _ = run(capsys, "publish-notes", file, "--key", tmp_path / "ada.pub")
     assert code == 0
-    [lines] = [text for text in page.split("```") if "minisign -V" in text]
-    done = shell(lines.removeprefix("sh\n").replace("./mine --verify", "echo reached"), tmp_path)
-    assert (done.returncode, done.stdout.rstrip().endswith("reached")) == (0, True), done.stdout + done.stderr
+    [line] = [line for line in page.split("\n") if line.startswith("lmfile verify")]
+    command = shlex.split(line)
+    assert command[:3] == ["lmfile", "verify", "./mine"]
+    assert run(capsys, "verify", file, *command[3:])[0] == 0
 
 
 @pytest.mark.parametrize(
