@@ -23,7 +23,6 @@ from tests.drivers import (
     mutants,
     mutated_files,
     packing_cuts,
-    packing_cuts,
     page,
     power_cuts,
     schemas,
@@ -38,7 +37,6 @@ KILLS, LEAVERS, SCHEMAS = 100, 500, 300
 KILLED_DOWNLOADS = 50
 HOSTILE_OF_EACH, HOSTILE_READERS, HONEST_TURNS = 200, 50, 200
 MUTANTS = 10_000
-CUTS = 60
 CUTS = 50
 CASES, EXAMPLES = 10_000, 3
 N_CTX = 1024
@@ -147,12 +145,6 @@ def _files(_executable: Path) -> Outcome:
     return "; ".join(f"{kind}: {result}" for kind, result in results.items()), held
 
 
-def _packing(_executable: Path) -> Outcome:
-    with tempfile.TemporaryDirectory() as folder:
-        result = packing_cuts.cut_repeatedly(Path(folder), CUTS)
-    return result, not result.wrong and result.ended_before <= CUTS // 2
-
-
 def _page(_executable: Path) -> Outcome:
     result = page.measure()
     return result, not result.wrong
@@ -182,7 +174,6 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "mutants": _mutants,
     "files": _files,
     "documented": _documented,
-    "packing": _packing,
     "page": _page,
     "downloads": _downloads,
     "cuts": _cuts,
