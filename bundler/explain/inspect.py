@@ -140,8 +140,10 @@ def _assistant(assistant: Assistant) -> Iterator[tuple[str, str]]:
 
 
 def _model(model: Model) -> str:
+    """What requests call it, and then what its file does."""
+    called = model.path.rpartition("/")[2].removesuffix(".gguf")
     size = f"{model.parameters / 1e6:,.0f}M parameters, {model.context_length:,} tokens"
-    return f"{model.name}, {model.architecture}, {model.file_type}, {size}, license {model.license}"
+    return f"{called}: {model.name}, {model.architecture}, {model.file_type}, {size}, license {model.license}"
 
 
 def _history(provenance: Mapping[str, Any]) -> Iterator[str]:

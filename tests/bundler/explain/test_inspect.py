@@ -56,6 +56,7 @@ def test_everything_is_told(capsys: pytest.CaptureFixture[str], full: Path) -> N
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("tiny 1.2.3: lmfile 0.1.0 for windows-x86_64, ")
+    assert "chat      tiny model: Tiny, llama, F32, 0M parameters, 64 tokens, license mit" in lines
     assert "          from hf:org/repo at 0123456789abcdef0123456789abcdef01234567" in lines
     assert '          convert: type "f16"' in lines
     assert '          quantize: imatrix "1111' in out
