@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bundler import container, fetch
 from bundler.container import Contents, Part
+from bundler.content import Content
 from runtime.payload import Adapter, Assistant, Model
 from tests.gguf_writer import gguf
 
@@ -18,7 +19,7 @@ NOBODY = Assistant()
 
 def contents(
     folder: Path,
-    model: Path | bytes | None = None,
+    model: Content | None = None,
     app: dict[str, bytes] | None = None,
     extra: Sequence[Part] = (),
     adapters: Sequence[Adapter] = (),
