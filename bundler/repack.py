@@ -12,6 +12,7 @@ from bundler import adapters, container, defaults, identity, machinery, outputs,
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
 from bundler.contents import Part
+from bundler.explain import licences
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
 from bundler.recipe import Recipe
@@ -23,13 +24,15 @@ from runtime.payload import Payload, State
 @dataclass(frozen=True)
 class Order:
     """How to go about it. force: replace files that are no lmfiles. keep_runtime: with launcher, image and code as
-    they are. keep_icon, keep_adapters: the recipe adds to those that there are. without: adapters to leave out.
+    they are. keep_icon, keep_adapters, keep_texts: the recipe adds to those that there are. without: adapters to leave
+    out.
     """
 
     force: bool = False
     keep_runtime: bool = False
     keep_icon: bool = True
     keep_adapters: bool = True
+    keep_texts: bool = True
     without: Sequence[str] = ()
 
 
@@ -53,7 +56,7 @@ def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> 
         machine = _machinery(payload, members, target, order, console)
         given = Ingredients(recipe, target, machine, models, assistant, packed)
         given = given._replace(
-            states=_states(payload, members, given, console), licenses=unpacked.weights_licenses(payload)
+            states=_states(payload, members, given, console), licenses=_licenses(payload, recipe, order)
         )
         _write(file, payload, given, console)
 
@@ -90,6 +93,16 @@ def _adapters(payload: Payload, members: Members, recipe: Recipe, order: Order, 
         return new
     kept = unpacked.adapters(payload, members, without)
     return adapters.Packed([*kept.parts, *new.parts], [*kept.records, *new.records])
+
+
+def _licenses(payload: Payload, recipe: Recipe, order: Order) -> dict[str, bytes]:
+    """The texts that came with the weights; of the publisher's those that the recipe does not replace."""
+    replaced = licences.of_publisher(recipe.licenses)
+    return {
+        name: text
+        for name, text in unpacked.weights_licenses(payload).items()
+        if name not in replaced and (order.keep_texts or not name.startswith(f"{licences.OF_THE_PUBLISHER}/"))
+    }
 
 
 def _states(payload: Payload, members: Members, given: Ingredients, console: Console) -> Sequence[tuple[Part, State]]:

@@ -5,7 +5,7 @@ that need not be. bundler/repack.py is the flow.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bundler.adapters import Packed as PackedAdapters
 from bundler.content import Slice
@@ -24,8 +24,11 @@ from runtime.payload.assistant import ICON_ROLE
 
 CHAT_TEMPLATE = "chat-template"
 LICENSES = "LICENSES/"
-MODEL_LICENSES = ("model.txt", "models/", "publisher/")
-"""Below LICENSES/: what belongs to the weights, and not to the machinery."""
+WEIGHTS_LICENSES = ("models/", "mmproj/", "publisher/")
+"""Below LICENSES/: what belongs to the weights and their publisher, and not to the machinery (explain/licences.py)."""
+
+OLD_NOTICE = "model.txt"
+"""What stood in place of these before; it says what the notices say that are made anew."""
 
 
 def recipe(payload: Payload) -> Recipe:
@@ -84,14 +87,15 @@ def machinery(payload: Payload, members: Members) -> Machinery:
     with payload.path.open("rb") as file:
         launcher = file.read(manifest.launcher.size)
     own = [member for member in manifest.members if member.role in ("app", "runtime")]
+    texts = {name: payload.read(member) for name, member in _licenses(payload) if not is_of_weights(name)}
     return Machinery(
         launcher=launcher,
         parts=tuple(Part(member.path, member.role, members.taken(member)) for member in own),
-        licenses={name: payload.read(member) for name, member in _licenses(payload) if not is_of_weights(name)},
+        licenses=texts,
         facts=manifest.runtime,
         unpacked_bytes=payload.footer.runtime_unpacked,
         version=manifest.lmfile,
-        components=_components(payload),
+        components=_components(payload, texts),
     )
 
 
@@ -100,22 +104,25 @@ def weights_licenses(payload: Payload) -> dict[str, bytes]:
     return {name: payload.read(member) for name, member in _licenses(payload) if is_of_weights(name)}
 
 
-def _components(payload: Payload) -> Kept:
-    """What the machinery is made of, as its own bill says. Raises: PayloadDamaged."""
-    member = payload.member(sbom.PATH)
+def _components(payload: Payload, texts: Iterable[str]) -> Kept:
+    """What the machinery is made of, as its own bill says; by its facts where it has none. Raises: PayloadDamaged."""
+    manifest, member = payload.manifest, payload.member(sbom.PATH)
+    if member is None:
+        return components.of_machinery(manifest.runtime, manifest.target, manifest.lmfile, texts)
     try:
-        return components.of_bill(json.loads(payload.read(member)) if member else {})
+        return components.of_bill(json.loads(payload.read(member)))
     except ValueError as error:
         raise PayloadDamaged(payload.path, str(error)) from error
 
 
 def is_of_weights(name: str) -> bool:
     """Whether the licence `name`, below LICENSES/, belongs to the weights."""
-    return name.startswith(MODEL_LICENSES)
+    return name.startswith(WEIGHTS_LICENSES)
 
 
 def _licenses(payload: Payload) -> list[tuple[str, Member]]:
-    return [(member.path.removeprefix(LICENSES), member) for member in payload.by_role("license")]
+    named = [(member.path.removeprefix(LICENSES), member) for member in payload.by_role("license")]
+    return [(name, member) for name, member in named if name != OLD_NOTICE]
 
 
 def _part(payload: Payload, members: Members, path: str) -> tuple[Part, Slice]:

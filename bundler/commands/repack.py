@@ -88,6 +88,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         keep_runtime=options.runtime == KEEP,
         keep_icon=not options.no_icon and options.recipe is None,
         keep_adapters=options.recipe is None,
+        keep_texts=options.recipe is None,
         without=tuple(options.remove_adapter),
     )
     repack(payload, replace(wanted, targets=wanted.targets or (payload.manifest.target,)), order, console)

@@ -277,6 +277,20 @@ def test_an_adapter_that_does_not_fit_leaves_all_as_it_was(
     assert (built.read_bytes(), [path.name for path in built.parent.iterdir()]) == (before, ["mine"])
 
 
+def test_licences_of_weights_stay_and_the_publishers_are_replaced(built: Path, output: Path, tmp_path: Path) -> None:
+    text = tmp_path / "TERMS.txt"
+    text.write_text("first")
+    run("repack", built, "-o", output, "--license", text)
+    run("repack", output, "-o", output, "--greeting", "x")
+    text.write_text("second")
+    there = {member.path: member.sha256 for member in whole(output).by_role("license")}
+    run("repack", output, "-o", output, "--license", text)
+    found = {member.path: member.sha256 for member in whole(output).by_role("license")}
+    assert found.keys() == there.keys()
+    assert [path for path in found if found[path] != there[path]] == ["LICENSES/publisher/TERMS.txt"]
+    assert {"LICENSES/models/chat.txt", "LICENSES/models/vectors.txt"} <= found.keys()
+
+
 def test_what_is_told_of_models_stays(built: Path, output: Path) -> None:
     run("repack", built, "-o", output, "--greeting", "x")
     told = [json.loads(Payload.open(path).manifest.encode())["models"] for path in (built, output)]
