@@ -26,12 +26,12 @@ def locate(text: str, offline: bool = False, role: str = "") -> Located:
     name = hub_name.read(text)
     listing, note = _listing(name, offline)
     choice = hub_files.chosen(listing, name, role)
-    is_here = all(hub_cache.here_bytes(listing, entry) == entry.size_bytes for entry in choice.files)
+    is_here = all(hub_cache.here_bytes(listing, entry) == entry.size_bytes for entry in choice.all)
     if note and not is_here:
         raise DownloadFailed(text, f"{note}, and the cache lacks files of it", "try again when the hub can be asked")
     return Located(
         text=text,
-        size_bytes=sum(entry.size_bytes for entry in choice.files),
+        size_bytes=sum(entry.size_bytes for entry in choice.all),
         is_here=is_here,
         fetch=partial(_fetched, name, listing, choice),
         provenance=Provenance(
@@ -42,6 +42,7 @@ def locate(text: str, offline: bool = False, role: str = "") -> Located:
         license=listing.license or None,
         name=_title(listing, choice),
         is_folder=choice.is_folder,
+        texts=hub_cache.snapshot(listing) if choice.texts else None,
         note=f"{text}: {note}; using {_described(listing, choice)} of its cache." if note else "",
     )
 
@@ -62,13 +63,13 @@ def _listing(name: HubName, offline: bool) -> tuple[Listing, str]:
 
 def _fetched(name: HubName, listing: Listing, choice: Choice, progress: Progress) -> Path:
     """Bring all files, and return the first one, or the folder of all."""
-    before = [hub_cache.here_bytes(listing, entry) for entry in choice.files]
-    total = sum(entry.size_bytes for entry in choice.files)
+    before = [hub_cache.here_bytes(listing, entry) for entry in choice.all]
+    total = sum(entry.size_bytes for entry in choice.all)
     if missing := total - sum(before):
         _check_room(missing)
     counted = 0
     try:
-        for entry in choice.files:
+        for entry in choice.all:
             advance = partial(_advance, progress, f"{listing.repo}/{entry.path}", counted, total)
             hub_cache.bring(listing, entry, advance)
             counted += entry.size_bytes

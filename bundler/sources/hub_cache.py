@@ -36,9 +36,14 @@ Advance = Callable[[int], None]
 """Called with the bytes of the file that are done."""
 
 
+def snapshot(listing: Listing) -> Path:
+    """The folder of what is here of a commit."""
+    return _folder(listing.repo) / "snapshots" / listing.commit
+
+
 def pointer(listing: Listing, entry: Entry) -> Path:
     """Where a program finds the file by its name."""
-    return _folder(listing.repo) / "snapshots" / listing.commit / entry.path
+    return snapshot(listing) / entry.path
 
 
 def here_bytes(listing: Listing, entry: Entry) -> int:

@@ -17,6 +17,7 @@ EYES, DEFAULT_EYES = "mmproj", ("F16", "BF16", "Q8_0")
 BESIDE_A_MODEL = ("mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-")
 """In the names of GGUFs that are no models of their own."""
 MAX_NAMED = 12
+MAX_TEXT_BYTES = 1 << 20
 
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 WEIGHTS, ADAPTER_WEIGHTS = "model.safetensors", "adapter_model.safetensors"
@@ -27,9 +28,8 @@ WITH_WEIGHTS = frozenset(
     "modules.json sentence_bert_config.json config_sentence_transformers.json README.md".split()
 )
 
-_ALSO_WITH_WEIGHTS = re.compile(
-    r"(LICENSE|LICENCE|NOTICE)[^/]*|[^/]+\.tiktoken|[0-9]_[A-Za-z]+/(config\.json|model\.safetensors)"
-)
+_LICENCE = re.compile(r"(LICEN|COPYING|NOTICE|USE_POLICY)[^/.]*(\.(txt|md|rst))?", re.IGNORECASE)
+_ALSO_WITH_WEIGHTS = re.compile(r"[^/]+\.tiktoken|[0-9]_[A-Za-z]+/(config\.json|model\.safetensors)")
 _PACKED = (".gguf", ".llamafile")
 _SAFETENSORS = ".safetensors"
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
@@ -64,25 +64,27 @@ class Listing(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The files to take; the first one is the model, unless they make up a folder."""
+    """The files to take; the first one is the model, unless they make up a folder. texts: licences besides them."""
 
     files: tuple[Entry, ...]
     is_folder: bool
+    texts: tuple[Entry, ...] = ()
+
+    @property
+    def all(self) -> tuple[Entry, ...]:
+        """Everything that is fetched."""
+        return (*self.files, *self.texts)
 
 
 def chosen(listing: Listing, name: HubName, role: str = "") -> Choice:
     """The files that `name` means, of a model in `role`. Raises: ModelNotFound with what there is; ModelUnsupported."""
-    if name.file:
-        return Choice(_shards(listing, name, _named(listing, name)), is_folder=False)
-    if role == EYES:
-        eyes = [entry for entry in listing.entries if entry.path.endswith(".gguf") and EYES in entry.path.lower()]
-        if not eyes:
-            raise ModelNotFound(name.text, f"the repository has no {EYES}", "choose another one, or go without")
-        return Choice((_quantized(eyes, name, DEFAULT_EYES),), is_folder=False)
-    models = [entry for entry in listing.entries if _is_model(entry.path)]
-    if models:
-        return Choice(_shards(listing, name, _quantized(models, name)), is_folder=False)
-    return Choice(_folder(listing, name), is_folder=True)
+    packed = _packed(listing, name, role)
+    if not packed:
+        return Choice(_folder(listing, name), is_folder=True)
+    texts = [
+        entry for entry in listing.entries if _LICENCE.fullmatch(entry.path) and entry.size_bytes <= MAX_TEXT_BYTES
+    ]
+    return Choice(_shards(listing, name, packed), is_folder=False, texts=tuple(texts))
 
 
 def title(entry: Entry) -> str:
@@ -90,6 +92,19 @@ def title(entry: Entry) -> str:
     shard = _SHARD.fullmatch(entry.path)
     path = shard[1] if shard else entry.path.rpartition(".")[0]
     return path.rpartition("/")[2]
+
+
+def _packed(listing: Listing, name: HubName, role: str) -> Entry | None:
+    """The one file that is the model, or one shard of it; None: there is no such file, but maybe safetensors."""
+    if name.file:
+        return _named(listing, name)
+    if role == EYES:
+        eyes = [entry for entry in listing.entries if entry.path.endswith(".gguf") and EYES in entry.path.lower()]
+        if not eyes:
+            raise ModelNotFound(name.text, f"the repository has no {EYES}", "choose another one, or go without")
+        return _quantized(eyes, name, DEFAULT_EYES)
+    models = [entry for entry in listing.entries if _is_model(entry.path)]
+    return _quantized(models, name) if models else None
 
 
 def _named(listing: Listing, name: HubName) -> Entry:
@@ -156,7 +171,11 @@ def _folder(listing: Listing, name: HubName) -> tuple[Entry, ...]:
             "the repository has safetensors and no GGUF",
             f"write `hf:{name.repo}`, and what to quantise to apart from that",
         )
-    also = [path for path in by_path if path in WITH_WEIGHTS or _ALSO_WITH_WEIGHTS.fullmatch(path)]
+    also = [
+        path
+        for path in by_path
+        if path in WITH_WEIGHTS or _ALSO_WITH_WEIGHTS.fullmatch(path) or _LICENCE.fullmatch(path)
+    ]
     index = f"{WEIGHTS}.index.json"
     also += [index] if index in by_path and WEIGHTS not in weights else []
     return tuple(by_path[path] for path in sorted({*weights, *also}))

@@ -61,7 +61,8 @@ def obtain(wanted: WantedModel, located: Located, progress: Progress) -> Source:
     Raises: ModelNotFound, ModelInvalid, ModelUnsupported, DownloadFailed, ConversionFailed, DiskFull.
     """
     path = located.fetch(progress)
-    texts = licences.in_folder(path) if path.is_dir() else ()
+    folder = path if path.is_dir() else located.texts
+    texts = licences.in_folder(folder) if folder else ()
     source = _converted(wanted, located, path, progress) if local.is_hf_folder(path) else local.open(path, progress)
     if not local.is_hf_folder(path):
         source = replace(source, provenance=_joined(located.provenance, source.provenance))

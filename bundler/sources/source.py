@@ -54,7 +54,8 @@ class Located:
 
     is_here: nothing needs to be downloaded. fetch: brings them, and returns the file, or the folder of a model in
     safetensors (is_folder). provenance: as far as it is known before. note: what people should know of how it was
-    found, a whole sentence. Raises of `fetch`: DownloadFailed, DiskFull.
+    found, a whole sentence. texts: the folder that holds its licence files once it is fetched, unless it is one
+    itself. Raises of `fetch`: DownloadFailed, DiskFull.
     """
 
     text: str
@@ -66,3 +67,4 @@ class Located:
     name: str = ""
     is_folder: bool = False
     note: str = ""
+    texts: Path | None = None

@@ -94,6 +94,16 @@ def test_a_file_comes_once_and_lies_where_every_program_looks(server: Hub, repo:
     assert {found.suffix for found in path.resolve().parent.iterdir()} == {""}, "something partial is left"
 
 
+def test_licence_texts_come_with_a_file(server: Hub) -> None:
+    texts = {"LICENSE": b"MIT", "NOTICE.txt": b"by me", "USE_POLICY.md": b"be kind"}
+    server.add("org/a", Repo({"q/a-Q8_0.gguf": SMALL, "README.md": b"", "LICENSE.bin": b"pickle", **texts}))
+    located = hub.locate("hf:org/a")
+    assert located.size_bytes == len(SMALL) + sum(map(len, texts.values()))
+    assert fetched(located).read_bytes() == SMALL
+    assert located.texts
+    assert {path.name: path.read_bytes() for path in located.texts.iterdir() if path.is_file()} == texts
+
+
 def test_what_the_library_fetched_is_used(server: Hub, repo: Repo) -> None:
     path = Path(hf_hub_download("org/tiny-GGUF", "tiny-Q4_K_M.gguf"))
     server.forget()
@@ -277,7 +287,8 @@ def test_an_interrupted_run_leaves_what_the_next_one_continues(server: Hub, repo
         hub.locate("hf:org/tiny-GGUF").fetch(interrupt)
     server.forget()
     assert fetched(hub.locate("hf:org/tiny-GGUF")).read_bytes() == MODEL
-    assert 0 < server.sent["tiny-Q4_K_M.gguf"] < len(MODEL) - 600_000
+    begun = [headers["range"] for _, path, headers in server.asked if path.startswith("/lfs/")]
+    assert [int(range[len("bytes=") : -1]) > 600_000 for range in begun] == [True]
 
 
 def test_wrong_bytes_never_get_the_name(server: Hub, repo: Repo, cache: Path) -> None:
