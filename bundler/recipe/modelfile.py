@@ -93,11 +93,8 @@ class _Reading:
             raise self._place.fault(1, "FROM", "is missing; it names the model")
         messages = self._messages or self._inherited
         if len(messages) > MAX_MESSAGES or sum(len(message.content) for message in messages) > MAX_SYSTEM_PROMPT:
-            raise self._place.fault(
-                0,
-                "MESSAGE",
-                f"stands more than {MAX_MESSAGES} times, or has more than {MAX_SYSTEM_PROMPT:,} characters",
-            )
+            limits = f"{MAX_MESSAGES} times, or with more than {MAX_SYSTEM_PROMPT:,} characters in all"
+            raise self._place.fault(self._last_line, "MESSAGE", f"stands there more than {limits}")
         made = Recipe(
             models=tuple(self._models),
             adapters=tuple(self._adapters),

@@ -63,7 +63,7 @@ def _command(text: str, at: int, line: int) -> tuple[Command, int]:
     word = _NAME.match(text, at)
     name = word[0].upper() if word else ""
     if word is None or name not in NAMES:
-        shown = text[at:end].split(maxsplit=1)[0][:60]
+        shown = _shown(text[at:end].partition(" ")[0][:60]) or "?"
         hint = nearest(sorted(NAMES), name or shown.upper(), close=0.6)
         raise Unreadable(line, shown, f"is no command of a Modelfile; {hint.rstrip('.')}")
     at = _after_space(text, word.end(), line, name)

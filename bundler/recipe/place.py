@@ -1,5 +1,6 @@
 """A recipe's file while it is read: its folder, and errors that name its line and key."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,8 @@ class Place(NamedTuple):
             raise self.fault(line, key, f"is not a path that can be looked up: {_said(error)}") from error
         if not found:
             raise self.fault(line, key, f"names `{text}`, and there is no such file or folder in `{self.folder}`")
-        return path
+        plain = Path(os.path.normpath(path))  # without `..`, but where that would leave a linked folder elsewhere
+        return plain if plain.exists() and plain.samefile(path) else path
 
     def text(self, text: str, line: int, key: str, limit: int = MAX_FILE_BYTES) -> str:
         """What stands in the file that `text` names, at most `limit` bytes. Raises: RecipeInvalid."""

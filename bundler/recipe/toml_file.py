@@ -1,5 +1,6 @@
 """Reads `lmfile.toml`: TOML, checked by the records of toml_tables.py, as a recipe whose paths can be opened."""
 
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ class _Reading:
                 self._at(("licenses", number), self._place.license, name) for number, name in enumerate(given.licenses)
             ),
             targets=tuple(self._target(number, name) for number, name in enumerate(given.targets)),
-            output=(self._place.folder / Path(given.output).expanduser()) if given.output else None,
+            output=self._output(given.output),
             bake=given.bake,
             sidecar=given.sidecar,
         )
@@ -132,6 +133,12 @@ class _Reading:
         if name not in names():
             raise self._fault(("targets", number), f"names `{name[:60]}`, which is none of {', '.join(names())}")
         return name
+
+    def _output(self, given: str) -> Path | None:
+        try:
+            return Path(os.path.normpath(self._place.folder / Path(given).expanduser())) if given else None
+        except RuntimeError as error:
+            raise self._fault(("output",), "begins with a home that nobody has") from error
 
     def _version(self, version: str) -> str:
         if not version.isprintable():

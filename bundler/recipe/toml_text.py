@@ -152,12 +152,16 @@ def _defaults(defaults: Mapping[str, Setting]) -> str:
     usual = [name for name, _, _ in _DEFAULTS]
     return _lines(
         "[defaults]  # flags of the executable without dashes; the user's own win",
-        *(_line(name, defaults.get(name, usually), usually, about) for name, usually, about in _DEFAULTS),
+        *(
+            _line(name, defaults.get(name, usually), None if name in defaults else usually, about)
+            for name, usually, about in _DEFAULTS
+        ),
         *(f"{name} = {_value(value)}" for name, value in defaults.items() if name not in usual),
     )
 
 
-def _line(key: str, value: Setting, usual: Setting, about: str) -> str:
+def _line(key: str, value: Setting, usual: Setting | None, about: str) -> str:
+    """A comment, if the value is the usual one."""
     line = f"{key} = {_value(value)}" + (f"  # {about}" if about and not _is_block(value) else "")
     return f"# {line}" if value == usual and type(value) is type(usual) else line
 
