@@ -30,6 +30,7 @@ MAX_WIDTH = 1 << 20  # of an embedding; the largest published models have 16,384
 MAX_HEADS = 1 << 16
 NO_TOKEN = 0xFFFF_FFFF  # some converters write -1 where there is no such token
 BYTE_TOKEN = 6
+VECTORS, VECTOR_TYPE = ("_norm.weight", ".bias"), "F32"  # what every converter writes; sums of F32 and others abort
 MAPPED_ALIGNMENT = 32  # the engine maps tensors only at multiples of this
 
 _BYTE_TEXT = re.compile(rb"<0x[0-9A-Fa-f]{2}>")
@@ -149,9 +150,15 @@ def _within(gguf: Gguf, key: str, low: int, high: int) -> int:
 
 
 def _check_types(gguf: Gguf) -> None:
+    """Types that the engine would end the process over while it computes, not while it loads."""
     for tensor in gguf.tensors.values():
-        if tensor.type.name in NOT_FOR_WEIGHTS and not any(part in tensor.name for part in LOOKUP_TABLES):
+        if any(part in tensor.name for part in LOOKUP_TABLES):
+            continue
+        if tensor.type.name in NOT_FOR_WEIGHTS:
             raise gguf.invalid(f"weights cannot be of type {tensor.type.name}, as `{tensor.name}` is", tensor.at)
+        is_vector = len(tensor.shape) == 1 or tensor.name.endswith(VECTORS)
+        if is_vector and tensor.type.name != VECTOR_TYPE:
+            raise gguf.invalid(f"`{tensor.name}` is of type {tensor.type.name}, and has to be {VECTOR_TYPE}", tensor.at)
 
 
 def _check_blocks(gguf: Gguf, architecture: str, layers: int) -> None:

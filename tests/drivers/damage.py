@@ -4,6 +4,7 @@ What is false is so by how it was made: a count, a length, a type, a place that 
 """
 
 import json
+import math
 import random
 import struct
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ from typing import Any, NamedTuple
 
 from runtime import gguf
 from runtime.gguf import Gguf, Tensor
+from runtime.gguf.cursor import SCALARS
 from runtime.gguf.reader import Array
+from runtime.gguf.tables import TENSOR_TYPES, TensorType
 
 EXTREMES = (0, 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1)
 HUGE = (2**31, 2**32 - 1, 2**40, 2**62, 2**63, 2**64 - 1)
@@ -180,3 +183,58 @@ def _false_safetensors(dice: random.Random, data: bytes, length: int) -> Mutant:
 
 def _safetensors(what: str, header: bytes, rest: bytes) -> Mutant:
     return Mutant(what, struct.pack("<Q", len(header)) + header + rest, is_false=True)
+
+
+def rewritten(path: Path, count: int, seed: int) -> Iterator[Mutant]:
+    """Files that are sound, laid out as their headers say, with one thing about the model that is otherwise."""
+    model = gguf.read(path)
+    for number in range(count):
+        yield _rewritten(random.Random(f"{seed} {number}"), path.read_bytes(), model)
+
+
+def _rewritten(dice: random.Random, data: bytes, model: Gguf) -> Mutant:
+    keys = dict(model.written_keys())
+    tensors = [[tensor.name, list(tensor.shape), _code(tensor.type)] for tensor in model.tensors.values()]
+    row = dice.choice(tensors)
+    kind = dice.choice(("number", "number", "key", "type", "shape", "lost", "renamed"))
+    what = f"{kind} of {row[0]}"
+    if kind == "number":
+        key = dice.choice([key for key, value in model.values.items() if value.type in SCALARS])
+        form = SCALARS[model.values[key].type]
+        number = dice.choice((0, 1, 2, 3, 5, 7, 64, 100, 127)) if dice.random() < 0.7 else dice.randrange(256)
+        keys[key] = keys[key][: -form.size] + (form.pack(number) if form.size > 1 else bytes([number % 2]))
+        what = f"{key} is {number}"
+    elif kind == "key":
+        what = f"without {(key := dice.choice(list(keys)))}"
+        del keys[key]
+    elif kind == "type":
+        fitting = [code for code, of in TENSOR_TYPES.items() if row[1][0] % of.block == 0 and code != row[2]]
+        row[2] = dice.choice(fitting)
+        what += f" is {TENSOR_TYPES[row[2]].name}"
+    elif kind == "shape":
+        axis = dice.randrange(len(row[1]))
+        row[1][axis] = dice.choice((32, 64, 96, 128, 1, row[1][axis] * 2, row[1][axis] + 32))
+        row[1] = row[1] if dice.random() < 0.7 else dice.choice((row[1][::-1], [*row[1], 2], row[1][:1]))
+        if row[1][0] % TENSOR_TYPES[row[2]].block:
+            row[1][0] = TENSOR_TYPES[row[2]].block
+        what += f" is {row[1]}"
+    elif kind == "lost":
+        tensors.remove(row)
+    else:
+        row[0] = dice.choice(("x.weight", row[0].replace("weight", "bias"), row[0].replace("blk.0", "blk.1") + "x"))
+    return Mutant(what, _laid_out(keys, tensors, data[model.data_offset :]), is_false=False)
+
+
+def _laid_out(keys: dict[str, bytes], tensors: list[list[Any]], data: bytes) -> bytes:
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)) + b"".join(keys.values())
+    size = 0
+    for name, shape, code in tensors:
+        text = name.encode()[:63]
+        head += struct.pack("<Q", len(text)) + text + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, code, size)
+        of = TENSOR_TYPES[code]
+        size += -(-math.prod(shape) // of.block * of.block_bytes // 32) * 32
+    return head + bytes(-len(head) % 32) + (data * (size // len(data) + 1))[:size]
+
+
+def _code(of: TensorType) -> int:
+    return next(code for code, other in TENSOR_TYPES.items() if other == of)

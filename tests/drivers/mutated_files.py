@@ -26,7 +26,7 @@ from runtime.adapters import peft
 from runtime.adapters.check import check_adapter
 from runtime.errors import LmfileError
 from tests.adapters.folders import K_PROJ, base_model, peft_folder, safetensors
-from tests.drivers.damage import Mutant, by_chance, of_gguf, of_safetensors
+from tests.drivers.damage import Mutant, by_chance, of_gguf, of_safetensors, rewritten
 from tests.questions import TINY_MODEL
 from tests.split_models import split
 from tests.zipaligned import llamafile
@@ -74,6 +74,16 @@ def of_models(folder: Path, count: int, native: Path) -> Outcome:
     with Engine(native) as running:
         outcome = Outcome()
         for mutant in of_gguf(TINY_MODEL, count, SEED):
+            path.write_bytes(mutant.data)
+            _judge_model(outcome, mutant, path, path, running)
+    return outcome
+
+
+def of_values(folder: Path, count: int, native: Path) -> Outcome:
+    """Whole GGUFs that are sound, and not the model that they were."""
+    path, outcome = folder / "model.gguf", Outcome()
+    with Engine(native) as running:
+        for mutant in rewritten(TINY_MODEL, count, SEED):
             path.write_bytes(mutant.data)
             _judge_model(outcome, mutant, path, path, running)
     return outcome
@@ -247,6 +257,7 @@ def _judge_safetensors(outcome: Outcome, mutant: Mutant, path: Path) -> None:
 
 KINDS: dict[str, Callable[[Path, int, Path], Outcome]] = {
     "GGUF": of_models,
+    "other values": of_values,
     "shards": of_shards,
     "llamafiles": of_llamafiles,
     "PEFT folders": of_adapters,

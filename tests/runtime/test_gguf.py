@@ -132,6 +132,7 @@ FALSE_FILES = {
     "experts overused": (changed_file(llama__expert_count=(U32, 8), llama__expert_used_count=(U32, 9)), "is 9 of 8"),
     "rope scaling": (changed_file(llama__rope__scaling__type=(STRING, "magic")), "the unknown `magic`"),
     "whole numbers": (written(tensors=[(name, shape, 26) for name, shape, _ in TENSORS]), "cannot be of type I32"),
+    "norm of F16": (written(tensors=[*TENSORS[:2], ("output_norm.weight", (8,), 1)]), "of type F16, and has to be F32"),
     "no tokens": (changed_file(tokenizer__ggml__tokens=None), "missing or empty"),
     "tokens of numbers": (changed_file(tokenizer__ggml__tokens=(ARRAY, (U32, [1] * 8))), "not an array of the right"),
     "token twice": (changed_file(tokenizer__ggml__tokens=(ARRAY, (STRING, [*"abcdefga"]))), "a token stands twice"),
