@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
     def fault(self, line: int, key: str, reason: str) -> RecipeInvalid:
         """The error that says so; line: 0 for the file as a whole."""
-        return RecipeInvalid(self.path, line, key, reason)
+        return RecipeInvalid(self.path, line, _on_a_line(key), _on_a_line(reason))
 
     def file(self, text: str, line: int, key: str) -> Path:
         """The path that `text` means, seen from the recipe's folder, as an absolute one. Raises: RecipeInvalid."""
@@ -112,6 +112,11 @@ def words_fault(recipe: Recipe) -> tuple[str, str] | None:
         field, _, reason = str(error).removeprefix("`").partition("` ")
         return field, reason
     return None
+
+
+def _on_a_line(text: str) -> str:
+    """What is quoted of a file may hold anything; a sentence is one line."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _said(error: Exception) -> str:
