@@ -129,7 +129,7 @@ def _entries(path: Path, file: BinaryIO, widths: Mapping[str, int]) -> dict[str,
         raise AdapterInvalid(path, f"its header is not JSON ({str(error)[:100]})") from error
     if not isinstance(table, dict) or len(table) > MAX_TENSORS:
         raise AdapterInvalid(path, f"its header is not a table of at most {MAX_TENSORS} tensors")
-    table.pop("__metadata__", None)
+    _check_metadata(path, table.pop("__metadata__", {}))
     found = sorted(((name, _entry(path, name, row, 8 + length, widths)) for name, row in table.items()), key=_place)
     position = 8 + length
     for name, entry in found:
@@ -139,6 +139,12 @@ def _entries(path: Path, file: BinaryIO, widths: Mapping[str, int]) -> dict[str,
     if position != size:
         raise AdapterInvalid(path, f"its tensors end at byte {position} of {size}")
     return dict(found)
+
+
+def _check_metadata(path: Path, table: object) -> None:
+    """It says nothing that is used here, and has to be texts by names all the same."""
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise AdapterInvalid(path, "its `__metadata__` is not a table of texts")
 
 
 def _entry(path: Path, name: str, row: object, start: int, widths: Mapping[str, int]) -> Entry:

@@ -44,6 +44,8 @@ INVALID = {
     "deep": (head(b"[" * 100_000), "not JSON"),
     "a list": (head(b"[]"), "not a table"),
     "name twice": (head(b'{"x": 1, "x": 2}'), "stands twice"),
+    "metadata of numbers": (head(b'{"__metadata__": {"a": 1}}'), "not a table of texts"),
+    "metadata is a list": (head(b'{"__metadata__": []}'), "not a table of texts"),
     "no description": (head(b'{"x": 1}'), "not a table"),
     "shape is text": (entry(shape="1"), "not one of a tensor"),
     "negative extent": (entry(shape=[-1]), "not one of a tensor"),
