@@ -10,7 +10,7 @@ from runtime.console import Console
 from runtime.engine.config import WorkerConfig
 from runtime.engine.fleet import Limits
 from runtime.engine.routing import ROLES, ModelEntry, Role
-from runtime.errors import LmfileError, ModelNotFound
+from runtime.errors import LmfileError, ModelNotFound, PayloadDamaged, SidecarMissing
 from runtime.payload import Payload
 
 NO_LIMIT = 1_000_000
@@ -28,7 +28,8 @@ def entries(
     digest = "" if main.foreign or payload is None else _digest(payload, main.offset)
     known = [ModelEntry(name, config, main.role, tuple(aliases), _adapters(config), digest)]
     if payload:
-        known += [entry for entry in _packed(payload, config) if main.foreign or entry.config.offset != main.offset]
+        packed = _packed_beside(payload, config, console) if main.foreign else _packed(payload, config)
+        known += [entry for entry in packed if main.foreign or entry.config.offset != main.offset]
     for entry in _in_folder(options.models_dir, config, console):
         if entry.name in [one.name for one in known]:
             console.warning(f"`{entry.config.model_path}` is left out: another model is called `{entry.name}`")
@@ -65,6 +66,15 @@ def _packed(payload: Payload, config: WorkerConfig) -> Iterator[ModelEntry]:
             aliases = (model.name,) if model.name != name else ()
             packed = _other(config, name, payload.file_of(member), member.offset, member.size)
             yield ModelEntry(name, packed, role, aliases, sha256=member.sha256)
+
+
+def _packed_beside(payload: Payload, config: WorkerConfig, console: Console) -> list[ModelEntry]:
+    """The packed models where another one is the main one: a start does without them if their file is not there."""
+    try:
+        return list(_packed(payload, config))
+    except (SidecarMissing, PayloadDamaged) as refusal:
+        console.warning(str(refusal))
+        return []
 
 
 def _digest(payload: Payload, offset: int) -> str:

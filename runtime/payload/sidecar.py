@@ -79,14 +79,15 @@ def find(executable: Path, wanted: Sidecar) -> Path:
 
     Header and size are read, no more. Raises: SidecarMissing; PayloadDamaged if it is cut or another one.
     """
-    named = [executable.with_name(name) for name in dict.fromkeys((name_for(executable), wanted.name))]
     wrong: PayloadDamaged | None = None
-    for path in (*named, *_others(executable.parent, {path.name for path in named})):
-        if problem := mismatch(path, wanted):
+    for place in dict.fromkeys((executable, executable.resolve())):  # where a link lies, and where it leads
+        named = [place.with_name(name) for name in dict.fromkeys((name_for(place), wanted.name))]
+        for path in (*named, *_others(place.parent, {path.name for path in named})):
+            problem = mismatch(path, wanted)
+            if not problem:
+                return path
             if path in named and wrong is None and path.exists():
                 wrong = PayloadDamaged(path, problem)
-        else:
-            return path
     raise wrong or SidecarMissing(executable, wanted.name)
 
 

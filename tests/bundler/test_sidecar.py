@@ -109,6 +109,15 @@ def test_a_renamed_sidecar_is_found_among_others(tmp_path: Path, output: Path, w
     assert problem(output.rename(output.with_name("renamed too.exe"))) == ""
 
 
+def test_a_link_leads_to_both(tmp_path: Path, output: Path, weights: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    link = tmp_path / "bin" / "link"
+    link.symlink_to(output)
+    assert problem(link) == ""
+    weights.rename(tmp_path / "bin" / "link.weights")
+    assert problem(link) == ""
+
+
 def test_missing(output: Path, weights: Path) -> None:
     weights.unlink()
     payload = Payload.open(output)

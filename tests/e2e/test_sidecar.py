@@ -83,6 +83,13 @@ def test_without_its_weights(pair: Path, env: dict[str, str]) -> None:
     assert lmfile("verify", pair).status == DAMAGED
 
 
+def test_another_model_needs_no_weights_of_its_own(pair: Path, env: dict[str, str]) -> None:
+    pair.with_name("pair.weights").unlink()
+    with serving(pair, "-t", "1", "-m", str(TINY_MODEL), env=env) as server:
+        assert len(json.loads(server.get("/v1/models")[1])["data"]) == 1
+        assert "`pair.weights`" in server.running.err()
+
+
 @pytest.mark.parametrize("how", ["cut", "empty", "another"])
 def test_with_weights_that_are_not_its_own(how: str, pair: Path, env: dict[str, str]) -> None:
     weights = pair.with_name("pair.weights")
