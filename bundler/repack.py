@@ -134,6 +134,8 @@ def _write(file: Path, payload: Payload, given: Ingredients, console: Console) -
     written = container.write(file, assemble(given), console.progress)
     if written.note:
         console.step(written.note)
+    if file.absolute() == payload.path.absolute() and payload.manifest.sidecar and written.sidecar is None:
+        console.step(f"`{payload.manifest.sidecar.name}` beside it is not needed any more, unless by another program.")
     total, weights = written.size_bytes + written.sidecar_bytes, weights_bytes(given)
     console.result(
         f"{file}: {total / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights of {payload.path.name}"

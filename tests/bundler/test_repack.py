@@ -214,7 +214,9 @@ def test_what_is_taken_away(built: Path, output: Path) -> None:
     assert whole(output).by_role("icon") == []
 
 
-def test_weights_beside_it(built: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_beside_it(
+    built: Path, output: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = weights(Payload.open(built))
     run("repack", built, "-o", output, "--sidecar")
     assert weights(whole(output)) == before
@@ -229,6 +231,10 @@ def test_weights_beside_it(built: Path, output: Path, monkeypatch: pytest.Monkey
     again = output.with_name("again")
     run("repack", output, "-o", again, "--no-sidecar", "--greeting", "Hello")
     assert again.read_bytes() == built.read_bytes()
+    capsys.readouterr()
+    run("repack", output, "-o", output, "--no-sidecar")
+    assert "`tiny.weights` beside it is not needed any more" in capsys.readouterr().err
+    assert weights(whole(output)) == before
 
 
 def test_a_signature_does_not_fit_any_more(built: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,21 @@ def test_a_zip_of_any_other_tool(tmp_path: Path) -> None:
     assert archives.arguments(tmp_path / "m.zip") is None
 
 
+def test_a_model_beyond_4_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "large.llamafile"
+    with path.open("wb") as file:
+        file.truncate(5_000_000_000)
+        file.seek(0, 2)
+        with zipfile.ZipFile(file, "a") as archive, archive.open("m.gguf", "w", force_zip64=True) as member:
+            member.write(MODEL)
+    with path.open("r+b") as file:
+        file.write(b"MZ")
+    source = opened(path)
+    assert isinstance(source.content, Slice)
+    assert source.content.offset > 5_000_000_000
+    assert data(source) == MODEL
+
+
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
