@@ -4,9 +4,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bundler import copying, store
+from bundler import copying
 from bundler.console import Console
 from bundler.executable import open_executable
+from bundler.unfinished import unfinished
 from runtime.errors import CannotWrite, DiskFull, PayloadDamaged, UsageError
 from runtime.payload import MANIFEST_NAME, Member, Payload
 from runtime.payload.manifest import SIGNATURE_NAME
@@ -66,18 +67,23 @@ def _target(directory: Path, name: str, force: bool) -> Path:
 
 
 def _write(payload: Payload, content: Member | bytes, target: Path, console: Console) -> None:
-    with store.staging_file(target) as part:
+    with unfinished(target) as part:
         if isinstance(content, bytes):
             part.write_bytes(content)
-            return
-        source = payload.file_of(content)
-        with open(part, "xb", buffering=0) as file:
-            try:
-                found = copying.copy(
-                    source, content.offset, content.size, file, None,
-                    lambda done: console.progress(content.path, done, content.size),
-                )  # fmt: skip
-            except EOFError as error:
-                raise PayloadDamaged(source, f"it ends within `{content.path}`") from error
-        if found.sha256 != content.sha256:
-            raise PayloadDamaged(source, f"the bytes of `{content.path}` were changed")
+        else:
+            _copy(payload, content, part, console)
+        part.replace(target)
+
+
+def _copy(payload: Payload, member: Member, part: Path, console: Console) -> None:
+    source = payload.file_of(member)
+    with open(part, "xb", buffering=0) as file:
+        try:
+            found = copying.copy(
+                source, member.offset, member.size, file, None,
+                lambda done: console.progress(member.path, done, member.size),
+            )  # fmt: skip
+        except EOFError as error:
+            raise PayloadDamaged(source, f"it ends within `{member.path}`") from error
+    if found.sha256 != member.sha256:
+        raise PayloadDamaged(source, f"the bytes of `{member.path}` were changed")

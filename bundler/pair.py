@@ -27,20 +27,22 @@ def publish(executable: Path, output: Path, sidecar: Path, weights: Path) -> Pat
 
     -> where earlier weights went that `output` did not use: another executable may. Raises: OSError.
     """
-    old, new = _identity(weights), _identity(sidecar)
-    if old is None or old == new:
+    there, new, used = _identity(weights), _identity(sidecar), _wanted(output)
+    if there in (None, new):
         sidecar.replace(weights)
         executable.replace(output)
-        return None
-    kept = weights.with_name(f"{weights.name.removesuffix(ENDING)}.{old[:12]}{ENDING}")
-    is_of_output = _wanted(output) == old
-    with _moved(weights, kept):
-        sidecar.replace(weights)
-        executable.replace(output)
-    if is_of_output:
-        kept.unlink()
-        return None
-    return kept
+    else:
+        with _moved(weights, _kept(weights, there)):
+            sidecar.replace(weights)
+            executable.replace(output)
+    if used not in (None, new) and _identity(_kept(weights, used)) == used:
+        _kept(weights, used).unlink()  # of this time, or of one that a power cut ended
+    return None if there in (None, new, used) else _kept(weights, there)
+
+
+def _kept(weights: Path, identity: str | None) -> Path:
+    """What weights of this identity are called while others have their name."""
+    return weights.with_name(f"{weights.name.removesuffix(ENDING)}.{(identity or '')[:12]}{ENDING}")
 
 
 @contextmanager

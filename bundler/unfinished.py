@@ -26,8 +26,10 @@ def unfinished(output: Path) -> Iterator[Path]:
 
 def _sweep(output: Path) -> None:
     pattern = re.compile(re.escape(f".{output.name}.") + r"(\d{1,10})" + re.escape(ENDING))
-    with os.scandir(output.parent) as entries:
-        names = [entry.name for entry in entries]
+    try:
+        names = [path.name for path in output.parent.iterdir()]
+    except OSError:
+        return  # one may write where one may not look
     for name in names:
         found = pattern.fullmatch(name)
         if found and not _is_running(int(found[1])):
