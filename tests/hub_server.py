@@ -8,6 +8,7 @@ of a path.
 import hashlib
 import json
 import re
+import ssl
 import threading
 import time
 from collections import Counter, defaultdict, deque
@@ -53,7 +54,8 @@ class Repo:
 class Hub:
     """Both servers, what they hold, and what they were asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, secure: ssl.SSLContext | None = None) -> None:
+        self._scheme = "https" if secure else "http"
         self.repos: dict[str, Repo] = {}
         self.plain: dict[str, bytes] = {}
         self.trouble: defaultdict[str, deque[Trouble]] = defaultdict(deque)
@@ -64,6 +66,8 @@ class Hub:
         self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, kind)) for kind in (_Api, _Storage)]
         for server in self._servers:
             server.daemon_threads = True
+        if secure:
+            self._servers[1].socket = secure.wrap_socket(self._servers[1].socket, server_side=True)
 
     @property
     def endpoint(self) -> str:
@@ -71,7 +75,7 @@ class Hub:
 
     @property
     def storage(self) -> str:
-        return f"http://127.0.0.1:{self._servers[1].server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._servers[1].server_port}"
 
     def add(self, name: str, repo: Repo) -> Repo:
         self.repos[name] = repo
@@ -99,9 +103,9 @@ class Hub:
 
 
 @contextmanager
-def hub() -> Iterator[Hub]:
-    """A hub that runs as long as the block."""
-    running = Hub()
+def hub(secure: ssl.SSLContext | None = None) -> Iterator[Hub]:
+    """A hub that runs as long as the block; secure: for its storage to speak HTTPS."""
+    running = Hub(secure)
     running.start()
     try:
         yield running

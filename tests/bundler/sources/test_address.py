@@ -1,12 +1,19 @@
 """Weights at an address, from a server that fails as servers do."""
 
+import datetime
 import hashlib
+import ipaddress
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from bundler import store
 from bundler.sources import address, remote, web
@@ -189,3 +196,41 @@ def test_secure_addresses_lead_to_no_plain_one(monkeypatch: pytest.MonkeyPatch) 
 def test_nobody_listens() -> None:
     with pytest.raises(DownloadFailed, match=r"`http://127.0.0.1:9/a.gguf`: connection refused; check the network"):
         fetch("http://127.0.0.1:9/a.gguf")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """One for this computer, signed by itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
+    now = datetime.datetime.now(datetime.UTC)
+    local = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(
+        now + datetime.timedelta(days=1)
+    )
+    signed = builder.add_extension(local, critical=False).sign(key, hashes.SHA256())
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*plain))
+    return path
+
+
+def test_https(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with running_hub(context) as secure:
+        secure.plain["a.gguf"] = MODEL
+        url = f"{secure.storage}/plain/a.gguf"
+        web._opener.cache_clear()
+        with pytest.raises(DownloadFailed, match=r"the server's certificate is not valid \(self.signed certificate\)"):
+            fetch(url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        web._opener.cache_clear()
+        secure.trouble["a.gguf"].extend([Trouble(), Trouble(cut_bytes=65_536)])
+        assert fetch(url).read_bytes() == MODEL
+        assert secure.sent["a.gguf"] == len(MODEL)
+        secure.always["b.gguf"] = Trouble(302, {"Location": f"{secure.endpoint}/plain/a.gguf"})
+        with pytest.raises(DownloadFailed, match=r"redirects to http://127.0.0.1, which is not followed"):
+            fetch(url.replace("/a.", "/b."), "0" * 64)
+    web._opener.cache_clear()
