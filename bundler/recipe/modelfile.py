@@ -70,6 +70,8 @@ class _Reading:
                 self._from(command)
             case "PARAMETER":
                 self._parameter(command)
+            case "TEMPLATE" | "SYSTEM" if not command.value.strip():
+                pass  # as in Ollama: what the model comes with stays
             case "TEMPLATE":
                 self._template = self._translated(command.value, command.line, "TEMPLATE")
             case "SYSTEM":
@@ -179,7 +181,10 @@ class _Reading:
             except RecipeInvalid as error:
                 self.warnings.append(f"line {command.line}: the model's own chat template is used: {error}")
         for name, value in stored.params.items():
-            self._set(self._defaults, name, value, command.line, "FROM")
+            try:
+                self._set(self._defaults, name, value, command.line, "FROM")
+            except RecipeInvalid as error:
+                self.warnings.append(f"line {command.line}: {name} is left out: {error}")
         for message in stored.messages:
             role, content = (message.get(key) if isinstance(message, dict) else None for key in ("role", "content"))
             if role not in ("system", "user", "assistant") or not isinstance(content, str):
@@ -192,12 +197,12 @@ class _Reading:
     def _set(self, into: dict[str, Setting], name: str, value: Any, line: int, key: str) -> None:
         try:
             known = flag(name, value)
+            if known is not None:
+                into[known[0]] = joined(into, *known)
         except ValueError as error:
             raise self._place.fault(line, key, str(error)) from error
         if known is None:
             self.warnings.append(f"line {line}: {name} has no effect here")
-        else:
-            into[known[0]] = joined(into, *known)
 
     def _translated(self, text: str, line: int, key: str) -> str:
         if len(text) > MAX_TEMPLATE:

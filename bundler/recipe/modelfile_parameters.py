@@ -53,6 +53,12 @@ def flag(name: str, value: object) -> tuple[str, Setting] | None:
 
 
 def joined(before: dict[str, Setting], name: str, value: Setting) -> Setting:
-    """Of a parameter that stands several times the last one counts, and of `stop` all."""
+    """Of a parameter that stands several times the last one counts, and of `stop` all.
+
+    Raises: ValueError for more of them than there may be.
+    """
     earlier = before.get(name)
-    return (*earlier, *value) if isinstance(earlier, tuple) and isinstance(value, tuple) else value
+    if not (isinstance(earlier, tuple) and isinstance(value, tuple)):
+        return value
+    every: Setting = setting(name, (*earlier, *value))[1]
+    return every

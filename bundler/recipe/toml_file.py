@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,8 @@ from bundler.recipe.toml_faults import line_of, written
 from bundler.recipe.toml_lines import Keys, lines
 from bundler.recipe.toml_tables import AdapterTable, AssistantTable, ModelTable, RecipeTable
 from runtime.cli.defaults import setting
-from runtime.errors import RecipeInvalid
+from runtime.cli.nearest import nearest
+from runtime.errors import RecipeInvalid, UsageError
 from runtime.payload.assistant import MAX_SYSTEM_PROMPT
 
 MAX_WORDS_BYTES = 4 * MAX_SYSTEM_PROMPT + 8
@@ -51,12 +52,14 @@ class _Reading:
         self._where = where
 
     def recipe(self, given: RecipeTable) -> Recipe:
+        self._check_names("model", [table.name for table in given.model])
+        self._check_names("adapter", [table.name for table in given.adapter])
         made = Recipe(
             models=tuple(self._model(number, table) for number, table in enumerate(given.model)),
             adapters=tuple(self._adapter(number, table) for number, table in enumerate(given.adapter)),
             name=given.name,
             version=self._version(given.version),
-            icon=self._path(("assistant", "icon"), given.assistant.icon),
+            icon=self._icon(given.assistant.icon),
             color=given.assistant.color.lower(),
             greeting=self._words(("assistant", "greeting"), given.assistant.greeting),
             system_prompt=self._words(("assistant", "system-prompt"), given.assistant.system_prompt),
@@ -76,12 +79,30 @@ class _Reading:
             raise self._fault(_WORDS.get(fault[0], ("assistant", "system-prompt")), fault[1])
         return made
 
+    def _check_names(self, kind: str, names: Sequence[str]) -> None:
+        for number, name in enumerate(names):
+            if name and name in names[:number]:
+                raise self._fault((kind, number, "name"), f"is the name of another {kind}, too: `{name}`")
+
+    def _icon(self, given: str) -> Path | None:
+        from bundler import icon
+
+        path = self._path(("assistant", "icon"), given)
+        try:
+            if path:
+                icon.read(path)
+        except UsageError as error:
+            reason = str(error).removeprefix(f"Reading the icon `{path}`: ").rstrip(".")
+            raise self._fault(("assistant", "icon"), f"cannot be `{given}`: {reason}") from error
+        return path
+
     def _model(self, number: int, table: ModelTable) -> WantedModel:
         way: Keys = ("model", number)
-        if table.sha256 and not table.source.startswith("https://"):
+        if table.sha256 and not table.source.startswith(("https://", "http://")):
             raise self._fault((*way, "sha256"), "is of use for an https address alone; leave it out")
         if table.imatrix and not table.quantize:
             raise self._fault((*way, "imatrix"), "helps to quantise; add quantize")
+        self._check_type((*way, "quantize"), table.quantize.lower())
         return WantedModel(
             source=self._at((*way, "source"), self._place.source, table.source),
             role=table.role,
@@ -91,6 +112,13 @@ class _Reading:
             sha256=table.sha256.lower(),
             license=table.license,
         )
+
+    def _check_type(self, way: Keys, name: str) -> None:
+        from bundler import convert
+
+        known = ["auto", *(kind.lower() for kind in convert.types())] if name else [""]
+        if name not in known:
+            raise self._fault(way, f"is `{name}`, which is no type; {nearest(known, name).rstrip('.')}")
 
     def _adapter(self, number: int, table: AdapterTable) -> WantedAdapter:
         path = self._path(("adapter", number, "source"), table.source)

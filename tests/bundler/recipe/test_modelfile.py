@@ -152,7 +152,18 @@ def test_a_model_of_ollamas_store(folder: Path) -> None:
     assert (recipe.system_prompt, recipe.licenses) == ("stored", (LicenseText("LICENSE", "L"),))
     assert recipe.messages == (Message("user", "m"),)
     assert "root.get('prompt')" in recipe.chat_template
+    assert of(folder, 'FROM llama9:3b\nSYSTEM ""\nTEMPLATE """\n"""\n')[0] == of(folder, "FROM llama9:3b")[0]
     assert of(folder, "FROM llama9:3b\nSYSTEM own\nMESSAGE user own")[0].system_prompt == "own"
+
+
+def test_what_a_stored_model_says_and_nobody_knows(folder: Path) -> None:
+    """It was sound for Ollama, so it must not stop a build."""
+    stored(
+        folder, "hub.example/me/x/t", model=b"G", params={"new": 1, "top_p": 3, "seed": 1}, template='{{ define "a" }}'
+    )
+    recipe, warnings = of(folder, "FROM hub.example/me/x:t\n")
+    assert (recipe.defaults, recipe.chat_template) == ({"seed": 1}, "")
+    assert len(warnings) == 3
 
 
 def test_a_name_that_ollama_has_not(folder: Path) -> None:
