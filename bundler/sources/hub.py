@@ -49,12 +49,13 @@ def locate(text: str, offline: bool = False, role: str = "") -> Located:
 
 def _listing(name: HubName, offline: bool) -> tuple[Listing, str]:
     """What the repository holds, and why it was not asked. Raises: DownloadFailed, ModelNotFound."""
+    found = hub_cache.remembered(name)
     try:
         if offline or hub_api.is_offline():
             raise Unreachable("offline, so the hub was not asked")
-        return hub_api.listing(name), ""
+        return hub_api.listing(name, is_patient=found is None), ""
     except Unreachable as error:
-        if found := hub_cache.remembered(name):
+        if found:
             return found, str(error)
         raise DownloadFailed(
             name.text, f"{error}, and nothing of it is in the cache", "try again when the hub can be asked"

@@ -10,7 +10,7 @@ import os
 import re
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.hf_api import ModelInfo
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 15.0
 MAX_SIZE_BYTES = 1 << 50
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -38,8 +38,8 @@ class Unreachable(Exception):
     """The hub gave no answer, or was told not to be asked; what happened, in words."""
 
 
-def listing(name: HubName) -> Listing:
-    """What the repository holds now.
+def listing(name: HubName, is_patient: bool) -> Listing:
+    """What the repository holds now; is_patient: try several times, as there is nothing to fall back on.
 
     Raises: Unreachable; ModelNotFound, DownloadFailed where the hub says no.
     """
@@ -48,8 +48,9 @@ def listing(name: HubName) -> Listing:
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # what goes wrong is told once, by us
     constants.HF_HUB_DISABLE_TELEMETRY = True
     api = HfApi(library_name="lmfile", library_version=VERSION)
+    waits_s = remote.WAITS_S if is_patient else remote.WAITS_S[:1]
     info = _asked(
-        name, lambda: api.model_info(name.repo, revision=name.revision, timeout=TIMEOUT_S, files_metadata=True)
+        name, waits_s, lambda: api.model_info(name.repo, revision=name.revision, timeout=TIMEOUT_S, files_metadata=True)
     )
     found = _read(info, name)
     if info.gated:
@@ -77,12 +78,12 @@ def is_offline() -> bool:
     return constants.is_offline_mode()
 
 
-def _asked(name: HubName, ask: Callable[[], Answer]) -> Answer:
-    """The answer, after a few tries. Raises: as `listing`."""
+def _asked(name: HubName, waits_s: Sequence[float], ask: Callable[[], Answer]) -> Answer:
+    """The answer, after as many more tries as there are waits. Raises: as `listing`."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OIDCError
 
-    for wait_s in (*remote.WAITS_S, None):
+    for wait_s in (*waits_s, None):
         try:
             return ask()
         except HFValidationError as error:
@@ -206,6 +207,10 @@ def _network(error: Exception) -> str:
 
     if isinstance(error, httpx2.TimeoutException):
         return f"the hub sent nothing for {TIMEOUT_S:.0f} s"
+    if isinstance(error, httpx2.ProxyError):
+        return "the proxy does not lead to the hub"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "the hub's certificate is not valid"
     return "the hub cannot be reached"
 
 

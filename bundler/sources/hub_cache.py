@@ -159,11 +159,11 @@ def _is_whole(path: Path, entry: Entry) -> bool:
 
 
 def _is_sound(path: Path, entry: Entry, advance: Advance) -> bool:
-    """Whether it is there and has the hash that the hub tells of large files; read once for each state of a file."""
+    """Whether it is there and has the hash that the hub tells; a large file is read once for each state of it."""
     if not _is_whole(path, entry):
         return False
     if not entry.sha256:
-        return True
+        return not entry.blob or remote.git_id(path.read_bytes()) == entry.blob
     if known := digests.known(path):
         return known.sha256 == entry.sha256
     status, digest, crc, done = path.stat(), sha256(), 0, 0

@@ -246,7 +246,7 @@ class _Transfer:
         self.done = 0
         self._digest = hashlib.sha256() if self._wanted.algorithm == "sha256" else hashlib.sha1(usedforsecurity=False)
         if self._wanted.algorithm == "git":
-            self._digest.update(b"blob %d\0" % (self._wanted.size_bytes or 0))
+            self._digest.update(_git_head(self._wanted.size_bytes or 0))
 
 
 def check_room(path: Path, needed_bytes: int) -> None:
@@ -254,6 +254,15 @@ def check_room(path: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < needed_bytes + RESERVE_BYTES:
         raise DiskFull(path, needed_bytes)
+
+
+def git_id(data: bytes) -> str:
+    """What git calls a file with this content."""
+    return hashlib.sha1(_git_head(len(data)) + data, usedforsecurity=False).hexdigest()
+
+
+def _git_head(size_bytes: int) -> bytes:
+    return b"blob %d\0" % size_bytes
 
 
 def _unwritable(path: Path, error: OSError) -> DiskFull | CannotWrite:

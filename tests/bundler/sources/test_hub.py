@@ -155,6 +155,13 @@ def test_a_repository_without_gguf_gives_a_folder_without_pickles(server: Hub, c
     assert (hub.locate("hf:org/minilm").fetch(lambda *_: None) / "config.json").read_bytes() == b"config.json"
 
 
+def test_a_damaged_small_file_of_the_cache_is_fetched_anew(server: Hub) -> None:
+    server.add("org/st", Repo({"config.json": b"{}", "model.safetensors": b"weights"}))
+    path = fetched(hub.locate("hf:org/st")) / "config.json"
+    path.resolve().write_bytes(b"[]")
+    assert (hub.locate("hf:org/st").fetch(lambda *_: None) / "config.json").read_bytes() == b"{}"
+
+
 def test_small_files_are_held_against_the_id_of_git(server: Hub) -> None:
     server.add("org/st", Repo({"config.json": b"{}", "model.safetensors": b"weights"}))
     server.trouble["config.json"].append(Trouble(body=b"[]"))
