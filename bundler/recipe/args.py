@@ -48,10 +48,10 @@ def read_llamafile(path: Path) -> tuple[Recipe, list[str]]:
 
     Raises: RecipeInvalid; ModelNotFound, ModelUnsupported for what is no llamafile.
     """
-    from bundler.sources import archives
+    from bundler.sources import zips
 
     place = Place(path, path.absolute().parent)
-    data = archives.arguments(path)
+    data = zips.arguments(path)
     if data is None:
         return Recipe((WantedModel(str(path.absolute())),)), []
     return _read(decoded(data, place), place, path.absolute())

@@ -4,35 +4,24 @@ Nothing is unpacked: a member that is stored as it is can be packed from where i
 `FILE#NAME`, else the main model of an lmfile, what `-m` of a llamafile's `.args` says, or the only one there is.
 """
 
-import io
 import itertools
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from bundler.content import Slice
-from bundler.sources import pickles
+from bundler.sources import zips
 from bundler.sources.source import Provenance, Source
 from bundler.taken import Members
 from runtime import gguf
-from runtime.errors import ModelNotFound, ModelUnsupported, PayloadDamaged
+from runtime.errors import ModelNotFound, PayloadDamaged
 from runtime.payload import Payload
 
-ARGUMENTS = ".args"
-MAX_ARGUMENTS_BYTES = 1 << 20
-MAX_DIRECTORY_BYTES = 64 << 20
 MAX_NAMED = 8
 """Names in a message."""
 
-_LOCAL = struct.Struct("<4s5H3I2H")
-_STORED, _ENCRYPTED = 0, 1
 _MODEL_FLAGS = ("-m", "--model")
 _INSIDE = "/zip/"
-_FALSE = (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
-"""What the standard library raises for zips that cannot be true."""
 
 
 class Inside(NamedTuple):
@@ -60,21 +49,13 @@ def inside(path: Path) -> list[Inside]:
     """The GGUFs that could be taken out of `path`. Raises: ModelNotFound, ModelUnsupported, PayloadDamaged."""
     try:
         return _of_payload(Payload.open(path))
-    except PayloadDamaged as damaged:
-        found = _of_zip(path, damaged)
+    except PayloadDamaged:
+        found = zips.weights(path)
+        if found is None:
+            raise
     except OSError as error:
         raise ModelNotFound(path, (error.strerror or str(error)).lower()) from error
-    return found
-
-
-def arguments(path: Path) -> bytes | None:
-    """The `.args` of a llamafile; None: it has none. Raises: ModelNotFound, ModelUnsupported."""
-    with _opened(path) as file:
-        try:
-            with zipfile.ZipFile(_Bounded(file)) as archive:
-                return _arguments(archive)
-        except _FALSE as error:
-            raise _not_a_zip(path, error) from error
+    return [Inside(name, weights) for name, weights in found.items()]
 
 
 def _of_payload(payload: Payload) -> list[Inside]:
@@ -84,39 +65,6 @@ def _of_payload(payload: Payload) -> list[Inside]:
         if member := payload.member(model.path):
             found.append(Inside(member.path, members.taken(member), model.role, model.license, model.provenance))
     return found
-
-
-def _of_zip(path: Path, damaged: PayloadDamaged) -> list[Inside]:
-    """The members of a zip called `….gguf`, stored as they are and wholly inside of the file."""
-    with _opened(path) as file:
-        try:
-            with zipfile.ZipFile(_Bounded(file)) as archive:
-                names = archive.namelist()
-                if pickles.is_archive_of_torch(names):
-                    raise ModelUnsupported(path, pickles.REASON)
-                if "manifest.json" in names and "runtime.tar.zst" in names:
-                    raise damaged
-                members = [each for each in archive.infolist() if each.filename.lower().endswith(".gguf")]
-                return [Inside(each.filename, _place(path, file, archive, each)) for each in members]
-        except _FALSE as error:
-            raise _not_a_zip(path, error) from error
-
-
-def _place(path: Path, file: BinaryIO, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Slice:
-    """Where the bytes of `member` lie: behind its local header, whose lengths are not those of the directory."""
-    named = f"its member `{member.filename[:100]}`"
-    if member.flag_bits & _ENCRYPTED:
-        raise ModelUnsupported(path, f"{named} is encrypted; take it out and name the file")
-    if member.compress_type != _STORED or member.compress_size != member.file_size:
-        raise ModelUnsupported(path, f"{named} is compressed; take it out and name the file")
-    file.seek(max(member.header_offset, 0))
-    header = file.read(_LOCAL.size)
-    if member.header_offset < 0 or len(header) < _LOCAL.size or header[:4] != b"PK\3\4":
-        raise ValueError(f"{named} is not where its directory says")
-    offset = member.header_offset + _LOCAL.size + sum(_LOCAL.unpack(header)[-2:])
-    if offset + member.file_size > archive.start_dir:
-        raise ValueError(f"{named} ends beyond its directory")
-    return Slice(path, offset, member.file_size)
 
 
 def _provenance(path: Path, chosen: Inside) -> Provenance:
@@ -152,7 +100,7 @@ def _meant(path: Path, found: Sequence[Inside]) -> Inside:
         raise ModelNotFound(path, "it is an archive without a .gguf file in it")
     if len(found) == 1 or found[0].role:
         return found[0]
-    if named := _main_of(arguments(path)):
+    if named := _main_of(zips.arguments(path)):
         return _named(path, found, named)
     models = [each for each in found if not _is_projector(each)]
     if len(models) == 1:
@@ -172,53 +120,7 @@ def _main_of(data: bytes | None) -> str | None:
     return named[-1].strip().removeprefix(_INSIDE) if named else None
 
 
-def _arguments(archive: zipfile.ZipFile) -> bytes | None:
-    if ARGUMENTS not in archive.namelist():
-        return None
-    if archive.getinfo(ARGUMENTS).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"its `{ARGUMENTS}` is compressed in a rare way")
-    with archive.open(ARGUMENTS) as file:
-        data = file.read(MAX_ARGUMENTS_BYTES + 1)
-    if len(data) > MAX_ARGUMENTS_BYTES:
-        raise ValueError(f"its `{ARGUMENTS}` is longer than {MAX_ARGUMENTS_BYTES >> 20} MiB")
-    return data
-
-
 def _listed(found: Sequence[Inside]) -> str:
     names = [f"`{each.name[:100]}`" for each in found[:MAX_NAMED]] or ["no .gguf file"]
     more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
     return ", ".join(names) + more
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise ModelNotFound(path, (error.strerror or str(error)).lower()) from error
-
-
-def _not_a_zip(path: Path, error: Exception) -> ModelUnsupported:
-    return ModelUnsupported(path, f"it is neither a GGUF nor a sound archive with one ({str(error)[:200]})")
-
-
-class _Bounded(io.RawIOBase):
-    """A file that is never read in larger pieces than a zip's directory may be: its size stands in the file."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        if size < 0:
-            size = MAX_DIRECTORY_BYTES
-        if size > MAX_DIRECTORY_BYTES:
-            raise ValueError(f"its directory is longer than {MAX_DIRECTORY_BYTES >> 20} MiB")
-        return self._file.read(size)

@@ -10,7 +10,7 @@ import pytest
 from bundler import container, fetch
 from bundler.container import Part
 from bundler.content import Slice
-from bundler.sources import Source, archives, local
+from bundler.sources import Source, local, zips
 from runtime import gguf
 from runtime.errors import LmfileError, ModelInvalid, ModelNotFound, ModelUnsupported, PayloadDamaged
 from runtime.payload import Model, Payload
@@ -48,14 +48,14 @@ def test_the_model_of_a_llamafile_is_a_slice_of_it(tmp_path: Path) -> None:
         "source": "tiny.llamafile",
         "steps": [{"step": "take", "member": "tiny.gguf"}],
     }
-    assert archives.arguments(path) == b"-m\ntiny.gguf\n...\n"
+    assert zips.arguments(path) == b"-m\ntiny.gguf\n...\n"
 
 
 def test_a_zip_of_any_other_tool(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
         archive.writestr("folder/m.gguf", MODEL)
     assert data(opened(tmp_path / "m.zip")) == MODEL
-    assert archives.arguments(tmp_path / "m.zip") is None
+    assert zips.arguments(tmp_path / "m.zip") is None
 
 
 def test_a_model_beyond_4_gigabytes(tmp_path: Path) -> None:
