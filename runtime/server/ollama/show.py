@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Meta
 from runtime.engine.fleet import Model
 from runtime.errors import LmfileError
 from runtime.gguf import Gguf
+from runtime.payload import Message
 from runtime.server.adapters import ADAPTERS
 from runtime.server.body import read_json
 from runtime.server.model_files import MODEL_FILES, ModelFile, elements, header
@@ -49,7 +51,8 @@ class TensorField(msgspec.Struct, kw_only=True):
 class ShowAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The model. template: Jinja, as the model brings it. model_info: the header; lists are null unless `verbose`.
 
-    parameters: what is used where a request says nothing.
+    parameters: what is used where a request says nothing. system, messages: what the publisher has packed with the main
+    model: conversations of the page begin with the one, every conversation with the others.
     """
 
     modelfile: str
@@ -60,6 +63,8 @@ class ShowAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     capabilities: list[Capability]
     modified_at: str
     license: str | None = None
+    system: str | None = None
+    messages: list[dict[str, str]] | None = None
     tensors: list[TensorField] | None = None
 
 
@@ -72,8 +77,11 @@ async def answer(request: web.Request) -> web.Response:
     file = await request.app[MODEL_FILES].of(model.entry)
     template = template_of(model, file)
     parameters = _parameters(service.options)
+    is_main = model is service.fleet.main
+    system = service.options.system_prompt if is_main else ""
+    messages = service.options.assistant.messages if is_main else ()
     shown = ShowAnswer(
-        modelfile=_modelfile(model.entry.name, template, parameters),
+        modelfile=_modelfile(model.entry.name, template, system, parameters, messages),
         parameters="\n".join(f"{name:<30} {value}" for name, value in parameters),
         template=template,
         details=details(file, await _parent(request, model, known_name(service, wanted))),
@@ -81,6 +89,8 @@ async def answer(request: web.Request) -> web.Response:
         capabilities=capabilities(model, file),
         modified_at=written(file.modified),
         license=file.facts.license,
+        system=system or None,
+        messages=[message._asdict() for message in messages] or None,
     )
     if body.verbose:
         await asyncio.to_thread(_add_lists, shown, model)
@@ -104,9 +114,13 @@ def _parameters(options: ServerOptions) -> list[tuple[str, str]]:
     return [(name, json.dumps(value)) for name, value in [*values, *(("stop", text) for text in options.stop)]]
 
 
-def _modelfile(name: str, template: str, parameters: list[tuple[str, str]]) -> str:
-    lines = [f"FROM {name}", f'TEMPLATE """{template}"""']
-    return "\n".join([*lines, *(f"PARAMETER {key} {value}" for key, value in parameters), ""])
+def _modelfile(
+    name: str, template: str, system: str, parameters: list[tuple[str, str]], messages: Sequence[Message]
+) -> str:
+    lines = [f"FROM {name}", f'TEMPLATE """{template}"""', *([f'SYSTEM """{system}"""'] if system else [])]
+    lines += [f"PARAMETER {key} {value}" for key, value in parameters]
+    lines += [f'MESSAGE {message.role} """{message.content}"""' for message in messages]
+    return "\n".join([*lines, ""])
 
 
 def _add_lists(shown: ShowAnswer, model: Model) -> None:

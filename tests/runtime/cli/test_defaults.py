@@ -122,7 +122,8 @@ def test_any_spelling_means_the_flag() -> None:
 
 
 def test_help_shows_the_publishers_values() -> None:
-    packed = {"ctx-size": 4096, "temp": 0, "context-shift": True, "chat-template": "{{ x }}" * 99, "stop": ["END", "STOP"]}
+    packed = {"ctx-size": 4096, "temp": 0, "context-shift": True, "stop": ["END", "STOP"]}
+    packed |= {"chat-template": "{{ x }}" * 99}
     page = help_page("./mine", "mine", everything=True, defaults=type(started(packed)[0]))
     assert "[4096]" in page
     assert "likeliest token [0.0]" in page

@@ -1,12 +1,15 @@
 """What the publisher has packed reaches every dialect: messages before each conversation, texts that end answers."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime.engine.config import WorkerConfig
 from runtime.engine.protocol import Failed, Render, Rendered, Terminal
 from runtime.payload import Assistant, Message
+from tests.gguf_writer import gguf
 from tests.runtime.server.live import Live, silence
 
 BEFORE = (Message("user", "Who are you?"), Message("assistant", "The Bread Book."))
@@ -102,9 +105,21 @@ def test_it_is_told_to_those_with_a_key(book: Live, server: Live) -> None:
     assert not {"messages", "stop"} & set(server.get("/props").json())
 
 
-def test_ollama_shows_the_stops_as_a_modelfile_has_them(book: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    from runtime.server.ollama.show import _modelfile, _parameters
-
-    parameters = _parameters(book.options)
-    assert parameters[-2:] == [("stop", '"END"'), ("stop", '"a, b"')]
-    assert _modelfile("tiny", "", parameters).endswith('PARAMETER stop "END"\nPARAMETER stop "a, b"\n')
+def test_ollama_shows_it_as_a_modelfile_has_it(start: Callable[..., Live], tmp_path: Path) -> None:
+    file = tmp_path / "tiny.gguf"
+    file.write_bytes(gguf())
+    book = Assistant("Bread Book", messages=BEFORE)
+    server = start(
+        config=WorkerConfig(model_path=str(file)), assistant=book, stop=("END", 'a "b"'), system_prompt="Be brief."
+    )
+    shown = server.post("/api/show", {"model": "tiny"}).json()
+    assert (shown["system"], shown["messages"]) == ("Be brief.", SAID)
+    lines = shown["modelfile"].splitlines()
+    assert 'SYSTEM """Be brief."""' in lines
+    assert lines[-4:] == [
+        'PARAMETER stop "END"',
+        'PARAMETER stop "a \\"b\\""',
+        'MESSAGE user """Who are you?"""',
+        'MESSAGE assistant """The Bread Book."""',
+    ]
+    assert shown["parameters"].splitlines()[-2].split() == ["stop", '"END"']
