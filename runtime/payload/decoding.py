@@ -25,6 +25,8 @@ from runtime.payload.manifest import (
     is_safe,
 )
 
+MAX_NUMBER = 1 << 63
+
 Kind = TypeVar("Kind")
 
 
@@ -42,7 +44,7 @@ def decode(data: bytes, end: int) -> Manifest:
         lmfile=_get(table, "lmfile", str),
         name=_get(table, "name", str),
         target=_get(table, "target", str),
-        created=_get(table, "created", int),
+        created=_size(table, "created"),
         launcher=_span({"offset": 0, **_get(table, "launcher", dict)}),
         app=_span(_get(table, "app", dict)),
         runtime=_get(table, "runtime", dict),
@@ -68,8 +70,8 @@ def _get(table: dict[str, Any], key: str, kind: type[Kind]) -> Kind:
 
 def _size(table: dict[str, Any], key: str) -> int:
     number = _get(table, key, int)
-    if number < 0:
-        raise ValueError(f"its manifest has a negative `{key}`")
+    if not 0 <= number < MAX_NUMBER:
+        raise ValueError(f"its manifest has a `{key}` that is negative or too large")
     return number
 
 

@@ -137,6 +137,9 @@ CHANGES: dict[str, Callable[[dict[str, object]], object]] = {
     "digest": lambda table: table["members"][0].update(sha256="0" * 63),
     "app span": lambda table: table["app"].update(offset=0, size=10),
     "model": lambda table: table["models"][0].update(path="models/other.gguf"),
+    "huge": lambda table: table["models"][0].update(parameters=10**400),
+    "time": lambda table: table.update(created=-1),
+    "manifest": lambda table: table["members"][0].update(path="manifest.json"),
     "bool": lambda table: table["members"][0].update(size=True),
 }
 
