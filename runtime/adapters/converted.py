@@ -21,7 +21,7 @@ from runtime.adapters import peft
 from runtime.adapters.peft_config import CONFIG_NAME, WEIGHTS_NAME
 from runtime.errors import AdapterNotFound, CannotWrite
 from runtime.gguf import Gguf
-from runtime.gguf.reader import Array
+from runtime.gguf.header import Array
 
 FORMAT = 1
 """To be raised when `peft.convert` makes other bytes of the same folder."""

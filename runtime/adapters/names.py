@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from runtime.gguf import Gguf
-from runtime.gguf.reader import INTEGERS, Array
+from runtime.gguf.header import INTEGERS, Array
 
 ROTATED = frozenset("arcee granite llama minicpm mistral3 nanbeige olmo smollm3".split())
 PLAIN = frozenset("apertus cohere2 command-r exaone4 gemma gemma2 gemma3 olmo2 phi3 qwen2 qwen3 seed_oss".split())

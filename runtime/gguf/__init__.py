@@ -6,6 +6,7 @@ before both have passed.
 """
 
 from runtime.gguf.facts import Facts, PartFacts, Role, facts, part_facts, role
-from runtime.gguf.reader import Gguf, Tensor, parse, read
+from runtime.gguf.header import Gguf, Tensor
+from runtime.gguf.reader import parse, read
 
 __all__ = ["Facts", "Gguf", "PartFacts", "Role", "Tensor", "facts", "parse", "part_facts", "read", "role"]

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from runtime.errors import ModelUnsupported
 from runtime.gguf.cursor import FLOAT32, INT32, STRING
-from runtime.gguf.reader import INTEGERS, Array, Gguf
+from runtime.gguf.header import INTEGERS, Array, Gguf
 from runtime.gguf.tables import (
     ARCHITECTURES,
     EMBEDDING,

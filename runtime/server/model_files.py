@@ -18,7 +18,7 @@ from runtime.engine.routing import ModelEntry
 from runtime.errors import LmfileError
 from runtime.gguf import Gguf
 from runtime.gguf.cursor import BOOL, STRING
-from runtime.gguf.reader import Array
+from runtime.gguf.header import Array
 from runtime.server.problem import Problem, unavailable
 
 SAMPLE_BYTES = 1 << 20

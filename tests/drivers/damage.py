@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from runtime import gguf
 from runtime.gguf import Gguf, Tensor
 from runtime.gguf.cursor import SCALARS
-from runtime.gguf.reader import Array
+from runtime.gguf.header import Array
 from runtime.gguf.tables import TENSOR_TYPES, TensorType
 
 EXTREMES = (0, 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1)
