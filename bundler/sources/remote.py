@@ -152,6 +152,7 @@ class _Transfer:
             self._file.truncate(0)
         else:
             self._read_what_is_here()
+            self._ended = self.hexdigest() == wanted.digest  # a process was killed just before it gave the name
 
     @property
     def is_complete(self) -> bool:
@@ -236,7 +237,7 @@ class _Transfer:
         while chunk := self._file.read(CHUNK_BYTES):
             self._digest.update(chunk)
             self.done += len(chunk)
-        self._advance(self.done, self._total or self.done)
+            self._advance(self.done, self._total or self.done)
 
     def _forget(self) -> None:
         self._file.truncate(0)

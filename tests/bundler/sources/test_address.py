@@ -101,6 +101,14 @@ def test_begun_anew_if_it_has_changed(server: Hub, url: str) -> None:
     assert fetch(url).read_bytes() == MODEL
 
 
+def test_a_whole_partial_file_is_not_asked_for(server: Hub, url: str) -> None:
+    target = store.cache_dir("downloads") / HASH[:16] / "a.gguf"
+    target.parent.mkdir()
+    target.with_name("a.gguf.partial").write_bytes(MODEL)
+    assert fetch(url) == target
+    assert not server.paths("GET")
+
+
 def test_a_longer_partial_file_than_the_file(server: Hub, url: str) -> None:
     target = store.cache_dir("downloads") / HASH[:16] / "a.gguf"
     target.parent.mkdir()
