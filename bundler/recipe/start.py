@@ -5,10 +5,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from bundler.recipe.place import ADDRESSES
 from bundler.recipe.reading import is_modelfile, read
 from bundler.recipe.recipe import Recipe, WantedModel
 from bundler.recipe.toml_text import NAME, SCHEMA, written
-from runtime.errors import CannotWrite, UsageError
+from runtime.errors import CannotWrite, ModelNotFound, UsageError
 
 USUAL_MODEL = "smollm2"
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.+-]+")
@@ -18,11 +19,12 @@ def start(place: Path, origin: str, force: bool) -> tuple[Path, list[str]]:
     """Write the recipe to the folder or file `place`; return its path, and warnings about what has no effect.
 
     origin: a model, a Modelfile, a llamafile, its `.args`, or another recipe; empty: a known model.
-    Raises: UsageError for a file that is there already; RecipeInvalid for an origin that is wrong; CannotWrite.
+    Raises: UsageError for a file that is there already; RecipeInvalid, ModelNotFound for an origin
+    that is wrong; CannotWrite.
     """
     file = place if place.suffix == ".toml" and not place.is_dir() else place / NAME
     folder = file.absolute().parent
-    recipe, warnings = _origin(origin, folder)
+    recipe, warnings = _origin(origin)
     if recipe.output is None:
         recipe = replace(recipe, output=folder / _output(recipe, folder))
     text, others = written(recipe, folder)
@@ -38,7 +40,7 @@ def start(place: Path, origin: str, force: bool) -> tuple[Path, list[str]]:
     return file, warnings
 
 
-def _origin(origin: str, folder: Path) -> tuple[Recipe, list[str]]:
+def _origin(origin: str) -> tuple[Recipe, list[str]]:
     path = Path(origin).expanduser()
     name = path.name.lower()
     if not origin:
@@ -49,16 +51,17 @@ def _origin(origin: str, folder: Path) -> tuple[Recipe, list[str]]:
         from bundler.recipe.args import read_llamafile
 
         return read_llamafile(path)
-    return Recipe((WantedModel(_model(origin, path, folder)),)), []
+    return Recipe((WantedModel(_model(origin, path)),)), []
 
 
-def _model(origin: str, path: Path, folder: Path) -> str:
-    from bundler.recipe.place import Place
+def _model(origin: str, path: Path) -> str:
+    from bundler.models import KNOWN
 
-    here = Path.cwd()
-    if path.exists():
-        return str(path.absolute())
-    return Place(folder / NAME, here).source(origin, 0, "--from")
+    if origin.startswith(ADDRESSES) or origin in KNOWN:
+        return origin
+    if not path.exists():
+        raise ModelNotFound(origin, f"there is no such file, and the known models are {', '.join(KNOWN)}")
+    return str(path.absolute())
 
 
 def _output(recipe: Recipe, folder: Path) -> str:

@@ -86,6 +86,13 @@ def test_from_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(path)[0].models == (WantedModel("hf:org/Some-Model-GGUF:q4_k_m"),)
 
 
+@pytest.mark.parametrize(("origin", "code"), [("nothing.gguf", 20), ("smolm2", 20), ("no/Modelfile", 11)])
+def test_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], origin: str, code: int) -> None:
+    assert cli.main(["init", str(tmp_path / "new"), "--from", origin]) == code
+    assert origin in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 TEXTS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"], include_characters="\n\t'\"\\#"))
 LINES = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), max_size=20)
 RECIPES = st.builds(
