@@ -2,7 +2,7 @@
 
 from tests.drivers import downloads
 
-KILLS = 10
+KILLS = 5
 
 
 def test_killed_downloads_leave_nothing_damaged_and_are_continued() -> None:
