@@ -83,7 +83,7 @@ def write(output: Path, contents: Contents, progress: Progress) -> Written:
 def created() -> int:
     """SOURCE_DATE_EPOCH, or 0: what stands for the time of the build."""
     text = os.environ.get("SOURCE_DATE_EPOCH", "0")
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def _bytes(content: Content) -> bytes:
