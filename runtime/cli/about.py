@@ -1,6 +1,7 @@
 """What the file says about itself: --help, --help-all, --version, --licenses, --manifest, --sbom, --verify."""
 
 import sys
+from collections.abc import Mapping
 
 from runtime.cli.flags import Options
 from runtime.cli.help import help_page
@@ -11,6 +12,7 @@ from runtime.payload import Payload
 from runtime.version import VERSION
 
 EXIT_DAMAGED = 30
+MAX_SHOWN = 40
 
 
 def wanted(options: Options) -> bool:
@@ -49,13 +51,24 @@ def _version(payload: Payload | None) -> str:
     manifest = payload.manifest
     model, member = main_model(payload)
     runtime = manifest.runtime
+    release = f" {manifest.version}" if manifest.version else ""
     return (
-        f"{manifest.name}: lmfile {manifest.lmfile} for {manifest.target}\n"
+        f"{manifest.name}{release}: lmfile {manifest.lmfile} for {manifest.target}\n"
         f"engine: llama.cpp of llama-cpp-python {runtime['engine']['llama_cpp_python']}, Python {runtime['python']}\n"
         f"model: {model.name}, {model.architecture}, {model.file_type}, {member.size / 1e6:.1f} MB\n"
         f"weights: sha256 {member.sha256}\n"
-        f"runtime: sha256 {runtime['sha256']}"
+        f"runtime: sha256 {runtime['sha256']}{_flags(manifest.defaults)}"
     )
+
+
+def _flags(packed: Mapping[str, object]) -> str:
+    """The publisher's, each cut to what a line holds; `--manifest` has them whole."""
+    shown = [_plain(f"{name} {value}")[:MAX_SHOWN] for name, value in packed.items()]
+    return f"\nflags: {', '.join(shown)}" if shown else ""
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
 def _licences(payload: Payload) -> str:

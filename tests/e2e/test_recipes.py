@@ -124,6 +124,7 @@ def test_another_model_has_nothing_of_what_was_chosen_for_the_packed_one(
     plain = run([executable, *typed, "--repeat-penalty", "1.1"], env=env)  # how to sample is not about the model
     assert (done.status, plain.status) == (0, 0)
     assert done.out == plain.out
+    assert "flags: chat-template chatml, ctx-size 2048, " in run([of_args, "--version"], env=env).out
     page = run([of_args, "--help-all"], env=env).out
     assert "[2048]" in page
     assert "[0.7]" in page
