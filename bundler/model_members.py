@@ -49,7 +49,7 @@ def packed(wanted: Sequence[tuple[WantedModel, Located]], progress: Progress) ->
         if any(other.record.path == made.record.path for other in found):
             name = Path(made.record.path).stem
             raise UsageError(
-                f"Packing the model `{one.source}`: another one is called `{name}`; write NAME={one.source}."
+                f"Packing the model `{located.text}`: another one is called `{name}`; write NAME={located.text}."
             )
         found.append(made)
     return in_order(found)
