@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from bundler.recipe import go_prelude
 from bundler.recipe.go_fault import TemplateFault
 
-_VERB = re.compile(r"%(?:%|[#+]?[vsdq])|%")
+_VERB = re.compile(r"%(?:(?P<percent>%)|(?P<left>-?)(?P<width>\*|[1-9][0-9]{0,3})?(?P<kind>[vsdq])|)")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _SHORT = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -82,17 +82,26 @@ def _printf(given: Sequence[str], line: int) -> str:
     for verb in _VERB.finditer(form):
         made.append(f"'{form[at : verb.start()]}'")
         at = verb.end()
-        if verb[0] == "%%":
+        if verb["percent"]:
             made.append("'%'")
             continue
-        if len(verb[0]) != 2 or not rest:
+        needed = 1 + (verb["width"] == "*")
+        if not verb["kind"] or len(rest) < needed:
             raise TemplateFault(line, f"calls `printf` with {form[:60]}, which cannot be translated")
+        width = rest.pop(0) if verb["width"] == "*" else verb["width"]
         value = rest.pop(0)
-        made.append(f"{go_prelude.JSON}({value})" if verb[0] == "%q" else _text(value))
+        value = f"{go_prelude.JSON}({value})" if verb["kind"] == "q" else _text(value)
+        made.append(_padded(value, width, verb["left"]) if width else value)
     if rest:
         raise TemplateFault(line, f"calls `printf` with {form[:60]} and too many values")
     made.append(f"'{form[at:-1]}'")
     return "(" + " ~ ".join(made) + ")"
+
+
+def _padded(value: str, width: str, left: str) -> str:
+    """With spaces before it, or behind it."""
+    spaces = f"' ' * ([{width} - ({value}|length), 0]|max)"
+    return f"({value} ~ {spaces})" if left else f"({spaces} ~ {value})"
 
 
 def _text(value: str) -> str:
