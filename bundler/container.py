@@ -106,7 +106,7 @@ def _write_aside(part: Path, plan: Plan, advance: Callable[[int], None]) -> list
         for wanted, offset in plan.aside:
             file.seek(offset)
             digests = members.put(file, _now(wanted, {}), copying.shifted(advance, offset))
-            found.append(Member(wanted.path, wanted.role, offset, wanted.size, digests.sha256, aside=True))
+            found.append(Member(wanted.path, wanted.role, offset, wanted.size, digests.sha256, True, digests.crc32))
         file.truncate(plan.aside_end)
         file.seek(0)
         members.write(file, sidecar.Header(plan.aside_end, sidecar.identity(found)).pack())

@@ -48,7 +48,7 @@ def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> 
     defaults.packed(recipe)  # before the machinery is made, which may take minutes
     if payload.signature is not None:
         console.step(f"The signature of `{payload.path.name}` is left out: it is not one of what is changed.")
-    members = Members(payload, stays_aside=recipe.sidecar)
+    members = Members(payload)
     models = unpacked.models(payload, members)
     assistant = _assistant(payload, recipe, order)
     packed = _adapters(payload, members, recipe, order, models[0])

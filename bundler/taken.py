@@ -13,21 +13,17 @@ from runtime.payload.records import central_entries
 class Members:
     """The members of one executable, each as a range of it or of its sidecar.
 
-    A sidecar has no crc32 of its members, and needs none: what goes from there into an executable is hashed, and with
-    stays_aside nothing is. Raises: PayloadDamaged if one of them is not in the central directory.
+    Raises: PayloadDamaged if one of them is not in the central directory.
     """
 
-    def __init__(self, payload: Payload, stays_aside: bool = False) -> None:
+    def __init__(self, payload: Payload) -> None:
         self._payload = payload
-        self._stays_aside = stays_aside
         self._crc32s = _crc32s(payload)
 
     def taken(self, member: Member) -> Slice:
         """The bytes of `member`, where they lie. Raises: SidecarMissing, PayloadDamaged."""
-        digests: Digests | None = Digests(member.sha256, self._crc32s.get(member.path, 0))
-        if member.aside and not self._stays_aside:
-            digests = None
-        return Slice(self._payload.file_of(member), member.offset, member.size, digests)
+        crc32 = member.crc32 if member.aside else self._crc32s[member.path]
+        return Slice(self._payload.file_of(member), member.offset, member.size, Digests(member.sha256, crc32))
 
 
 def _crc32s(payload: Payload) -> dict[str, int]:

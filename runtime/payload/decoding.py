@@ -90,7 +90,11 @@ def _member(table: dict[str, Any]) -> Member:
     path = _get(table, "path", str)
     if not is_safe(path):
         raise ValueError(f"its manifest names the impossible member {path!r}")
-    return Member(path, _get(table, "role", str), *_span(table), _get({"aside": False, **table}, "aside", bool))
+    defaults = {"aside": False, "crc32": 0, **table}
+    crc32 = _size(defaults, "crc32")
+    if crc32 >= 1 << 32:
+        raise ValueError("its manifest has a `crc32` of more than 32 bits")
+    return Member(path, _get(table, "role", str), *_span(table), _get(defaults, "aside", bool), crc32)
 
 
 def _sidecar(table: dict[str, Any]) -> Sidecar | None:

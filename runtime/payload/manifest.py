@@ -30,6 +30,8 @@ class Span(NamedTuple):
 class Member(NamedTuple):
     """One member's data. aside: `offset` counts in the sidecar, and not in the executable.
 
+    crc32: of what lies aside; for all else the zip's directory says it.
+
     `role`: runtime, app, icon, model, mmproj, adapter, state, license, sbom.
     """
 
@@ -39,6 +41,7 @@ class Member(NamedTuple):
     size: int
     sha256: str
     aside: bool = False
+    crc32: int = 0
 
 
 class Sidecar(NamedTuple):

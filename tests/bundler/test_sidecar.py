@@ -6,16 +6,18 @@ import random
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bundler import container, fetch, launcher, pair, places
+from bundler import container, copying, fetch, launcher, pair, places
 from bundler.container import Contents, Part, Written
 from bundler.content import Slice
 from bundler.digests import Digests
+from bundler.taken import Members
 from runtime.errors import BuildFailed, PayloadDamaged, SidecarMissing, UsageError
 from runtime.payload import Adapter, Payload, sidecar
 from runtime.payload.decoding import decode
@@ -65,6 +67,7 @@ def test_weights_lie_beside_and_the_rest_is_a_zip(output: Path, weights: Path) -
         assert member.offset % BLOCK_BYTES == 0
         assert payload.file_of(member) == weights
         assert payload.read(member)[:4] == b"GGUF"
+        assert zlib.crc32(payload.read(member)) == member.crc32
     subprocess.run(["unzip", "-tq", output], check=True, capture_output=True, timeout=60)
     with zipfile.ZipFile(output) as archive:
         assert archive.testzip() is None
@@ -94,6 +97,22 @@ def test_two_builds_are_identical(tmp_path: Path, output: Path, weights: Path) -
 )
 def test_names(name: str, expected: str) -> None:
     assert sidecar.name_for(Path(name)) == expected
+
+
+def test_weights_go_inside_again_unread(
+    tmp_path: Path, output: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = Payload.open(output)
+    taken = Members(payload)
+    base = contents(tmp_path)
+    model = next(member for member in payload.manifest.members if member.role == "model")
+    parts = [Part(p.path, p.role, taken.taken(model) if p.role == "model" else p.content) for p in base.parts]
+    monkeypatch.setattr(copying.Running, "updates", lambda _self: pytest.fail("something large was hashed"))
+    parts = [part if part.path != "runtime.tar.zst" else Part(part.path, part.role, b"zstd") for part in parts]
+    container.write(output.with_name("one"), replace(base, parts=parts), fetch.quiet)
+    with zipfile.ZipFile(output.with_name("one")) as archive:
+        assert archive.testzip() is None
+    assert problem(output.with_name("one")) == ""
 
 
 def test_a_renamed_sidecar_is_found_among_others(tmp_path: Path, output: Path, weights: Path) -> None:
@@ -177,6 +196,7 @@ CHANGES: dict[str, Callable[[dict[str, list[dict[str, object]]], dict[str, objec
     "crooked": lambda members, table: members["model"][0].update(offset=BLOCK_BYTES + 1),
     "code": lambda members, table: members["app"][0].update(aside=True),
     "runtime": lambda members, table: members["runtime"][0].update(aside=True),
+    "crc32": lambda members, table: members["model"][0].update(crc32=1 << 32),
     "text": lambda members, table: members["model"][0].update(aside="yes"),
     "emptied": lambda members, table: table.update(members=[row for row in table["members"] if "aside" not in row]),  # type: ignore[attr-defined]
 }
