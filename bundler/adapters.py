@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bundler.container import Part
-from bundler.recipe import WantedAdapter
+from bundler.recipe import WantedAdapter, WantedModel
+from bundler.sources import Located, Provenance, obtain
+from bundler.sources.source import Progress
 from runtime.adapters import peft
 from runtime.adapters.catalogue import adapter_name
 from runtime.adapters.check import AdapterFacts, check_adapter
@@ -29,17 +31,21 @@ class Packed(NamedTuple):
     records: list[Adapter]
 
 
-def packed(wanted: Sequence[WantedAdapter], base: Gguf) -> Packed:
-    """Read, convert and check the adapters `wanted` for the model `base`.
+def packed(wanted: Sequence[WantedAdapter], base: Gguf, progress: Progress) -> Packed:
+    """Fetch, read, convert and check the adapters `wanted` for the model `base`.
 
     Raises: UsageError for a name that stands twice; AdapterNotFound, AdapterInvalid, AdapterUnsupported.
+    DownloadFailed.
     """
     result = Packed([], [])
     for one in wanted:
-        path = path_of(one)
-        name = one.name or adapter_name(path.resolve())
+        located = locate(one)
+        path = located.fetch(progress)
+        name = one.name or adapter_name(Path(located.name) if located.name else path.resolve())
         if any(record.name == name for record in result.records):
-            raise UsageError(f"Packing the adapter `{path}`: another one is called `{name}`; write NAME={path}.")
+            raise UsageError(
+                f"Packing the adapter `{one.source}`: another one is called `{name}`; write NAME={one.source}."
+            )
         content, facts = _gguf(path, base)
         member = f"adapters/{name}.gguf"
         result.parts.append(Part(member, ROLE, content))
@@ -47,12 +53,23 @@ def packed(wanted: Sequence[WantedAdapter], base: Gguf) -> Packed:
     return result
 
 
-def path_of(wanted: WantedAdapter) -> Path:
-    """Where an adapter lies. Raises: AdapterNotFound."""
+def locate(wanted: WantedAdapter) -> Located:
+    """Find an adapter: here, on a hub or at an address. Raises: AdapterNotFound, ModelNotFound, DownloadFailed."""
+    if wanted.source.startswith((obtain.HUB, *obtain.ADDRESSES)):
+        return obtain.locate(WantedModel(wanted.source))
     path = Path(wanted.source).expanduser()
     if not path.exists():
         raise AdapterNotFound(wanted.source)
-    return path
+    files = [file for file in path.iterdir() if file.suffix == ".safetensors"] if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files)
+    return Located(
+        text=wanted.source,
+        size_bytes=size,
+        is_here=True,
+        fetch=lambda _progress: path,
+        provenance=Provenance(path.name),
+        is_folder=path.is_dir(),
+    )
 
 
 def _gguf(path: Path, base: Gguf) -> tuple[Path | bytes, AdapterFacts]:

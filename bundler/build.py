@@ -36,7 +36,7 @@ def build(recipe: Recipe, order: Order, console: Console) -> None:
         plan.show(plan.planned(recipe, files, located, assistant), order.as_json, console)
         return
     models = model_members.packed(located, console.progress)
-    packed = adapters.packed(recipe.adapters, models[0].source.file)
+    packed = adapters.packed(recipe.adapters, models[0].source.file, console.progress)
     for target, file in files.items():
         machine = machinery.made(target, console.progress)
         _write(file, Ingredients(recipe, target, machine, models, assistant, packed), console)

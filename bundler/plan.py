@@ -95,11 +95,10 @@ def _model(wanted: WantedModel, located: Located) -> Row:
 
 
 def _adapter(wanted: WantedAdapter) -> Row:
-    path = adapters.path_of(wanted)
-    files = [file for file in path.iterdir() if file.suffix == ".safetensors"] if path.is_dir() else [path]
-    size = sum(file.stat().st_size for file in files)
-    steps = ["convert it from PEFT to GGUF"] if path.is_dir() else []
-    return Row("adapter", wanted.name or path.stem, wanted.source, size, True, steps)
+    located = adapters.locate(wanted)
+    steps = ["convert it from PEFT to GGUF"] if located.is_folder else []
+    name = wanted.name or located.name or Path(located.text).stem
+    return Row("adapter", name, located.text, located.size_bytes, located.is_here, steps)
 
 
 def _machinery(target: str) -> list[Row]:

@@ -16,6 +16,7 @@ from bundler.explain import licences
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
 from bundler.recipe import Recipe
+from bundler.sources.source import Progress
 from bundler.taken import Members
 from runtime.errors import UsageError
 from runtime.payload import Payload, State
@@ -51,7 +52,7 @@ def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> 
     members = Members(payload)
     models = unpacked.models(payload, members)
     assistant = _assistant(payload, recipe, order)
-    packed = _adapters(payload, members, recipe, order, models[0])
+    packed = _adapters(payload, members, recipe, order, models[0], console.progress)
     for target, file in files.items():
         machine = _machinery(payload, members, target, order, console)
         given = Ingredients(recipe, target, machine, models, assistant, packed)
@@ -85,9 +86,11 @@ def _assistant(payload: Payload, recipe: Recipe, order: Order) -> identity.Packe
     return identity.Packed(found.record._replace(icon=payload.manifest.assistant.icon), parts)
 
 
-def _adapters(payload: Payload, members: Members, recipe: Recipe, order: Order, main: PackedModel) -> adapters.Packed:
+def _adapters(
+    payload: Payload, members: Members, recipe: Recipe, order: Order, main: PackedModel, progress: Progress
+) -> adapters.Packed:
     """Those of before, less what is left out or replaced by one of the same name, and those of the recipe."""
-    new = adapters.packed(recipe.adapters, main.source.file)
+    new = adapters.packed(recipe.adapters, main.source.file, progress)
     without = [*order.without, *(record.name for record in new.records)]
     if not order.keep_adapters:
         return new

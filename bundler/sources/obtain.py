@@ -42,7 +42,7 @@ def locate(wanted: WantedModel) -> Located:
         is_here=True,
         fetch=lambda _progress: Path(text).expanduser(),
         provenance=Provenance(path.name),
-        is_folder=path.is_dir(),
+        is_folder=local.is_hf_folder(path),
     )
 
 

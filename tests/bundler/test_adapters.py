@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler import adapters, cli
+from bundler import adapters, cli, fetch
 from bundler.adapters import Packed
 from bundler.recipe.command_line import adapter as adapter_option
 from runtime.adapters.check import check_adapter
@@ -18,7 +18,7 @@ from tests.packing import pack
 
 
 def packed(wanted: Sequence[str], base: Gguf) -> Packed:
-    return adapters.packed([adapter_option(text) for text in wanted], base)
+    return adapters.packed([adapter_option(text) for text in wanted], base, fetch.quiet)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler import adapters, cli
+from bundler import adapters, cli, fetch
 from bundler.recipe import WantedAdapter, read
 from runtime.errors import LmfileError, RecipeInvalid
 from tests.adapters.folders import adapter, base_model, peft_folder
@@ -52,7 +52,11 @@ TOML = [
     (MODEL + "[assistant]\nstarters = ['a', 2]\n", 4, "assistant.starters", "has to be text"),
     (MODEL + "[assistant]\nstarters = ['', 'a']\n", 4, "assistant.starters", "is empty"),
     (MODEL + "[[assistant.messages]]\nrole = 'robot'\ncontent = 'x'\n", 4, "assistant.messages.role", "user"),
+    (MODEL + '[[assistant.messages]]\nrole = "user"\ncontent = "\\u0007"\n', 3, "assistant.messages", "shown"),
+    (MODEL + '[assistant]\nstarters = ["\\u0007"]\n', 4, "assistant.starters", "cannot be shown"),
     (MODEL + "[defaults]\nctx-siz = 1\n", 4, "defaults.ctx-siz", "did you mean ctx-size?"),
+    (MODEL + '[[assistant.messages]]\nrole = "user"\ncontent = "\\u0007"\n', 3, "assistant.messages", "shown"),
+    (MODEL + '[assistant]\nstarters = ["\\u0007"]\n', 4, "assistant.starters", "cannot be shown"),
     (MODEL + "[defaults]\nctx-size = 'big'\n", 4, "defaults.ctx-size", "whole number"),
     (MODEL + "[defaults]\ntop-p = 2\n", 4, "defaults.top-p", "from 0 to 1"),
     (MODEL + "[defaults]\ntemp = nan\n", 4, "defaults.temp", "a number"),
@@ -83,7 +87,7 @@ MODELFILES = [
     ("FROM a.gguf\n" + 17 * "PARAMETER stop x\n", 18, "PARAMETER stop", "at most 16"),
     ("FROM a.gguf\nADAPTER no.gguf\n", 2, "ADAPTER", "no such file"),
     ("FROM a.gguf\nSYSTEM " + 20_001 * "x", 2, "SYSTEM", "more than 20000"),
-    ("FROM a.gguf\n" + 65 * "MESSAGE user x\n", 66, "MESSAGE", "more than 64 times"),
+    ("FROM a.gguf\n" + 65 * "MESSAGE user x\n", 66, "MESSAGE", "more than 64"),
 ]
 ARGS = [
     ("-c\n1\n", 1, "-m", "is missing"),
@@ -156,7 +160,7 @@ def test_adapters_whose_configuration_is_wrong(
     about = json.loads((folder / "adapter_config.json").read_text()) | config
     (folder / "adapter_config.json").write_text(json.dumps(about))
     with pytest.raises(LmfileError) as caught:
-        adapters.packed([WantedAdapter(str(folder))], base)
+        adapters.packed([WantedAdapter(str(folder))], base, fetch.quiet)
     assert caught.value.exit_code == code
     assert words in str(caught.value)
     check_sentence(str(caught.value))
@@ -173,6 +177,6 @@ def test_adapters_that_are_none(tmp_path: Path, damage: str) -> None:
     else:
         path.write_bytes(contents[damage])
     with pytest.raises(LmfileError) as caught:
-        adapters.packed([WantedAdapter(str(path))], base)
+        adapters.packed([WantedAdapter(str(path))], base, fetch.quiet)
     assert caught.value.exit_code == (25 if damage == "folder" else 26)
     check_sentence(str(caught.value))
