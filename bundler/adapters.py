@@ -34,7 +34,7 @@ class Packed(NamedTuple):
 def packed(wanted: Sequence[WantedAdapter], base: Gguf, progress: Progress) -> Packed:
     """Fetch, read, convert and check the adapters `wanted` for the model `base`.
 
-    Raises: UsageError for a name that stands twice; AdapterNotFound, AdapterInvalid, AdapterUnsupported.
+    Raises: UsageError for a name that stands twice; AdapterNotFound, AdapterInvalid, AdapterUnsupported;
     DownloadFailed.
     """
     result = Packed([], [])
