@@ -15,9 +15,7 @@ from bundler.recipe.modelfile_commands import Command, Unreadable, commands
 from bundler.recipe.modelfile_parameters import flag, joined
 from bundler.recipe.place import Place, contents, words_fault
 from bundler.recipe.recipe import LicenseText, Message, Recipe, Setting, WantedAdapter, WantedModel
-from bundler.recipe.toml_tables import MAX_MESSAGES
 from runtime.errors import RecipeInvalid
-from runtime.payload.assistant import MAX_SYSTEM_PROMPT
 from runtime.payload.defaults import MAX_TEMPLATE
 
 MAX_LICENSES = 64
@@ -93,21 +91,18 @@ class _Reading:
     def recipe(self) -> Recipe:
         if not any(model.role == "" for model in self._models):
             raise self._place.fault(1, "FROM", "is missing; it names the model")
-        messages = self._messages or self._inherited
-        if len(messages) > MAX_MESSAGES or sum(len(message.content) for message in messages) > MAX_SYSTEM_PROMPT:
-            limits = f"{MAX_MESSAGES} times, or with more than {MAX_SYSTEM_PROMPT:,} characters in all"
-            raise self._place.fault(self._last_line, "MESSAGE", f"stands there more than {limits}")
         made = Recipe(
             models=tuple(self._models),
             adapters=tuple(self._adapters),
             system_prompt="\n\n".join(filter(None, self._systems.values())),
-            messages=tuple(messages),
+            messages=tuple(self._messages or self._inherited),
             chat_template=self._template,
             defaults={**self._defaults, **self._own},
             licenses=tuple(self._licenses),
         )
         if fault := words_fault(made):
-            raise self._place.fault(self._line, "SYSTEM", fault[1])
+            said = (self._last_line, "MESSAGE") if fault[0] == "messages" else (self._line, "SYSTEM")
+            raise self._place.fault(*said, fault[1])
         return made
 
     def _from(self, command: Command) -> None:

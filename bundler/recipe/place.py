@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bundler.recipe.recipe import LicenseText, Recipe
 from runtime.errors import RecipeInvalid
-from runtime.payload.assistant import Assistant
+from runtime.payload.assistant import Assistant, Message
 from runtime.payload.defaults import MAX_TEMPLATE
 
 MAX_FILE_BYTES = 1 << 20
@@ -107,7 +107,13 @@ def decoded(data: bytes, place: Place) -> str:
 def words_fault(recipe: Recipe) -> tuple[str, str] | None:
     """The field of what people read that cannot be so, and why; None: all of it can be."""
     try:
-        Assistant(recipe.name, "", recipe.greeting, recipe.system_prompt, recipe.starters).check()
+        Assistant(
+            name=recipe.name,
+            greeting=recipe.greeting,
+            system_prompt=recipe.system_prompt,
+            starters=recipe.starters,
+            messages=tuple(Message(*message) for message in recipe.messages),
+        ).check()
     except ValueError as error:
         field, _, reason = str(error).removeprefix("`").partition("` ")
         return field, reason

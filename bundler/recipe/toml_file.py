@@ -13,7 +13,7 @@ from bundler.recipe.place import Place, contents, words_fault
 from bundler.recipe.recipe import Message, Recipe, Setting, WantedAdapter, WantedModel
 from bundler.recipe.toml_faults import line_of, written
 from bundler.recipe.toml_lines import Keys, lines
-from bundler.recipe.toml_tables import AdapterTable, AssistantTable, ModelTable, RecipeTable
+from bundler.recipe.toml_tables import AdapterTable, ModelTable, RecipeTable
 from runtime.cli.defaults import setting
 from runtime.cli.nearest import nearest
 from runtime.errors import RecipeInvalid, UsageError
@@ -21,11 +21,8 @@ from runtime.payload.assistant import MAX_SYSTEM_PROMPT
 
 MAX_WORDS_BYTES = 4 * MAX_SYSTEM_PROMPT + 8
 Made = TypeVar("Made")
-_WORDS: dict[str, Keys] = {
-    "name": ("name",),
-    "greeting": ("assistant", "greeting"),
-    "starters": ("assistant", "starters"),
-}
+_ELSEWHERE: dict[str, Keys] = {"name": ("name",), "system_prompt": ("assistant", "system-prompt")}
+"""Fields of what people read that are not called so in `[assistant]`."""
 
 
 def read(path: Path) -> Recipe:
@@ -64,7 +61,7 @@ class _Reading:
             greeting=self._words(("assistant", "greeting"), given.assistant.greeting),
             system_prompt=self._words(("assistant", "system-prompt"), given.assistant.system_prompt),
             starters=tuple(given.assistant.starters),
-            messages=self._messages(given.assistant),
+            messages=tuple(Message(each.role, each.content) for each in given.assistant.messages),
             chat_template=self._template(given),
             defaults=self._defaults(given.defaults),
             licenses=tuple(
@@ -76,7 +73,7 @@ class _Reading:
             sidecar=given.sidecar,
         )
         if fault := words_fault(made):
-            raise self._fault(_WORDS.get(fault[0], ("assistant", "system-prompt")), fault[1])
+            raise self._fault(_ELSEWHERE.get(fault[0], ("assistant", fault[0])), fault[1])
         return made
 
     def _check_names(self, kind: str, names: Sequence[str]) -> None:
@@ -137,11 +134,6 @@ class _Reading:
                 text = self._at(way, self._place.text, text.removeprefix("@"))
             return self._at(way, self._place.template, text)
         return ""
-
-    def _messages(self, given: AssistantTable) -> tuple[Message, ...]:
-        if sum(len(message.content) for message in given.messages) > MAX_SYSTEM_PROMPT:
-            raise self._fault(("assistant", "messages"), f"have more than {MAX_SYSTEM_PROMPT:,} characters")
-        return tuple(Message(message.role, message.content) for message in given.messages)
 
     def _defaults(self, given: dict[str, Any]) -> dict[str, Setting]:
         made: dict[str, Setting] = {}

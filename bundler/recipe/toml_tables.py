@@ -5,14 +5,21 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from runtime.payload.assistant import MAX_GREETING, MAX_NAME, MAX_STARTER, MAX_STARTERS, MAX_SYSTEM_PROMPT
+from runtime.payload.assistant import (
+    MAX_CONVERSATION,
+    MAX_GREETING,
+    MAX_MESSAGES,
+    MAX_NAME,
+    MAX_STARTER,
+    MAX_STARTERS,
+    MAX_SYSTEM_PROMPT,
+)
 from runtime.payload.defaults import MAX_DEFAULTS
 from runtime.payload.manifest import MAX_SCALE
 
 SCHEMA_ADDRESS = "https://json-schema.org/draft/2020-12/schema"
 MAX_MODELS = 64
 MAX_ADAPTERS = 1000
-MAX_MESSAGES = 64
 MAX_PATH = 4096
 
 Path = Annotated[str, Meta(min_length=1, max_length=MAX_PATH)]
@@ -68,7 +75,7 @@ class MessageTable(Table, frozen=True):
     """One message of the conversation that stands before every other."""
 
     role: Annotated[Literal["user", "assistant"], Meta(description="Who says it.")]
-    content: Annotated[str, Meta(min_length=1, max_length=MAX_SYSTEM_PROMPT, description="What is said.")]
+    content: Annotated[str, Meta(max_length=MAX_CONVERSATION, description="What is said.")]
 
 
 class AssistantTable(Table, frozen=True):

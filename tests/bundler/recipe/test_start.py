@@ -104,9 +104,7 @@ RECIPES = st.builds(
     greeting=TEXTS,
     system_prompt=TEXTS,
     starters=st.lists(TEXTS.filter(bool), max_size=3).map(tuple),
-    messages=st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), TEXTS.filter(bool)), max_size=2).map(
-        tuple
-    ),
+    messages=st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), TEXTS), max_size=2).map(tuple),
     chat_template=st.sampled_from(["", "{{ messages }}\n", "{% if '''x''' %}\\n{% endif %}"]),
     licenses=st.lists(
         st.builds(LicenseText, st.sampled_from(["LICENSE", "a/b", "lmfile.toml"]), TEXTS), max_size=2
