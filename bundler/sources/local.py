@@ -27,10 +27,14 @@ def open(path: Path, progress: Progress) -> Source:
 
     Raises: ModelNotFound, ModelInvalid, ModelUnsupported; PayloadDamaged for a damaged lmfile.
     """
-    path, member = _split(path)
+    try:
+        path, member = _split(path)
+        is_folder = path.is_dir()
+    except OSError as error:  # a folder on the way may not be read
+        raise ModelNotFound(path, (error.strerror or str(error)).lower()) from error
     if member:
         return archives.open_archive(path, member)
-    if path.is_dir():
+    if is_folder:
         path = _in_folder(path)
     beginning = _beginning(path)
     pickles.refuse(path, beginning)

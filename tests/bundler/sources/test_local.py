@@ -95,7 +95,7 @@ def test_what_is_no_model_at_all(tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="not a GGUF"):
         opened(tmp_path / "text.gguf")
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "none", tmp_path / "pipe", Path("a\0b"), tmp_path / "none#m"):
+    for path in (tmp_path / "none", tmp_path / "pipe", Path("a\0b"), tmp_path / "none#m", Path("a" * 300)):
         with pytest.raises(LmfileError) as raised:
             opened(path)
         assert (raised.value.exit_code, str(raised.value).count("\n")) == (20, 0)
