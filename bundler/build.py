@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler import adapters, container, defaults, identity, machinery, model_members, outputs, plan
+from bundler import adapters, chat_template, container, defaults, identity, machinery, model_members, outputs, plan
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
 from bundler.recipe import Recipe
@@ -35,6 +35,7 @@ def build(recipe: Recipe, order: Order, console: Console) -> None:
     if order.dry_run:
         plan.show(plan.planned(recipe, files, located, assistant), order.as_json, console)
         return
+    chat_template.check(recipe, console.progress)
     models = model_members.packed(located, console.progress)
     packed = adapters.packed(recipe.adapters, models[0].source.file, console.progress)
     for target, file in files.items():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler import adapters, container, defaults, identity, machinery, outputs, unpacked
+from bundler import adapters, chat_template, container, defaults, identity, machinery, outputs, unpacked
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
 from bundler.contents import Part
@@ -47,6 +47,7 @@ def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> 
         outputs.check(file, order.force)
     _check(payload, files, order)
     defaults.packed(recipe)  # before the machinery is made, which may take minutes
+    chat_template.check(recipe, console.progress)
     if payload.signature is not None:
         console.step(f"The signature of `{payload.path.name}` is left out: it is not one of what is changed.")
     members = Members(payload)
