@@ -28,13 +28,9 @@ def publish(executable: Path, output: Path, sidecar: Path, weights: Path) -> Pat
     -> where earlier weights went that `output` did not use: another executable may. Raises: OSError.
     """
     there, new, used = _identity(weights), _identity(sidecar), _wanted(output)
-    if there in (None, new):
+    with _moved(weights, _kept(weights, there) if there not in (None, new) else None, stays=there == new):
         sidecar.replace(weights)
         executable.replace(output)
-    else:
-        with _moved(weights, _kept(weights, there)):
-            sidecar.replace(weights)
-            executable.replace(output)
     if used not in (None, new) and _identity(_kept(weights, used)) == used:
         _kept(weights, used).unlink()  # of this time, or of one that a power cut ended
     return None if there in (None, new, used) else _kept(weights, there)
@@ -46,16 +42,19 @@ def _kept(weights: Path, identity: str | None) -> Path:
 
 
 @contextmanager
-def _moved(weights: Path, kept: Path) -> Iterator[None]:
-    """Have the earlier weights at `kept`; back where they were if the block fails."""
-    weights.replace(kept)
+def _moved(weights: Path, kept: Path | None, stays: bool) -> Iterator[None]:
+    """Have earlier weights at `kept`; if the block fails they are back, and new ones are gone unless they may stay."""
+    if kept:
+        weights.replace(kept)
     done = False
     try:
         yield
         done = True
     finally:
-        if not done:
+        if not done and kept:
             kept.replace(weights)
+        elif not done and not stays:
+            weights.unlink(missing_ok=True)
 
 
 def _identity(weights: Path) -> str | None:

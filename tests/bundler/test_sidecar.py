@@ -224,11 +224,9 @@ def test_a_failure_leaves_neither(tmp_path: Path, output: Path, monkeypatch: pyt
     assert list(output.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("step", [1, 2, 3])
-def test_a_failure_while_names_are_given_leaves_the_older_pair(
-    tmp_path: Path, output: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
-    before, real, calls = (output.read_bytes(), weights.read_bytes()), Path.replace, []
+def refuse_rename(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Let the renaming number `step` fail."""
+    real, calls = Path.replace, []
 
     def fails(path: Path, target: Path) -> Path:
         calls.append(path)
@@ -237,10 +235,41 @@ def test_a_failure_while_names_are_given_leaves_the_older_pair(
         return real(path, target)
 
     monkeypatch.setattr(Path, "replace", fails)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_failure_while_names_are_given_leaves_the_older_pair(
+    tmp_path: Path, output: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    before = (output.read_bytes(), weights.read_bytes())
+    refuse_rename(monkeypatch, step)
     with pytest.raises(container.CannotWrite):
         split(tmp_path, output, model=b"GGUF of another")
     assert (output.read_bytes(), weights.read_bytes()) == before
     assert len(list(output.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_failure_while_first_names_are_given_leaves_neither(
+    tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    refuse_rename(monkeypatch, step)
+    with pytest.raises(container.CannotWrite):
+        split(tmp_path, output)
+    assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_failure_over_the_same_weights_leaves_the_older_pair(
+    tmp_path: Path, output: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    before = output.read_bytes()
+    refuse_rename(monkeypatch, step)
+    with pytest.raises(container.CannotWrite):
+        split(tmp_path, output, publisher_version="2")
+    monkeypatch.undo()
+    assert output.read_bytes() == before
+    assert problem(output) == ""
 
 
 DIES = """
