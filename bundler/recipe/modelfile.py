@@ -45,7 +45,7 @@ def read(path: Path) -> tuple[Recipe, list[str]]:
 
 
 class _Reading:
-    """Takes the commands one by one; `_lines` knows where the words of people stand."""
+    """Takes the commands one by one, and remembers the lines of what is checked at the end."""
 
     def __init__(self, place: Place) -> None:
         self.warnings: list[str] = []
@@ -59,10 +59,9 @@ class _Reading:
         self._inherited: list[Message] = []
         self._licenses: list[LicenseText] = []
         self._template = ""
-        self._line = self._last_line = 0
+        self._system_line = self._message_line = 0
 
     def take(self, command: Command) -> None:
-        self._last_line = command.line
         match command.name:
             case "FROM":
                 self._from(command)
@@ -74,7 +73,7 @@ class _Reading:
                 self._template = self._translated(command.value, command.line, "TEMPLATE")
             case "SYSTEM":
                 self._systems["SYSTEM"] = command.value
-                self._line = command.line
+                self._system_line = command.line
             case "ADAPTER":
                 path = self._place.file(_given(self._place, command), command.line, "ADAPTER")
                 self._adapters.append(WantedAdapter(str(path), scale=1.0))
@@ -101,7 +100,7 @@ class _Reading:
             licenses=tuple(self._licenses),
         )
         if fault := words_fault(made):
-            said = (self._last_line, "MESSAGE") if fault[0] == "messages" else (self._line, "SYSTEM")
+            said = (self._message_line, "MESSAGE") if fault[0] == "messages" else (self._system_line, "SYSTEM")
             raise self._place.fault(*said, fault[1])
         return made
 
@@ -135,10 +134,10 @@ class _Reading:
 
     def _first_shard(self, value: str, command: Command) -> str:
         """A pattern stands for the shards of one model."""
-        pattern = (self._place.folder / Path(value).expanduser()).absolute()
         try:
-            files = sorted(pattern.parent.glob(pattern.name))
-        except (ValueError, OSError) as error:
+            pattern = (self._place.folder / Path(value).expanduser()).absolute()
+            files = sorted(pattern.parent.glob(pattern.name.replace("**", "*")))
+        except (ValueError, OSError, RuntimeError) as error:
             raise self._place.fault(command.line, command.name, f"names `{value}`, which is no pattern") from error
         if not files or any(not _is_later_shard(str(files[0]), str(file)) for file in files[1:]):
             reason = f"names `{value}`, and {len(files)} files are called so that are not the shards of one model"
@@ -164,7 +163,7 @@ class _Reading:
         self._models += [WantedModel(str(path), "mmproj") for path in stored.projectors]
         self._adapters += [WantedAdapter(str(path), scale=1.0) for path in stored.adapters]
         self._systems["SYSTEM"] = stored.system
-        self._line = command.line
+        self._system_line = command.line
         for text in stored.licenses:
             self._license(text, command.line)
         self._inherit(stored, command)
@@ -214,8 +213,9 @@ class _Reading:
     def _message(self, role: str, content: str, line: int, into: list[Message]) -> None:
         if role == "system":  # another way to write SYSTEM; Ollama joins the two so
             self._systems[f"MESSAGE system {line}"] = content
-            self._line = self._line or line
+            self._system_line = self._system_line or line
         else:
+            self._message_line = line
             into.append(Message(cast(Literal["user", "assistant"], role), content))
 
     def _license(self, text: str, line: int) -> None:

@@ -74,6 +74,7 @@ MODELFILES = [
     ("\nFROM no-such-model\n", 2, "FROM", "hf:org/repo"),
     ("FROM a.gguf\nFROM c.gguf\n", 2, "FROM", "a second model"),
     ("FROM *.nothing\n", 1, "FROM", "shards"),
+    ("FROM ~nobody-here/*.gguf\n", 1, "FROM", "no pattern"),
     ("FORM a.gguf\n", 1, "FORM", "did you mean FROM?"),
     ("FROM a.gguf\n\nPARAMETER temprature 1\n", 3, "PARAMETER temprature", "did you mean temperature?"),
     ("FROM a.gguf\nPARAMETER temperature hot\n", 2, "PARAMETER temperature", "a number"),
@@ -87,7 +88,7 @@ MODELFILES = [
     ("FROM a.gguf\n" + 17 * "PARAMETER stop x\n", 18, "PARAMETER stop", "at most 16"),
     ("FROM a.gguf\nADAPTER no.gguf\n", 2, "ADAPTER", "no such file"),
     ("FROM a.gguf\nSYSTEM " + 20_001 * "x", 2, "SYSTEM", "more than 20000"),
-    ("FROM a.gguf\n" + 65 * "MESSAGE user x\n", 66, "MESSAGE", "more than 64"),
+    ("FROM a.gguf\n" + 65 * "MESSAGE user x\n" + "LICENSE x\n", 66, "MESSAGE", "more than 64"),
 ]
 ARGS = [
     ("-c\n1\n", 1, "-m", "is missing"),
