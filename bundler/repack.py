@@ -5,16 +5,17 @@ was baked stays where it still fits, and is baked anew where it does not. A sign
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler import adapters, chat_template, container, defaults, identity, machinery, outputs, unpacked
+from bundler import adapters, chat_template, container, defaults, identity, machinery, outputs, plan, unpacked
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
 from bundler.contents import Part
 from bundler.explain import licences
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
+from bundler.plan import Plan, Row
 from bundler.recipe import Recipe
 from bundler.sources.source import Progress
 from bundler.taken import Members
@@ -26,7 +27,7 @@ from runtime.payload import Payload, State
 class Order:
     """How to go about it. force: replace files that are no lmfiles. keep_runtime: with launcher, image and code as
     they are. keep_icon, keep_adapters, keep_texts: the recipe adds to those that there are. without: adapters to leave
-    out.
+    out. dry_run: say what would be packed, and stop.
     """
 
     force: bool = False
@@ -35,6 +36,8 @@ class Order:
     keep_adapters: bool = True
     keep_texts: bool = True
     without: Sequence[str] = ()
+    dry_run: bool = False
+    as_json: bool = False
 
 
 def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> None:
@@ -47,12 +50,15 @@ def repack(payload: Payload, recipe: Recipe, order: Order, console: Console) -> 
         outputs.check(file, order.force)
     _check(payload, files, order)
     defaults.packed(recipe)  # before the machinery is made, which may take minutes
+    assistant = _assistant(payload, recipe, order)
+    if order.dry_run:
+        plan.show(_planned(payload, recipe, order, files, assistant), order.as_json, console)
+        return
     chat_template.check(recipe, console.progress)
     if payload.signature is not None:
         console.step(f"The signature of `{payload.path.name}` is left out: it is not one of what is changed.")
     members = Members(payload)
     models = unpacked.models(payload, members)
-    assistant = _assistant(payload, recipe, order)
     packed = _adapters(payload, members, recipe, order, models[0], console.progress)
     for target, file in files.items():
         machine = _machinery(payload, members, target, order, console)
@@ -72,6 +78,29 @@ def _check(payload: Payload, files: dict[str, Path], order: Order) -> None:
     if missing := next((name for name in order.without if name not in names), None):
         there = ", ".join(f"`{name}`" for name in names) or "none"
         raise UsageError(f"Repacking `{payload.path}`: it has no adapter `{missing}`, but {there}; correct the name.")
+
+
+def _planned(
+    payload: Payload, recipe: Recipe, order: Order, files: dict[str, Path], assistant: identity.Packed
+) -> Plan:
+    """What would be packed: the recipe's parts as a build's, and what is taken over."""
+    found = plan.planned(recipe, {} if order.keep_runtime else files, (), assistant)
+    roles = {"model", "mmproj", *(("adapter",) if order.keep_adapters else ()), *(("state",) if recipe.bake else ())}
+    roles |= {"app", "runtime"} if order.keep_runtime else set()
+    left_out = {record.path for record in payload.manifest.adapters if record.name in order.without}
+    members = [each for each in payload.manifest.members if each.role in roles and each.path not in left_out]
+    rows = [Row(each.role, each.path, payload.path.name, each.size, True) for each in members if each.role != "app"]
+    kept = sum(each.size for each in members)
+    if order.keep_runtime:
+        code = sum(each.size for each in members if each.role == "app")
+        rows.append(Row("app", "our code and the page", payload.path.name, code, True))
+        rows.append(Row("launcher", "launcher", payload.path.name, payload.manifest.launcher.size, True))
+        others = sum(row.size_bytes or 0 for row in found.rows) + payload.manifest.launcher.size
+        sizes: dict[str, int | None] = dict.fromkeys(files, kept + others)
+    else:
+        sizes = {target: None if size is None else size + kept for target, size in found.sizes_bytes.items()}
+    outputs_of = {target: str(file) for target, file in files.items()}
+    return replace(found, outputs=outputs_of, sizes_bytes=sizes, rows=[*rows, *found.rows])
 
 
 def _machinery(payload: Payload, members: Members, target: str, order: Order, console: Console) -> Machinery:

@@ -70,6 +70,8 @@ def _add_output(parser: Parser) -> None:
     where = "where it will run (default: as FILE); may be given again"
     group.add_argument("--target", metavar="TARGET", action="append", default=[], help=where)
     group.add_argument("--sidecar", action="store_true", help="weights in a file beside it (Windows over 4 GB: always)")
+    group.add_argument("--dry-run", action="store_true", help="say what would be packed, from where and how big")
+    group.add_argument("--json", action="store_true", help="with --dry-run: as JSON")
     group.add_argument("--force", action="store_true", help="replace OUT even if it is not an lmfile")
 
 
@@ -90,6 +92,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         keep_adapters=options.recipe is None,
         keep_texts=options.recipe is None,
         without=tuple(options.remove_adapter),
+        dry_run=options.dry_run,
+        as_json=options.json,
     )
     repack(payload, replace(wanted, targets=wanted.targets or (payload.manifest.target,)), order, console)
     return 0

@@ -297,6 +297,30 @@ def test_licences_of_weights_stay_and_the_publishers_are_replaced(built: Path, o
     assert {"LICENSES/models/chat.txt", "LICENSES/models/vectors.txt"} <= found.keys()
 
 
+@pytest.mark.parametrize("runtime", ["new", "keep"])
+def test_a_dry_run_says_what_would_be_packed(
+    built: Path, output: Path, runtime: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = built.read_bytes()
+    capsys.readouterr()
+    run("repack", built, "-o", output, "--runtime", runtime, "--remove-adapter", "voice", "--dry-run", "--json")
+    table = json.loads(capsys.readouterr().out)
+    rows = {row["name"]: row for row in table["rows"]}
+    member = Payload.open(built).member("models/chat.gguf")
+    assert member is not None
+    assert rows["models/chat.gguf"]["size_bytes"] == member.size
+    assert (rows["models/chat.gguf"]["source"], rows["models/chat.gguf"]["role"]) == ("mine", "model")
+    assert "adapters/voice.gguf" not in rows
+    assert {"models/vectors.gguf", "icon.svg"} <= rows.keys()
+    assert table["outputs"] == {"linux-x86_64": str(output)}
+    assert list(output.parent.iterdir()) == []
+    run("repack", built, "-o", built, "--runtime", runtime, "--greeting", "x", "--dry-run")
+    out = capsys.readouterr().out
+    assert "adapters/voice.gguf, from mine" in out
+    assert "Nothing was done." in out
+    assert built.read_bytes() == before
+
+
 def test_what_is_told_of_models_stays(built: Path, output: Path) -> None:
     run("repack", built, "-o", output, "--greeting", "x")
     told = [json.loads(Payload.open(path).manifest.encode())["models"] for path in (built, output)]
