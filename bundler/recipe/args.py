@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from pathlib import Path
 
 from bundler.recipe.arg_words import Unreadable, Word, words
-from bundler.recipe.place import Place, contents, decoded, words_fault
+from bundler.recipe.place import HUB, Place, contents, decoded, words_fault
 from bundler.recipe.recipe import Recipe, Setting, WantedAdapter, WantedModel
 from runtime.cli.defaults import setting
 from runtime.cli.flags import BY_NAME, BY_OFF, LEGACY_SWITCHES, LEGACY_WITH_VALUE, Flag
@@ -126,7 +126,10 @@ class _Reading:
 
     def _model(self, name: Word, inline: Word | None) -> None:
         value = self._value(name, inline)
-        source = f"hf:{value.text}" if name.text in _HUB else self._source(name, value)
+        if name.text in _HUB:
+            source = self._place.address(f"{HUB}{value.text}", value.line, name.text)
+        else:
+            source = self._source(name, value)
         role = _MODELS[name.text]
         self._models[role] = WantedModel(source, role)
 

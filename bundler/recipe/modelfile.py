@@ -13,7 +13,7 @@ from bundler.recipe.go_fault import TemplateFault
 from bundler.recipe.go_to_jinja import to_jinja
 from bundler.recipe.modelfile_commands import Command, Unreadable, commands
 from bundler.recipe.modelfile_parameters import flag, joined
-from bundler.recipe.place import Place, contents, words_fault
+from bundler.recipe.place import ADDRESSES, HUB, Place, contents, words_fault
 from bundler.recipe.recipe import LicenseText, Message, Recipe, Setting, WantedAdapter, WantedModel
 from runtime.errors import RecipeInvalid
 from runtime.payload.defaults import MAX_TEMPLATE
@@ -123,9 +123,9 @@ class _Reading:
         """The source of `lmfile` that is meant; empty: a model of Ollama's store."""
         value = _given(self._place, command)
         if hub := _HUBS.fullmatch(value):
-            return f"hf:{hub[1]}"
-        if value.startswith(("hf:", "https://", "http://")):
-            return value
+            value = f"{HUB}{hub[1]}"
+        if value.startswith(ADDRESSES):
+            return self._place.address(value, command.line, command.name)
         if "*" in value:
             return self._first_shard(value, command)
         if not _PATH_LIKE.match(value) and not (self._place.folder / value).exists() and ollama_store.is_name(value):

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bundler.recipe.recipe import LicenseText, Recipe
-from runtime.errors import RecipeInvalid
+from runtime.errors import RecipeInvalid, UsageError
 from runtime.payload.assistant import Assistant, Message
 from runtime.payload.defaults import MAX_TEMPLATE
 
 MAX_FILE_BYTES = 1 << 20
 MAX_SOURCE = 4096
 
-ADDRESSES = ("hf:", "https://", "http://")
+HUB = "hf:"
+ADDRESSES = (HUB, "https://", "http://")
 
 
 class Place(NamedTuple):
@@ -52,7 +53,21 @@ class Place(NamedTuple):
         except UnicodeDecodeError as error:
             raise self.fault(line, key, f"names `{text}`, which is not UTF-8") from error
 
-    def source(self, text: str, line: int, key: str) -> str:
+    def address(self, text: str, line: int, key: str, sha256: str = "") -> str:
+        """An address as it stands, if it is one that can be asked. Raises: RecipeInvalid."""
+        from bundler.sources import hub_name
+
+        if text.startswith(HUB):
+            try:
+                hub_name.read(text)
+            except UsageError as error:
+                reason = str(error).rpartition(": ")[2].rstrip(".")
+                raise self.fault(line, key, f"is `{text}`: {reason}") from error
+        elif not sha256 and "#sha256=" not in text:
+            raise self.fault(line, key, "is an address without the hash of its file; add #sha256= and it, in hex")
+        return text
+
+    def source(self, text: str, line: int, key: str, sha256: str = "") -> str:
         """A model's source: an address or a known name as it stands, else a path, with `#MEMBER` behind an archive's.
 
         Raises: RecipeInvalid.
@@ -61,7 +76,9 @@ class Place(NamedTuple):
 
         if not text.strip() or len(text) > MAX_SOURCE or not text.isprintable():
             raise self.fault(line, key, f"needs a path or an address in at most {MAX_SOURCE} characters")
-        if text.startswith(ADDRESSES) or text in KNOWN:
+        if text.startswith(ADDRESSES):
+            return self.address(text, line, key, sha256)
+        if text in KNOWN:
             return text
         path, sign, member = text.partition("#")
         if sign and not (self.folder / Path(text)).exists():

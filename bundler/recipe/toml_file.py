@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,7 +102,7 @@ class _Reading:
             raise self._fault((*way, "imatrix"), "helps to quantise; add quantize")
         self._check_type((*way, "quantize"), table.quantize.lower())
         return WantedModel(
-            source=self._at((*way, "source"), self._place.source, table.source),
+            source=self._at((*way, "source"), partial(self._place.source, sha256=table.sha256), table.source),
             role=table.role,
             name=table.name,
             quantize=table.quantize.lower(),

@@ -97,7 +97,7 @@ def test_every_parameter_is_a_flag_that_can_be_packed() -> None:
         ("hf.co/org/repo:Q4_K_M", "hf:org/repo:Q4_K_M"),
         ("huggingface.co/org/repo", "hf:org/repo"),
         ("https://hf.co/org/repo", "hf:org/repo"),
-        ("https://example.org/a.gguf", "https://example.org/a.gguf"),
+        ("https://example.org/a.gguf#sha256=ab", "https://example.org/a.gguf#sha256=ab"),
         ("hf:org/repo", "hf:org/repo"),
     ],
 )

@@ -1,6 +1,7 @@
 """`lmfile.toml`: what each key becomes, where paths lead, and the lines of keys in any TOML."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -145,6 +146,12 @@ def _fields() -> Any:
     from bundler.recipe.toml_tables import RecipeTable
 
     return msgspec.structs.fields(RecipeTable)
+
+
+def test_the_recipe_of_the_documents_is_sound() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    (example,) = re.findall(r"```toml\n(.*?)```", (docs / "RECIPE.md").read_text(encoding="utf-8"), re.DOTALL)
+    jsonschema.validate(tomllib.loads(example), json.loads((docs / "lmfile.schema.json").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize(
