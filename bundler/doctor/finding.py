@@ -1,4 +1,4 @@
-"""One thing that was looked at: whether it is as a build needs it, and what was found."""
+"""What was looked at, and what was found: things that a build needs, and the targets it may be for."""
 
 from typing import Literal, NamedTuple
 
@@ -7,9 +7,27 @@ State = Literal["good", "missing", "note"]
 
 
 class Finding(NamedTuple):
-    """`group` and `name` say what was looked at, `text` what was found, in words."""
+    """One thing: `group` and `name` say what was looked at, `text` what was found, in words."""
 
     group: str
     name: str
     state: State
     text: str
+
+
+Can = Literal["cached", "makes", "imports", "cannot"]
+"""imports: an image that another computer has made would be taken."""
+
+
+class Target(NamedTuple):
+    """One target; `why` in words."""
+
+    name: str
+    can: Can
+    why: str
+
+    @property
+    def finding(self) -> Finding:
+        """For the report."""
+        state: State = "good" if self.can in ("cached", "makes") else "note"
+        return Finding("targets", self.name, state, self.why)

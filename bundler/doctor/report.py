@@ -6,9 +6,8 @@ from pathlib import Path
 
 from bundler import analysis
 from bundler.console import Console
-from bundler.doctor import computer, places, tools
-from bundler.doctor.finding import Finding
-from bundler.doctor.targets import Target, targets
+from bundler.doctor import tools
+from bundler.doctor.finding import Finding, Target
 from runtime.errors import BuildFailed
 from runtime.version import VERSION
 
@@ -19,9 +18,14 @@ def run(output: Path, as_json: bool, online: bool, console: Console) -> None:
     """Look at everything and print it. Raises: BuildFailed when no executable can be built for this computer."""
     found = [*tools.findings()]
     lacks = next((f"{one.name}: {one.text}" for one in found if one.state == "missing"), "")
-    there = list(targets(lacks))
-    found += [target.finding for target in there]
-    found += [*computer.findings(output), *places.findings(online=online)]
+    there: list[Target] = []
+    if not tools.absent():  # or nothing of the rest can be imported
+        from bundler.doctor import computer, places
+        from bundler.doctor.targets import targets
+
+        there += targets(lacks)
+        found += [target.finding for target in there]
+        found += [*computer.findings(output), *places.findings(online=online)]
     here = analysis.builder_target()
     own = next((target for target in there if target.name == here), Target(here, "cannot", "there is no such target"))
     missing = [f"{one.name}: {one.text}" for one in found if one.state == "missing"]

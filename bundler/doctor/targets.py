@@ -3,29 +3,11 @@
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from bundler import analysis, image_recipe, runtime_image, store
-from bundler.doctor.finding import Finding, State
+from bundler.doctor.finding import Target
 from runtime.errors import LmfileError
-
-GROUP = "targets"
-Can = Literal["cached", "makes", "imports", "cannot"]
-"""imports: an image that another computer has made would be taken."""
-
-
-class Target(NamedTuple):
-    """One target; `why` in words."""
-
-    name: str
-    can: Can
-    why: str
-
-    @property
-    def finding(self) -> Finding:
-        """For the report."""
-        state: State = "good" if self.can in ("cached", "makes") else "note"
-        return Finding(GROUP, self.name, state, self.why)
 
 
 def targets(lacks: str) -> Iterator[Target]:

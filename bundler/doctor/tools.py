@@ -40,12 +40,15 @@ def findings() -> Iterator[Finding]:
     yield Finding(GROUP, "versions", "missing" if is_old else "good", found + needed)
     for name, (package, place) in TOOLS.items():
         yield _tool(name, package, place)
-    absent = [name for name, module in PACKAGES.items() if importlib.util.find_spec(module) is None]
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES if name not in absent)
-    if absent:
-        yield Finding(GROUP, "packages", "missing", f"{', '.join(absent)}: not installed; {INSTALL}")
+    if missing := absent():
+        yield Finding(GROUP, "packages", "missing", f"{', '.join(missing)}: not installed; {INSTALL}")
     else:
-        yield Finding(GROUP, "packages", "good", versions)
+        yield Finding(GROUP, "packages", "good", ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES))
+
+
+def absent() -> list[str]:
+    """The packages that are not installed."""
+    return [name for name, module in PACKAGES.items() if importlib.util.find_spec(module) is None]
 
 
 def _tool(name: str, package: str, place: Callable[[], Path]) -> Finding:

@@ -4,6 +4,8 @@ import http.server
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from bundler.doctor import computer, places, tools
 from bundler.runtime_image import RuntimeImage
 from runtime.errors import BuildFailed
 
+PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "hf_thisMustNotBeTold"
 
 
@@ -60,6 +63,16 @@ def test_a_tool_that_is_missing_is_the_end(monkeypatch: pytest.MonkeyPatch, caps
     assert said.err.startswith("error: Building for ")
     assert said.err.count("\n") == 1
     assert cmake.ninja().exists(), "and it is there after all"
+
+
+def test_without_a_single_package_it_says_which_are_missing() -> None:
+    command = [sys.executable, "-S", "-m", "bundler", "doctor"]  # without what is installed
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 24
+    assert done.stdout.count("MISSING") == 4
+    assert "zstandard" in done.stdout
+    assert done.stderr.startswith("error: Building for ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_no_cache_and_no_output(
