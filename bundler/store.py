@@ -71,8 +71,11 @@ def once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
         staging = target.with_name(key + ".partial")
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
-        make(staging)
-        staging.rename(target)
+        try:
+            make(staging)
+            staging.rename(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)  # of one that failed or was ended; a gigabyte, perhaps
     return target
 
 

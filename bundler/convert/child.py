@@ -132,6 +132,8 @@ def _sentence(line: str) -> str:
     line = line.strip()
     if _NOTICE.search(line):
         return ""
+    if line.startswith("KeyError: "):
+        return f"there is no {line.removeprefix('KeyError: ')}"[:MAX_SENTENCE]
     return _LABEL.sub("", line).rstrip(". ")[:MAX_SENTENCE]
 
 

@@ -4,6 +4,7 @@ The same files and settings give the same bytes, in whatever folder they lie: th
 ours. The output lies beside its target until it is complete and has been read through by our own reader.
 """
 
+import os
 import re
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from bundler.convert import child, environment, folder
 from bundler.convert.folder import Input
 from bundler.sources.source import Progress
 from runtime import gguf
-from runtime.errors import ConversionFailed, DiskFull, LmfileError, UsageError
+from runtime.errors import ConversionFailed, DiskFull, LmfileError, ModelInvalid, ModelUnsupported, UsageError
 
 OUTTYPES = ("f32", "f16", "bf16", "q8_0", "auto")
 WIDTH = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 1.07, "auto": 2.0}
@@ -57,7 +58,7 @@ def convert(
         job = {"code": str(code), "folder": VIEW, "output": OUTPUT, "type": outtype, "name": name, "flags": flags}
         _run(python, job, Path(work), path, progress)
         made = _only(Path(work), path)
-        gguf.read(made)
+        _check(made, path, mmproj)
         made.replace(target)
     return (step(outtype, mmproj),)
 
@@ -110,7 +111,7 @@ def _check_room(files: list[Input], outtype: str, target: Path) -> None:
 
 
 def _run(python: Path, job: Mapping[str, object], work: Path, path: Path, progress: Progress) -> None:
-    what, log = f"converting {path.name}", store.cache_dir("logs") / "convert.log"
+    what, log = f"converting {path.name}", store.cache_dir("logs") / f"convert-{os.getpid()}.log"
     refused = ""
 
     def on_line(line: str) -> None:
@@ -139,6 +140,16 @@ def _run(python: Path, job: Mapping[str, object], work: Path, path: Path, progre
         raise failed(path, happened, None if refused else log, work)
     progress(what, 100, 100)
     log.unlink(missing_ok=True)
+
+
+def _check(made: Path, path: Path, mmproj: bool) -> None:
+    """Read through what came out: a configuration that does not fit its weights shows there."""
+    try:
+        file = gguf.read(made)
+        if not mmproj:
+            gguf.facts(file)
+    except (ModelInvalid, ModelUnsupported) as error:
+        raise ConversionFailed(path, f"what came out cannot be used, since {error.reason}") from error
 
 
 def _only(work: Path, path: Path) -> Path:

@@ -8,25 +8,28 @@ output.
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from bundler import digests
 from bundler.digests import Digests
-from bundler.sources import pickles
+from bundler.sources import pickles, safetensors_folder
 from bundler.sources.source import Progress
-from runtime.errors import ConversionFailed, ModelNotFound, ModelUnsupported
+from runtime.adapters.safetensors import ALL_WIDTHS, open_safetensors
+from runtime.errors import ModelInvalid, ModelNotFound, ModelUnsupported
+from runtime.gguf.tables import MAX_EXPERTS, MAX_LAYERS
 
 CONFIG, WEIGHTS, CARD = "config.json", ".safetensors", "README.md"
 MODULES = "modules.json"
 MAX_FILES = 4096
 MAX_CONFIG_BYTES = 16 << 20
-MAX_HEADER_BYTES = 100 << 20  # what safetensors itself allows
+TOKENIZER = re.compile(r"(.*token|vocab|spiece|tekken|merges|rwkv_vocab)|[^/]+\.(model|tiktoken|spm)$")
 READING = "reading the weights"
 DEPTH = 2
 """Sentence-transformers keep a module's settings one folder below."""
@@ -39,6 +42,14 @@ LEFT_OUT = pickles.ENDINGS | {
 """Programs, pickles, other formats of the same weights, and what no conversion needs."""
 
 PRECISIONS = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
+MAX_WORDS = 1 << 24
+BOUNDS = {
+    **dict.fromkeys(("num_hidden_layers", "num_layers", "n_layer", "n_layers", "num_decoder_layers"), MAX_LAYERS),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), MAX_EXPERTS),
+    "vocab_size": MAX_WORDS,
+}
+"""What the converter counts to: with a false number here it would fill the memory."""
+
 _CHUNK_BYTES = 4 << 20
 
 
@@ -53,20 +64,20 @@ class Input(NamedTuple):
 def survey(folder: Path) -> list[Input]:
     """The files of `folder` that a conversion may read, by name.
 
-    Raises: ModelNotFound; ModelUnsupported where there is no config.json or no safetensors.
+    Raises: ModelNotFound, ModelInvalid; ModelUnsupported where there is no config.json, or pickles instead of
+    safetensors.
     """
     try:
         found = sorted(_files(folder, folder, DEPTH))
     except OSError as error:
         raise ModelNotFound(folder, (error.strerror or str(error)).lower()) from error
-    names = {file.name for file in found}
-    if CONFIG not in names:
+    config = next((file for file in found if file.name == CONFIG), None)
+    if config is None:
         raise ModelUnsupported(folder, "it has no config.json, so nothing says what its weights are")
-    if not any("/" not in name and name.endswith(WEIGHTS) for name in names):
-        pickled = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in pickles.ENDINGS]
-        if pickled:
-            raise ModelUnsupported(pickled[0], pickles.REASON)
-        raise ModelUnsupported(folder, "it has no safetensors in it")
+    _check_config(config)
+    if not any(TOKENIZER.match(file.name) for file in found):
+        raise ModelUnsupported(folder, "it has no tokenizer, so nothing says what its tokens are")
+    safetensors_folder.check(folder)
     return found
 
 
@@ -102,11 +113,6 @@ def view(files: Sequence[Input], folder: Path) -> None:
         target = folder / PurePosixPath(file.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         _link(file.path, target)
-
-
-def config(files: Sequence[Input]) -> Mapping[str, object]:
-    """What config.json says. Raises: ConversionFailed where it is not JSON."""
-    return _json(next(file for file in files if file.name == CONFIG))
 
 
 def has_dense_modules(files: Sequence[Input]) -> bool:
@@ -152,25 +158,21 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _dtypes(file: Input) -> set[str]:
-    with file.path.open("rb") as opened:
-        size = int.from_bytes(opened.read(8), "little")
-        if size > min(file.size, MAX_HEADER_BYTES):
-            raise ConversionFailed(file.path, "its header is longer than the file; download it again")
-        try:
-            header = json.loads(opened.read(size))
-        except (ValueError, RecursionError) as error:
-            raise ConversionFailed(file.path, "its header is not JSON; download it again") from error
-    entries = header.values() if isinstance(header, dict) else ()
-    return {str(entry["dtype"]) for entry in entries if isinstance(entry, dict) and "dtype" in entry}
+    with open_safetensors(file.path, ALL_WIDTHS) as opened:
+        return {entry.dtype for entry in opened.entries.values()}
 
 
-def _json(file: Input) -> Mapping[str, object]:
+def _check_config(file: Input) -> None:
+    """The rest of its errors are the converter's to find."""
     if file.size > MAX_CONFIG_BYTES:
-        raise ConversionFailed(file.path, f"it is larger than {MAX_CONFIG_BYTES >> 20} MB, so it is no configuration")
+        raise ModelInvalid(file.path, f"it is larger than {MAX_CONFIG_BYTES >> 20} MB, so it is no configuration", 0)
     try:
         table = json.loads(file.path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ConversionFailed(file.path, "it is not JSON; download it again") from error
+        raise ModelInvalid(file.path, f"it is not JSON ({str(error)[:100]})", 0) from error
     if not isinstance(table, dict):
-        raise ConversionFailed(file.path, "it is not a table; download it again")
-    return table
+        raise ModelInvalid(file.path, "it is not a table", 0)
+    for part in (table, *(value for value in table.values() if isinstance(value, dict))):
+        for key, most in BOUNDS.items():
+            if isinstance(number := part.get(key), int) and number > most:
+                raise ModelInvalid(file.path, f"its `{key}` is {number}, and {most} is the most there can be", 0)

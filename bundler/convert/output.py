@@ -1,6 +1,12 @@
-"""The file that a command writes: it gets its name when it is complete, and replaces another only if that was said."""
+"""The file that a command writes: it gets its name when it is complete, and replaces another only if that was said.
+
+Until then it lies in a folder beside it. What a killed run left there is removed by the next one of the same name.
+"""
 
 import errno
+import hashlib
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +25,28 @@ def new(target: Path, force: bool) -> Iterator[Path]:
     if not target.absolute().parent.is_dir():
         raise CannotWrite(target, "there is no such directory")
     try:
-        with store.staging_file(target) as part:
-            yield part
+        with store.lock(_lock(target)), _work(target) as work:
+            yield work / target.name
+            (work / target.name).replace(target)
     except OSError as error:
         if error.errno in copying.NO_ROOM:
             raise DiskFull(target) from error
         raise CannotWrite(
             target, (error.strerror or errno.errorcode.get(error.errno or 0, str(error))).lower()
         ) from error
+
+
+@contextmanager
+def _work(target: Path) -> Iterator[Path]:
+    folder = target.absolute().with_name(f".{target.name}.lmfile")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(target: Path) -> Path:
+    """Two runs that write the same file do so one after the other."""
+    return store.cache_dir("locks") / hashlib.sha256(os.fsencode(target.absolute())).hexdigest()[:32]

@@ -5,6 +5,7 @@ together in a file beside the target first; the target gets its name when it is 
 """
 
 import hashlib
+import os
 import re
 import sys
 import tempfile
@@ -164,7 +165,7 @@ def _written(weights: imatrix.Matrix, path: Path, folder: Path) -> dict[str, obj
 
 
 def _run(job: Mapping[str, object], folder: Path, called: str, kind: Type, progress: Progress) -> None:
-    what, log, reason = f"quantising to {kind.name}", store.cache_dir("logs") / "quantize.log", ""
+    what, log, reason = f"quantising to {kind.name}", store.cache_dir("logs") / f"quantize-{os.getpid()}.log", ""
 
     def on_line(line: str) -> None:
         nonlocal reason

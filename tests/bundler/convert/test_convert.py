@@ -19,7 +19,15 @@ from bundler.convert.convert import convert as converted
 from bundler.recipe import WantedModel
 from bundler.sources.source import Progress, Provenance
 from runtime import gguf
-from runtime.errors import ConversionFailed, DiskFull, LmfileError, ModelUnsupported, UsageError
+from runtime.errors import (
+    ConversionFailed,
+    DiskFull,
+    LmfileError,
+    ModelInvalid,
+    ModelNotFound,
+    ModelUnsupported,
+    UsageError,
+)
 from tests.prompts import PROMPTS
 from tests.serving import Server, serving
 
@@ -163,16 +171,25 @@ def broken_folders(folder: Path) -> Iterator[tuple[str, type[LmfileError], str]]
 
     changed(architectures=["NobodyForCausalLM"])
     yield "unknown", ConversionFailed, "does not know the architecture `NobodyForCausalLM`"
+    changed(num_hidden_layers=10**9)
+    yield "layers", ModelInvalid, "its `num_hidden_layers` is 1000000000, and 512 is the most"
+    (folder / "config.json").write_text("{")
+    yield "no JSON", ModelInvalid, "it is not JSON"
+    (folder / "config.json").write_text("[]")
+    yield "no table", ModelInvalid, "it is not a table"
     changed()
     (folder / "model.safetensors").write_bytes(weights[:5000])
-    yield "short", LmfileError, ""
+    yield "short", ModelInvalid, "model.safetensors"
     (folder / "model.safetensors").write_bytes(b"\xff" * 8 + weights[8:])
-    yield "long header", LmfileError, ""
+    yield "long header", ModelInvalid, "model.safetensors"
     (folder / "model.safetensors").unlink()
-    yield "no weights", ModelUnsupported, "it has no safetensors in it"
+    yield "no weights", ModelNotFound, "without model.safetensors"
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x02}q\x00.")
     yield "pickle", ModelUnsupported, "Python pickle"
     (folder / "model.safetensors").write_bytes(weights)
+    for tokenizer in folder.glob("tokenizer*"):
+        tokenizer.unlink()
+    yield "no tokenizer", ModelUnsupported, "no tokenizer"
     (folder / "config.json").unlink()
     yield "no config", ModelUnsupported, "no config.json"
 
