@@ -57,8 +57,9 @@ lint: $(VENV)/.tests  ## check types, style and formatting
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-docs: $(VENV)/.tests  ## write docs/API.md anew
+docs: $(VENV)/.tests  ## write docs/API.md and docs/lmfile.schema.json anew
 	$(PY) docs/reference.py
+	$(PY) docs/schema.py
 
 screenshots: setup  ## write docs/screenshots anew
 	$(PY) -m tests.webui.screenshots

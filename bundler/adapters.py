@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bundler.container import Part
+from bundler.paths import is_there
 from bundler.recipe import WantedAdapter, WantedModel
 from bundler.sources import Located, Provenance, obtain
 from bundler.sources.source import Progress
@@ -57,9 +58,9 @@ def locate(wanted: WantedAdapter) -> Located:
     """Find an adapter: here, on a hub or at an address. Raises: AdapterNotFound, ModelNotFound, DownloadFailed."""
     if wanted.source.startswith((obtain.HUB, *obtain.ADDRESSES)):
         return obtain.locate(WantedModel(wanted.source))
-    path = Path(wanted.source).expanduser()
-    if not path.exists():
+    if not is_there(wanted.source):
         raise AdapterNotFound(wanted.source)
+    path = Path(wanted.source).expanduser()
     files = [file for file in path.iterdir() if file.suffix == ".safetensors"] if path.is_dir() else [path]
     size = sum(file.stat().st_size for file in files)
     return Located(

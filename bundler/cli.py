@@ -44,7 +44,7 @@ common options: -q, --quiet: results only (default: off), --version, --help
 environment: HF_TOKEN, HF_ENDPOINT, LMFILE_CACHE: where parts are kept (default: the user's cache directory),
   SOURCE_DATE_EPOCH: seconds since 1970 that stand for the time of the build (default: 0)
 example: lmfile build smollm2 -o dist/smollm2 && dist/smollm2
-exit codes: 0 done, 1 diff: they differ, 10 usage, 11 recipe, 20 to 24 model, download or build, 25 to 27
+exit codes: 0 done, 1 diff: they differ, 10 usage, 12 recipe, 20 to 24 model, download or build, 25 to 27
             adapter, 28 conversion, 30 damaged, 31 to 34 cache or disk, 35 signature, 130 or 143 ended"""
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED, UNEXPECTED = 130, 143, 141, 1

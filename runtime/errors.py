@@ -54,7 +54,7 @@ class ExposedWithoutKey(LmfileError):
 
 
 class RecipeInvalid(LmfileError):
-    exit_code = 11
+    exit_code = 12
 
     def __init__(self, path: Path | str, line: int, key: str, reason: str) -> None:
         self.path = str(path)

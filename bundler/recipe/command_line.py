@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bundler.paths import is_there
+from bundler.recipe import reading as readers
 from bundler.recipe.recipe import LicenseText, Recipe, Setting, WantedAdapter, WantedModel
 from runtime.errors import UsageError
 from runtime.payload.assistant import MAX_SYSTEM_PROMPT
 from runtime.payload.manifest import MAX_SCALE
 
 USUAL = "lmfile.toml"
+LLAMAFILE = ".llamafile"
 ROLES = ("chat", "embed", "rerank", "draft", "mmproj")
 MAX_TEMPLATE_BYTES = MAX_LICENSE_BYTES = 1 << 20
 
@@ -33,22 +36,23 @@ def recipe(options: argparse.Namespace, warn: Callable[[str], None]) -> Recipe:
     if len(named) > 1 or not (named or others):
         count = f"there are {len(named)} recipes" if named else f"there is no model, and no {USUAL} here"
         raise UsageError(f"Building: {count}; name one recipe, or the models.")
+    if not named and len(others) == 1 and LLAMAFILE in Path(others[0]).name.lower() and is_there(others[0]):
+        named = [Path(others.pop()).expanduser()]  # it may say how it is to be run
     read = _read(named[0], warn) if named else Recipe(())
     return changed(replace(read, models=(*read.models, *map(model, others))), options)
 
 
 def is_recipe(path: Path) -> bool:
     """Whether this is the name of a recipe, and not of a model."""
-    name = path.name.lower()
-    return path.suffix in (".toml", ".args", ".modelfile") or name == ".args" or name.partition(".")[0] == "modelfile"
+    return path.name.lower().endswith((".toml", ".args")) or readers.is_modelfile(path)
 
 
 def model(text: str) -> WantedModel:
     """What `[ROLE:][NAME=]MODEL` means; a path that exists as it stands is taken as it stands."""
     role = name = ""
-    if not Path(text).exists() and (found := _WITH_ROLE.fullmatch(text)):
+    if not is_there(text) and (found := _WITH_ROLE.fullmatch(text)):
         role, text = found[1], found[2]
-    if not Path(text).exists() and (found := _NAMED.fullmatch(text)):
+    if not is_there(text) and (found := _NAMED.fullmatch(text)):
         name, text = found[1], found[2]
     return WantedModel(text, role=role, name=name)
 
@@ -56,9 +60,9 @@ def model(text: str) -> WantedModel:
 def adapter(text: str) -> WantedAdapter:
     """What `[NAME=]PATH[:SCALE]` means; a path that exists as it stands is taken as it stands. Raises: UsageError."""
     scale, name, rest = 0.0, "", text
-    if not Path(rest).exists() and (found := _SCALED.fullmatch(rest)):
+    if not is_there(rest) and (found := _SCALED.fullmatch(rest)):
         rest, scale = found[1], _scale(text, found[2])
-    if not Path(rest).exists() and (found := _NAMED.fullmatch(rest)):
+    if not is_there(rest) and (found := _NAMED.fullmatch(rest)):
         name, rest = found[1], found[2]
     return WantedAdapter(rest, name, scale)
 
@@ -110,11 +114,9 @@ def _as(model: WantedModel, quantize: str | None, imatrix: Path | None) -> Wante
 
 
 def _read(path: Path, warn: Callable[[str], None]) -> Recipe:
-    from bundler import recipe as readers
-
     found, warnings = readers.read(path)
     for warning in warnings:
-        warn(warning)
+        warn(f"{path}: {warning}")
     return found
 
 

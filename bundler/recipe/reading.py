@@ -1,4 +1,4 @@
-"""Reads a recipe from whatever it is written in: `lmfile.toml`, an Ollama Modelfile, a llamafile's `.args`."""
+"""Reads a recipe from whatever it is written in: `lmfile.toml`, an Ollama Modelfile, `.args`, a llamafile with some."""
 
 from pathlib import Path
 
@@ -17,6 +17,10 @@ def read(path: Path) -> tuple[Recipe, list[str]]:
         from bundler.recipe.args import read as read_args
 
         return read_args(path)
+    if ".llamafile" in name:
+        from bundler.recipe.args import read_llamafile
+
+        return read_llamafile(path)
     if is_modelfile(path):
         from bundler.recipe.modelfile import read as read_modelfile
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bundler.recipe import toml_faults
-from bundler.recipe.place import Place, contents, words_fault
+from bundler.recipe.place import ADDRESSES, Place, contents, words_fault
 from bundler.recipe.recipe import Message, Recipe, Setting, WantedAdapter, WantedModel
 from bundler.recipe.toml_faults import line_of, written
 from bundler.recipe.toml_lines import Keys, lines
@@ -119,8 +119,10 @@ class _Reading:
             raise self._fault(way, f"is `{name}`, which is no type; {nearest(known, name).rstrip('.')}")
 
     def _adapter(self, number: int, table: AdapterTable) -> WantedAdapter:
-        path = self._path(("adapter", number, "source"), table.source)
-        return WantedAdapter(str(path), table.name, table.scale)
+        way: Keys = ("adapter", number, "source")
+        if table.source.startswith(ADDRESSES):
+            return WantedAdapter(self._at(way, self._place.address, table.source), table.name, table.scale)
+        return WantedAdapter(str(self._path(way, table.source)), table.name, table.scale)
 
     def _template(self, given: RecipeTable) -> str:
         chats = [number for number, table in enumerate(given.model) if table.role in ("", "chat")]

@@ -104,7 +104,7 @@ def _assistant(recipe: Recipe, folder: Path, files: dict[str, str]) -> str:
     if not messages:
         messages = [
             "# a conversation that stands before every other:\n"
-            '# [[assistant.messages]]\n# role = "user"\n# content = "Is Toronto in Canada?"'
+            '# [[assistant.messages]]\n# role = "user"\n# content = "What is a sourdough?"'
         ]
     return _lines(
         "[assistant]  # what people see",

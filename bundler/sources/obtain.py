@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bundler import models
 from bundler.explain import licences
+from bundler.paths import is_there
 from bundler.recipe import WantedModel
 from bundler.sources import local
 from bundler.sources.source import Located, Progress, Provenance, Source
@@ -33,8 +34,8 @@ def locate(wanted: WantedModel) -> Located:
         return address.locate(text, wanted.sha256)
     if known := models.KNOWN.get(text):
         return _known(known)
-    path = Path(text.partition("#")[0] if not Path(text).exists() else text).expanduser()
-    if not path.exists():
+    path = Path(text if is_there(text) else text.partition("#")[0]).expanduser()
+    if not is_there(path):
         raise ModelNotFound(text, _hint(text, path))
     return Located(
         text=text,

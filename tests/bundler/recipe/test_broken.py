@@ -124,7 +124,7 @@ def test_one_sentence_with_line_and_key(tmp_path: Path, name: str, text: str, li
     with pytest.raises(RecipeInvalid) as caught:
         read(tmp_path / name)
     error = caught.value
-    assert (error.line, error.key, error.exit_code) == (line, key, 11)
+    assert (error.line, error.key, error.exit_code) == (line, key, 12)
     sentence = str(error)
     assert words in sentence
     assert f"line {line}" in sentence
@@ -138,7 +138,7 @@ def test_there_are_many() -> None:
 def test_the_command_says_it_and_ends_with_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "lmfile.toml"
     path.write_text('nmae = "x"\n')
-    assert cli.main(["init", str(tmp_path / "new"), "--from", str(path)]) == 11
+    assert cli.main(["init", str(tmp_path / "new"), "--from", str(path)]) == 12
     assert capsys.readouterr().err == (
         f"error: Reading the recipe `{path}`, line 1: `nmae` is no key of a recipe; did you mean name?\n"
     )

@@ -42,7 +42,7 @@ def test_every_key_is_there_with_its_default(tmp_path: Path) -> None:
     path.write_text(re.sub(r"^# (?=\[\[|[a-z0-9-]+ = )", "", text, flags=re.MULTILINE))
     after, _ = read(path)
     assert after.adapters == (WantedAdapter(str(tmp_path / "my-lora.gguf")),)
-    assert after.messages == (Message("user", "Is Toronto in Canada?"),)
+    assert after.messages == (Message("user", "What is a sourdough?"),)
     for name, value in after.defaults.items():
         assert value == getattr(Options, name.replace("-", "_")), name
     assert len(after.defaults) >= 14
@@ -86,7 +86,7 @@ def test_from_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(path)[0].models == (WantedModel("hf:org/Some-Model-GGUF:q4_k_m"),)
 
 
-@pytest.mark.parametrize(("origin", "code"), [("nothing.gguf", 20), ("smolm2", 20), ("no/Modelfile", 11)])
+@pytest.mark.parametrize(("origin", "code"), [("nothing.gguf", 20), ("smolm2", 20), ("no/Modelfile", 12)])
 def test_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], origin: str, code: int) -> None:
     assert cli.main(["init", str(tmp_path / "new"), "--from", origin]) == code
     assert origin in capsys.readouterr().err

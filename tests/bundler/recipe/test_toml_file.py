@@ -279,4 +279,4 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, c
     try:
         read(path)
     except RecipeInvalid as error:
-        assert error.exit_code == 11
+        assert error.exit_code == 12
