@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler import cmake, cpython, fetch, store, wheels
+from bundler.portable import Portable
 from runtime.errors import BuildFailed
 
 TIMEOUT_S = 600
@@ -55,7 +56,7 @@ def modules(
     return {name: kind for name, kind in kinds.items() if not _is_below(name, request.exclude)}
 
 
-def run(python: cpython.Portable, script: Path, job: object, path: Sequence[Path], folder: Path) -> None:
+def run(python: Portable, script: Path, job: object, path: Sequence[Path], folder: Path) -> None:
     """Run `script` in the portable CPython with `job` as JSON on its stdin; what it prints goes to a log.
 
     Raises: BuildFailed when it fails or takes too long.

@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bundler import cmake, elf, fetch, llama_source, store
+from bundler import cmake, fetch, llama_source, store, systems, targets
 from runtime.errors import BuildFailed, UsageError
 
 INIT = '"""The bindings of llama.cpp; import `llama_cpp.llama_cpp`, and `llama_cpp.mtmd_cpp` for images and sound."""\n'
@@ -43,6 +43,7 @@ class Recipe:
         self._folder = store.build_dir() / "engine"
         self._recipe = _table(self._folder / "recipe.toml")
         self._table = _target_table(target)
+        self._system = systems.named(self._table["system"])
         self._zig_version = cmake.zig_version()
         self._toolchain = self._folder / self._table.get("toolchain", "zig.cmake")
         ingredients = [self._folder / name for name in ("recipe.toml", "zig.cmake", "hidden.map")]
@@ -100,8 +101,7 @@ class Recipe:
             (folder / "LICENSES" / f"{name}.txt").write_text(_license(source, **place), encoding="utf-8")
 
     def _check(self, folder: Path) -> None:
-        if self._table["system"] == "Linux":
-            elf.gate(folder, self._table["triple"].rpartition("gnu.")[2], self._table["processor"])
+        self._system.binaries.gate(folder, targets.python(self.target).floor, self._table["processor"])
 
     def _describe(self, folder: Path) -> None:
         pin = fetch.pins()[llama_source.PIN]
@@ -113,7 +113,7 @@ class Recipe:
             "zig": {"version": self._zig_version, "triple": self._table["triple"]},
             "options": self._recipe["options"],
             "cpu_variants": sorted(_variants(folder)),
-            "exports": {file.path.name: list(file.exports) for file in elf.survey(folder)},
+            "exports": {file.path.name: list(file.exports) for file in self._system.binaries.survey(folder)},
             "files": _files(folder),
         }
         text = json.dumps(facts, indent=1, sort_keys=True) + "\n"

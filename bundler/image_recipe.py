@@ -7,11 +7,11 @@ from pathlib import Path
 
 import zstandard
 
-from bundler import cpython, engine, imports, store, wheels
+from bundler import cpython, engine, imports, store, systems, targets, wheels
 
 # Our own files whose text decides an image's bytes.
 DATA = ("analyse.py", "boot.py", "bytecode.py", "image.toml")
-CODE = ("analysis.py", "archive.py", "elf.py", "runtime_image.py", "trim.py")
+CODE = ("analysis.py", "archive.py", "runtime_image.py", "trim.py")
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class ImageRecipe:
         """
         python = cpython.key(self.target)
         packages = wheels.key(self.contents.packages, self.target)
-        parts = [self.target, python, packages, engine.Recipe(self.target).hash, self.imports]
-        code = [*map(source, DATA), *map(Path(__file__).with_name, CODE)]
+        settings = targets.python(self.target)
+        parts = [self.target, settings.without, python, packages, engine.Recipe(self.target).hash, self.imports]
+        code = [*map(source, DATA), *map(Path(__file__).with_name, CODE + systems.named(settings.system).code)]
         return store.recipe_hash(parts, zstandard.ZSTD_VERSION, *code)
 
 

@@ -1,8 +1,9 @@
 """Makes the runtime image of a target: interpreter, modules and engine as one tree, and the tree as one archive.
 
-    bin/lmfile           the interpreter
+    bin/lmfile           the interpreter; lmfile.exe on Windows
     bin/lib/             all of sys.path: modules (.pyc and extension modules) and llama_cpp/ with the engine
-    freeze_core.libs/    shared libraries of extension modules
+
+and shared libraries of extension modules where those of the target look for them.
 
 Our own code is not in it, an executable carries it beside the image; but what it imports decides
 which modules are.
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bundler import analysis, archive, cpython, elf, engine, fetch, imports, store, targets, trim, wheels
+from bundler import analysis, archive, cpython, elf, engine, fetch, imports, store, systems, targets, trim, wheels
 from bundler.image_recipe import ImageRecipe, source
 from runtime.errors import BuildFailed
 
@@ -72,6 +73,7 @@ class _Build:
         self._recipe = recipe
         self._contents = recipe.contents
         self._target = targets.python(recipe.target)
+        self._binaries = systems.named(self._target.system).binaries
         self._staging = staging
         self._tree = staging / "tree"
         self._lib = self._tree / "bin" / "lib"
@@ -83,7 +85,7 @@ class _Build:
 
     def run(self) -> None:
         self._lib.mkdir(parents=True)
-        shutil.copy(self._python.executable, self._tree / "bin" / "lmfile")
+        shutil.copy(self._python.executable, self._tree / "bin" / self._target.program)
         self._add_modules()
         self._add_libraries()
         for path in sorted(self._tree.rglob("*")):
@@ -91,7 +93,7 @@ class _Build:
                 trim.trim(path)
                 elf.loosen(path)
         shutil.copytree(self._engine / "llama_cpp" / "lib", self._lib / "llama_cpp" / "lib")
-        elf.gate(self._tree, self._target.glibc, self._target.machine)
+        self._binaries.gate(self._tree, self._target.floor, self._target.machine)
         written = archive.write(self._tree, self._staging / ARCHIVE, self._progress)
         shutil.rmtree(self._tree)
         self._add_licenses(self._staging / LICENSES)
@@ -120,7 +122,7 @@ class _Build:
         statements = sorted({*self._recipe.imports, *imports.statements(self._engine / "llama_cpp")})
         request = analysis.Request(statements, list(self._contents.include), list(self._contents.exclude))
         kinds = analysis.modules(request, self._contents.packages, self._contents.tools, self._progress)
-        for name in sorted(set(kinds) - self._python.inside):
+        for name in sorted(set(kinds) - self._python.inside - set(self._target.without)):
             found = self._find(name.replace(".", "/"))
             if found is not None:
                 yield found
@@ -128,7 +130,7 @@ class _Build:
                 raise BuildFailed(WHAT, f"the module {name} has no file for {self._recipe.target}")
 
     def _find(self, base: str) -> tuple[Path, str] | None:
-        endings = ("/__init__.py", "/__init__.pyc", ".py", ".pyc", self._python.extension, ".abi3.so")
+        endings = ("/__init__.py", "/__init__.pyc", ".py", ".pyc", *self._python.extensions)
         for folder in (self._packages, self._python.lib):
             for ending in endings:
                 if (folder / (base + ending)).is_file():
@@ -137,17 +139,15 @@ class _Build:
 
     def _add_libraries(self) -> None:
         """Add the libraries that the extension modules need, and those that these need."""
-        places = {path: self._tree / cpython.LIBRARIES / path.name for path in self._python.libraries.iterdir()}
-        places |= {path: self._lib / path.name for path in self._python.lib.glob("lib*.so")}
-        missing = True
+        absent = set(self._python.shared())
+        missing = absent
         while missing:
-            needed = {name for file in elf.survey(self._tree) for name in file.needed}
-            missing = False
-            for path, place in places.items():
-                if path.name in needed and not place.exists():
-                    place.parent.mkdir(exist_ok=True)
-                    shutil.copyfile(path, place)
-                    missing = True
+            needed = {name.lower() for file in self._binaries.survey(self._tree) for name in file.needed}
+            missing = {path for path in absent if path.name.lower() in needed}
+            for path in missing:
+                (self._tree / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self._python.root / path, self._tree / path)
+            absent -= missing
 
     def _add_licenses(self, into: Path) -> None:
         """Collect the texts: CPython's and its libraries', the engine's, and each package's."""

@@ -9,22 +9,28 @@ from runtime.errors import UsageError
 
 @dataclass(frozen=True)
 class PythonTarget:
-    """The table's fields; the last three are empty where no image is built yet.
+    """The table's fields; all but the first are empty where no image is built yet.
 
     `wheels` is a regular expression over the platform tags of wheels that run on the target,
-    `cpython` the key of a pin, `platform` the triple in the names of CPython's extension
-    modules, and `glibc` the declared floor.
+    `cpython` the key of a pin, `system` CMake's name of the system and `machine` its processor,
+    `platform` what stands in the names of CPython's extension modules, `floor` the oldest version of the
+    system that will do (on Linux, of glibc), `program` the name of the interpreter in an image, and
+    `without` the modules that CPython has on other systems only.
     """
 
     wheels: str
     cpython: str = ""
+    system: str = ""
+    machine: str = ""
     platform: str = ""
-    glibc: str = ""
+    floor: str = ""
+    program: str = "lmfile"
+    without: tuple[str, ...] = ()
 
     @property
-    def machine(self) -> str:
-        """The processor, like `x86_64`."""
-        return self.platform.partition("-")[0]
+    def glibc(self) -> str:
+        """The floor where it is one of glibc, else empty."""
+        return self.floor if self.system == "Linux" else ""
 
 
 def names() -> list[str]:
@@ -41,4 +47,5 @@ def python(target: str) -> PythonTarget:
     path = store.build_dir() / "targets" / f"{target}.toml"
     if target not in names():
         raise UsageError(f"Building for `{target}`: there is no such target; choose one of {', '.join(names())}.")
-    return PythonTarget(**tomllib.loads(path.read_text(encoding="utf-8"))["python"])
+    table = tomllib.loads(path.read_text(encoding="utf-8"))["python"]
+    return PythonTarget(**table | {"without": tuple(table.get("without", ()))})
