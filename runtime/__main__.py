@@ -1,13 +1,14 @@
 """The entry point, of the executable and of `python -m runtime` in a checkout.
 
-The same program is front and worker: a hidden first argument makes it a worker or a
-probe, before anything of the front is imported.
+The same program is front and worker: a hidden first argument makes it a worker, a
+probe, or what the packer asks about a system prompt, before anything of the front is imported.
 """
 
 import sys
 
 WORKER_FLAG = "--worker"
 PROBE_FLAG = "--probe"
+BAKE_FLAG = "--bake-state"
 
 
 def main() -> int:
@@ -21,6 +22,10 @@ def main() -> int:
         from runtime.hardware import probe
 
         return probe.main(arguments[1:])
+    if arguments[:1] == [BAKE_FLAG]:
+        from runtime.cli import bake
+
+        return bake.main(arguments[1:])
     from runtime.cli.main import main as command_line
 
     return command_line(arguments)

@@ -173,6 +173,10 @@ def _worker_config(options: Options, model: ModelSource, payload: Payload | None
         from runtime.cli.chats import with_template  # a start without these does not pay for it
 
         config = with_template(config, options)
+    if payload and payload.manifest.states and not model.foreign:
+        from runtime.cli.baked import with_baked
+
+        config = with_baked(config, model, payload)
     if not (options.lora or options.lora_scaled or options.lora_dir or (payload and payload.manifest.adapters)):
         return config
     from runtime.cli.adapters import with_adapters  # a start without adapters does not pay for it

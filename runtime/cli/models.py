@@ -112,4 +112,6 @@ def _other(main: WorkerConfig, name: str, path: Path, offset: int, size: int) ->
         draft_path="",
         draft_offset=0,
         draft_size=0,
+        baked_path="",
+        baked_size=0,
     )

@@ -80,12 +80,14 @@ class Memory(Protocol):
     can_trim: the end of a sequence can be forgotten, and any beginning of it shared. Where it
     cannot, only a whole sequence can be shared, as it is at that moment.
     can_shift: positions can be moved.
+    form: how it keeps tokens; only a memory of the same form can take over what another has computed.
     """
 
     n_cells: int
     n_sequences: int
     can_trim: bool
     can_shift: bool
+    form: str
 
     def assign(self, sequence: int, adapters: AdapterSet) -> None:
         """Compute the tokens of a sequence with these adapters from now on, which `open` has made ready."""
@@ -107,6 +109,15 @@ class Memory(Protocol):
 
     def restore(self, sequence: int, path: str) -> tuple[list[int], int]:
         """Read a sequence; return its tokens and the file's bytes. Raises: InvalidRequest, NotThere."""
+
+    def data(self, sequence: int) -> bytes:
+        """Return all that a sequence holds, for `fill`. Raises: InvalidRequest."""
+
+    def fill(self, sequence: int, source: memoryview, begin: int, end: int) -> bool:
+        """Let an unused sequence hold the tokens [begin, end) that `data` returned of another; False if it cannot.
+
+        source: writable, and never written; whoever calls vouches for it: native code trusts it.
+        """
 
 
 class Guesser(Protocol):

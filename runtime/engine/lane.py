@@ -11,6 +11,7 @@ from __future__ import annotations
 from threading import Thread
 
 from runtime.engine.backend import AdapterSet, Backend, InvalidRequest, Memory
+from runtime.engine.baked import Shelf
 from runtime.engine.prefix_node import Node
 from runtime.engine.prefixes import PrefixTree
 from runtime.engine.sequence import Sequence
@@ -31,8 +32,9 @@ class Place:
 class Lane:
     """One memory, its prefix tree, and the requests that run in it."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, baked: Shelf | None = None) -> None:
         self.memory = memory
+        self.baked = baked
         self.tree = PrefixTree(memory)
         self.running: list[Sequence] = []
         self.is_crowded = False
@@ -49,6 +51,8 @@ class Lane:
         # The last token is always computed: what follows is drawn from its logits.
         may_share = sequence.request.cache_prompt and not (sequence.is_shifted or sequence.is_telling)
         known = sequence.tokens[:-1] if may_share else []
+        if self.baked and not sequence.adapters:
+            self.baked.recall(self, known)
         self.memory.assign(sequence_id, sequence.adapters)
         sequence.place = Place(self, sequence_id, self.tree.enter(known, sequence_id, sequence.adapters))
         sequence.n_computed = 0
@@ -111,9 +115,9 @@ class Lane:
 class Lanes:
     """The lanes by set of adapters; the model's own one is there from the start."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, baked: Shelf | None = None) -> None:
         self._backend = backend
-        self._open: dict[AdapterSet, Lane] = {(): Lane(backend.open(()))} if backend.facts.generates else {}
+        self._open: dict[AdapterSet, Lane] = {(): Lane(backend.open(()), baked)} if backend.facts.generates else {}
         self._opening: dict[AdapterSet, _Opening] = {}
         self._used_at: dict[AdapterSet, int] = {}
         self._clock = 0

@@ -12,6 +12,9 @@ ALONE_S = 1.0
 LEAST_TOKENS = 32
 """Fewer than this are computed hardly faster."""
 
+ROUNDED_ALIKE = 64
+"""So many tokens fill a tile of ggml's attention; fewer are computed without tiles, and rounded in another way."""
+
 NEW_SHARE = 0.3
 
 
@@ -28,7 +31,7 @@ class Pace:
         if not self._tokens_per_s:
             return self._n_chunk if not is_shared else min(self._n_chunk, 2 * LEAST_TOKENS)
         tokens = int(self._tokens_per_s * (SHARED_S if is_shared else ALONE_S))
-        return max(LEAST_TOKENS, min(self._n_chunk, tokens))
+        return max(LEAST_TOKENS if is_shared else ROUNDED_ALIKE, min(self._n_chunk, tokens))
 
     def begin(self) -> None:
         """A step begins."""
@@ -40,6 +43,16 @@ class Pace:
             return
         speed = (n_prompt + n_drawn) / max(1e-6, perf_counter() - self._began_s)
         self._tokens_per_s += (speed - self._tokens_per_s) * (NEW_SHARE if self._tokens_per_s else 1.0)
+
+
+def whole(n_tokens: int, n_left: int) -> int:
+    """Return how many of the `n_left` tokens of a prompt to compute now: about `n_tokens`, and no short rest is left.
+
+    Chunks of `ROUNDED_ALIKE` or more give the same bits, so wherever a prompt is cut, it is answered the same.
+    """
+    if n_tokens < ROUNDED_ALIKE or not 0 < n_left - n_tokens < ROUNDED_ALIKE:
+        return n_tokens
+    return n_left - ROUNDED_ALIKE if n_left >= 2 * ROUNDED_ALIKE else n_left
 
 
 def divide(budget: int, wanted: list[int]) -> list[int]:

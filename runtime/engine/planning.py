@@ -3,7 +3,7 @@
 from runtime.engine.backend import Asked, Backend, Work
 from runtime.engine.guessing import Guessing
 from runtime.engine.lane import Lane
-from runtime.engine.pace import Pace, divide
+from runtime.engine.pace import Pace, divide, whole
 from runtime.engine.protocol import Event
 from runtime.engine.reading import begun
 from runtime.engine.sequence import Sequence
@@ -37,7 +37,7 @@ class Planning:
         events: list[Event] = []
         budget = self.pace.budget(is_shared=bool(writing)) - len(writing)
         for (sequence, _), share in zip(reading, divide(budget, [n for _, n in reading]), strict=True):
-            n_tokens = min(share, n_outputs) if sequence.is_telling else share
+            n_tokens = min(share, n_outputs) if sequence.is_telling else whole(share, sequence.n_left)
             if n_tokens:
                 n_outputs -= n_tokens * sequence.is_telling
                 _add(plans, sequence, n_tokens, [])

@@ -32,6 +32,19 @@ class PrefixTree(Holdings):
         self._touch(node)
         return node
 
+    def n_known(self, tokens: list[int]) -> int:
+        """Return how long a beginning of `tokens` can be shared now, where no adapters are used."""
+        node, n_matched, n_known = self.root(()), 0, 0
+        while n_matched < len(tokens) and (child := node.children.get(tokens[n_matched])):
+            n_common = common_beginning(child.tokens, tokens, n_matched)
+            n_matched += n_common
+            if child.is_complete and (self.memory.can_trim or (child.parked is not None and child.end == n_matched)):
+                n_known = n_matched
+            if n_common < len(child.tokens):
+                break
+            node = child
+        return n_known
+
     def share(self, leaf: Node, sequence: int, n_held: int) -> int:
         """Take over what others have computed of the path to `leaf`; return how many tokens are held then."""
         path = [node for node in leaf.path() if node.end > n_held]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
 
 from runtime.engine.backend import Backend, Drawn, Interrupted, InvalidRequest, NoRoom, Work
+from runtime.engine.baked import Shelf
 from runtime.engine.embedding import Embeddings
 from runtime.engine.guessing import Guessing
 from runtime.engine.inbox import Inbox
@@ -45,12 +46,20 @@ Emit = Callable[[SequenceOf[Event]], None]
 class Scheduler:
     """Serves the requests of an inbox; every event goes to `emit`, those of one step together."""
 
-    def __init__(self, backend: Backend, template: Template, inbox: Inbox, emit: Emit, guessing: Guessing) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        template: Template,
+        inbox: Inbox,
+        emit: Emit,
+        guessing: Guessing,
+        baked: Shelf | None = None,
+    ) -> None:
         self.watchdog = Watchdog(0)
         self._backend = backend
         self._inbox = inbox
         self._emit = emit
-        self._lanes = Lanes(backend)
+        self._lanes = Lanes(backend, baked)
         self._slots = Slots(backend, self._lanes)
         self._waiting = Waiting(backend, template, inbox, self._about_to_see)
         self._embeddings = Embeddings(backend, self._about_to_see)

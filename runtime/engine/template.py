@@ -7,11 +7,12 @@ Does not know: the model, the request's other fields.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from jinja2 import TemplateError
 
-from runtime.engine.backend import InvalidRequest
+from runtime.engine.backend import Backend, InvalidRequest
 from runtime.engine.protocol import Chat
 from runtime.engine.template_calls import Message, described, single_calls
 from runtime.engine.template_given import NAMED
@@ -39,7 +40,7 @@ class ChatTemplate:
     """One model's template, and the one it has for conversations with tools; compiled when first used.
 
     strip_bos, strip_eos: these tokens are added when the prompt is cut into tokens, so the
-    template's own are taken away.
+    template's own are taken away. now: the clock of templates that say which day it is.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class ChatTemplate:
         strip_bos: bool = False,
         strip_eos: bool = False,
         tool_template: str = "",
+        now: Callable[[], datetime] = datetime.now,
     ) -> None:
         special = {"bos_token": bos, "eos_token": eos}
-        self._program = TemplateProgram(source or NAMED["chatml"], special)
-        self._tool_program = TemplateProgram(tool_template, special) if tool_template else self._program
+        self._program = TemplateProgram(source or NAMED["chatml"], special, now)
+        self._tool_program = TemplateProgram(tool_template, special, now) if tool_template else self._program
         self._strip_bos = bos if strip_bos else ""
         self._strip_eos = eos if strip_eos else ""
 
@@ -94,6 +96,20 @@ class ChatTemplate:
             return begun.removeprefix(self._strip_bos)
         text = program.run(turns, tools, chat.add_generation_prompt, chat.values)
         return text.removeprefix(self._strip_bos).removesuffix(self._strip_eos) + chat.prefill
+
+
+def template_of(backend: Backend, now: Callable[[], datetime] = datetime.now) -> ChatTemplate:
+    """Return the template of conversations with a model."""
+    facts = backend.facts
+    return ChatTemplate(
+        facts.chat_template,
+        facts.bos_token,
+        facts.eos_token,
+        strip_bos=backend.adds_bos,
+        strip_eos=backend.adds_eos,
+        tool_template=facts.tool_template,
+        now=now,
+    )
 
 
 def _attempts(program: TemplateProgram, chat: Chat) -> Iterator[tuple[list[Message], Tools]]:

@@ -5,7 +5,7 @@ the bounds of template_limits.py. What it can take is found by running it with p
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -47,9 +47,10 @@ RUNTIME_FAILURES = (
 class TemplateProgram:
     """A template and its special tokens; compiled when it is first used, probed when it is first asked."""
 
-    def __init__(self, source: str, special: dict[str, str]) -> None:
+    def __init__(self, source: str, special: dict[str, str], now: Callable[[], datetime] = datetime.now) -> None:
         self._source = source
         self._special = special
+        self._now = now
 
     def check(self) -> None:
         """Compile it. Raises: InvalidRequest when it is no template."""
@@ -97,11 +98,14 @@ class TemplateProgram:
         if len(self._source) > MAX_TEMPLATE_CHARACTERS:
             raise InvalidRequest(f"the model's chat template has {len(self._source)} characters")
         environment = BoundedEnvironment({"tojson": _tojson})
-        environment.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
+        environment.globals.update(raise_exception=_raise_exception, strftime_now=self._strftime_now)
         try:
             return environment, environment.from_string(self._source)
         except (TemplateError, *RUNTIME_FAILURES) as error:
             raise InvalidRequest(f"the model's chat template is broken: {error}") from error
+
+    def _strftime_now(self, form: str) -> str:
+        return self._now().strftime(form)
 
     @cached_property
     def _only_parts(self) -> bool:
@@ -199,7 +203,3 @@ def _listed(value: Any) -> list[Any]:
 
 def _raise_exception(message: str) -> None:
     raise TemplateError(str(message)[:500])
-
-
-def _strftime_now(form: str) -> str:
-    return datetime.now().strftime(form)

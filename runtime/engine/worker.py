@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from socket import socket
 
     from runtime.engine.backend import Backend
+    from runtime.engine.baked import Shelf
     from runtime.engine.conversion import Conversions
     from runtime.engine.link import Link
     from runtime.engine.scheduler import Scheduler
-    from runtime.engine.template import ChatTemplate
 
 FAKE_N_CTX = 4096
 FAKE_STEP_S = 0.001
@@ -38,7 +38,18 @@ def main(arguments: list[str]) -> NoReturn:
     config = from_arguments(arguments)
     opening = _Opening(config)
     opening.start()
-    os._exit(_work(config, opening))
+    os._exit(_work(config, opening, _shelf(config)))
+
+
+def _shelf(config: WorkerConfig) -> Shelf | None:
+    """Begin to read what was computed when the executable was built, if anything was."""
+    if not config.baked_size:
+        return None
+    from runtime.engine.baked import Shelf
+
+    shelf = Shelf(config)
+    shelf.start()
+    return shelf
 
 
 class _Opening(Thread):
@@ -72,14 +83,14 @@ class _Opening(Thread):
         return self._link
 
 
-def _work(config: WorkerConfig, opening: _Opening) -> int:
+def _work(config: WorkerConfig, opening: _Opening, shelf: Shelf | None) -> int:
     """Load and serve; return the exit status."""
     try:
         backend = _load(config, opening)
     except Exception as error:
         return _refuse(error, config, opening.result())
     try:
-        _serve(opening.result(), backend, config)
+        _serve(opening.result(), backend, config, shelf)
     except OSError:
         return 0  # the front is gone
     return 0
@@ -113,22 +124,23 @@ def _load(config: WorkerConfig, opening: _Opening) -> Backend:
     return LlamaBackend(model)
 
 
-def _serve(link: Link, backend: Backend, config: WorkerConfig) -> None:
+def _serve(link: Link, backend: Backend, config: WorkerConfig, shelf: Shelf | None) -> None:
     """Announce the model and compute until told to stop. Raises: OSError when the front is gone."""
     from runtime.engine.conversion import Conversions
     from runtime.engine.guessing import Guessing
     from runtime.engine.protocol import Ready
     from runtime.engine.scheduler import Scheduler
+    from runtime.engine.template import template_of
     from runtime.engine.watchdog import Watchdog
 
     guessing = Guessing(config.n_draft, backend.guesser())
-    scheduler = Scheduler(backend, _template(backend), link.inbox, link.send, guessing)
+    scheduler = Scheduler(backend, template_of(backend), link.inbox, link.send, guessing, shelf)
     scheduler.watchdog = Watchdog(config.step_timeout_s)
     scheduler.watchdog.start()
     link.is_serving = True
     worker_log.empty(worker_log.STANDARD_ERROR)
     link.send([Ready(backend.facts)])
-    conversions = Conversions(backend, _template(backend), link.questions, link.send)
+    conversions = Conversions(backend, template_of(backend), link.questions, link.send)
     Thread(target=_loop, args=(conversions,), name="converting", daemon=True).start()
     _loop(scheduler)
 
@@ -154,20 +166,6 @@ def _step(server: Scheduler | Conversions) -> bool:
         _log_trace()
         server.fail(f"an error inside the engine: {type(error).__name__}: {error}")
     return True
-
-
-def _template(backend: Backend) -> ChatTemplate:
-    from runtime.engine.template import ChatTemplate
-
-    facts = backend.facts
-    return ChatTemplate(
-        facts.chat_template,
-        facts.bos_token,
-        facts.eos_token,
-        strip_bos=backend.adds_bos,
-        strip_eos=backend.adds_eos,
-        tool_template=facts.tool_template,
-    )
 
 
 def _connection() -> socket:

@@ -66,6 +66,7 @@ class FakeMemory:
         self.n_sequences = n_sequences
         self.can_trim = can_trim
         self.can_shift = can_trim
+        self.form = "fake"
         self.assigned: dict[int, AdapterSet] = {}
         self.held: list[dict[int, list[int]]] = [{} for _ in range(n_sequences)]
 
@@ -98,6 +99,17 @@ class FakeMemory:
         tokens = self._read(path)
         self.put(sequence, tokens, 0)
         return tokens, len(tokens)
+
+    def data(self, sequence: int) -> bytes:
+        return " ".join(f"{at} {cell[0]}" for at, cell in sorted(self.held[sequence].items())).encode("ascii")
+
+    def fill(self, sequence: int, source: memoryview, begin: int, end: int) -> bool:
+        numbers = [int(word) for word in bytes(source).split()]
+        held = {at: [token] for at, token in zip(numbers[::2], numbers[1::2], strict=True)}
+        if sorted(held) != list(range(begin, end)) or self.n_used() + len(held) > self.n_cells:
+            return False
+        self.held[sequence] = held
+        return True
 
     def text(self, sequence: int) -> list[int]:
         """The tokens of a sequence in their order."""

@@ -58,6 +58,8 @@ class Context:
             raise load_failure(config.model_path)
         self.n_ctx: int = native.llama_n_ctx(self.handle)
         self.n_chunk: int = params.n_ubatch
+        self.form = f"k{params.type_k} v{params.type_v}{_rope(model, self.n_ctx)}"
+        """How it keeps tokens: only a context of the same form can take over what another has computed."""
         self.memory: int = native.llama_get_memory(self.handle)
         if not self.memory:
             raise ModelUnsupported(config.model_path, "it is made for other things than to continue a text")
@@ -65,6 +67,12 @@ class Context:
     def close(self) -> None:
         """Free it; nothing of it may be used any more."""
         self.native.llama_free(self.handle)
+
+
+def _rope(model: LoadedModel, n_ctx: int) -> str:
+    """Some models turn keys by other factors in contexts longer than those that they were first trained with."""
+    first = model.meta(f"{model.meta('general.architecture')}.rope.scaling.original_context_length")
+    return " long" if first.isdecimal() and n_ctx > int(first) else ""
 
 
 class Shape(NamedTuple):

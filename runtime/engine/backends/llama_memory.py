@@ -18,6 +18,7 @@ class LlamaMemory:
         self.n_cells = context.n_ctx
         self.n_sequences = n_sequences
         self.can_trim = can_trim
+        self.form = context.form
         self._native = context.native
         self._handle = context.memory
         self._n_vocab = n_vocab
@@ -58,3 +59,16 @@ class LlamaMemory:
         except InvalidRequest:
             self.forget(sequence)
             raise
+
+    def data(self, sequence: int) -> bytes:
+        from runtime.engine.backends import llama_state
+
+        return llama_state.data(self.context, sequence)
+
+    def fill(self, sequence: int, source: memoryview, begin: int, end: int) -> bool:
+        from runtime.engine.backends import llama_state
+
+        is_filled = llama_state.fill(self.context, sequence, source, begin, end)
+        if not is_filled:
+            self.forget(sequence)
+        return is_filled

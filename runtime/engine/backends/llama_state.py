@@ -1,8 +1,8 @@
-"""Sequences in files: what a slot has computed, saved for another day, in llama.cpp's own format."""
+"""Sequences outside of a context: what was computed, as files or bytes for another day, in llama.cpp's own format."""
 
 import os
 import struct
-from ctypes import byref, c_int32, c_size_t
+from ctypes import byref, c_char, c_int32, c_size_t
 from pathlib import Path
 
 from runtime.engine.backend import InvalidRequest, NotThere
@@ -58,3 +58,27 @@ def restore(context: Context, sequence: int, path: str, n_expected: int, n_vocab
     if not n_bytes or n_found.value != n_expected or last != n_expected - 1 or not sound:
         raise InvalidRequest(f"`{Path(path).name}` was saved by another model or is damaged")
     return list(tokens), n_bytes
+
+
+def data(context: Context, sequence: int) -> bytes:
+    """Return all that a sequence holds. Raises: InvalidRequest."""
+    n_bytes: int = context.native.llama_state_seq_get_size(context.handle, sequence)
+    buffer = (c_char * n_bytes)()
+    if context.native.llama_state_seq_get_data(context.handle, buffer, n_bytes, sequence) != n_bytes:
+        raise InvalidRequest("this model's memory cannot be copied")
+    return buffer.raw
+
+
+def fill(context: Context, sequence: int, source: memoryview, begin: int, end: int) -> bool:
+    """Let a sequence hold what `data` has returned of another; False where that are not the tokens [begin, end).
+
+    Copies from `source`, which is writable and never written, straight into the context. llama.cpp holds the
+    kinds, sizes and number of what it reads against its own; whoever calls vouches for the rest.
+    """
+    native = context.native
+    buffer = (c_char * len(source)).from_buffer(source)
+    if native.llama_state_seq_set_data(context.handle, buffer, len(source), sequence) != len(source):
+        return False
+    last: int = native.llama_memory_seq_pos_max(context.memory, sequence)
+    first: int = native.llama_memory_seq_pos_min(context.memory, sequence)
+    return last == end - 1 and first >= begin

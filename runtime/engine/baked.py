@@ -1,0 +1,146 @@
+"""Beginnings of prompts that were computed when the executable was built, taken over at a start.
+
+    head | rows, one for each beginning | form of the memory | tokens | data of each beginning
+
+All numbers are little-endian. A row says from which token on the beginning's tokens and data count: what stands
+before is that of the first one. The data is the backend's own; it goes from the mapped file straight into
+the context, and only after the bytes were found to be the packed ones: native code trusts them.
+Whatever does not fit is left, and computed when somebody asks.
+"""
+
+import struct
+from collections.abc import Sequence
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from runtime.engine.config import WorkerConfig
+    from runtime.engine.lane import Lane
+
+MAGIC = b"lmstate1"
+HEAD = struct.Struct("<8sIII")
+"""Magic, beginnings, bytes of the form, and 0."""
+
+ROW = struct.Struct("<IIQQ")
+"""First token, tokens, offset and size of the data."""
+
+TOKEN_BYTES = 4
+MAX_BEGINNINGS = 9
+MAX_FORM_BYTES = 256
+MAX_TOKENS = 1 << 24
+
+
+class Beginning(NamedTuple):
+    """The tokens of a prompt's beginning, and the data of those from `begin` on."""
+
+    tokens: list[int]
+    begin: int
+    data: memoryview
+
+
+class Baked(NamedTuple):
+    """What a state holds. form: of the memory that computed it."""
+
+    form: str
+    beginnings: Sequence[Beginning]
+
+
+class Shelf(Thread):
+    """One state: mapped, checked by its hash and taken apart while the model is loaded, used when a prompt needs it."""
+
+    def __init__(self, config: "WorkerConfig") -> None:
+        super().__init__(name="reading what was baked", daemon=True)
+        self._config = config
+        self._baked: Baked | None = None
+
+    def run(self) -> None:
+        try:
+            self._baked = decode(self._checked())
+        except (OSError, ValueError):
+            self._baked = None  # what is not as it was packed is computed anew
+
+    def recall(self, lane: "Lane", prompt: list[int]) -> None:
+        """Let the tree of `lane` hold what was computed of the beginning of `prompt`, where it has forgotten it."""
+        self.join()
+        if self._baked is None or self._baked.form != lane.memory.form:
+            return
+        n_known = lane.tree.n_known(prompt) if prompt else 0
+        for beginning in self._baked.beginnings:
+            n_tokens = len(beginning.tokens)
+            if n_known < n_tokens and prompt[:n_tokens] == beginning.tokens:
+                if not lane.make_room(n_tokens - beginning.begin) or not _take(lane, beginning):
+                    return
+                n_known = n_tokens
+
+    def _checked(self) -> memoryview:
+        """Raises: OSError, ValueError."""
+        import hashlib
+        import mmap
+
+        config = self._config
+        at = config.baked_offset - config.baked_offset % mmap.ALLOCATIONGRANULARITY
+        with open(config.baked_path, "rb") as file:
+            # A copy on write, of which nothing is ever written: ctypes takes no address of a read-only mapping.
+            length = config.baked_offset - at + config.baked_size
+            mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY, offset=at)
+        view = memoryview(mapped)[config.baked_offset - at :]
+        if hashlib.sha256(view).hexdigest() != config.baked_sha256:
+            raise ValueError("it was changed")
+        return view
+
+
+def decode(state: memoryview) -> Baked:
+    """Take a state apart. Raises: ValueError when it is none."""
+    try:
+        return _decoded(state)
+    except struct.error as error:
+        raise ValueError("it is too short for what it says") from error
+
+
+def encode(form: str, beginnings: Sequence[tuple[list[int], int, bytes]]) -> list[bytes]:
+    """Return the pieces of a state in a row: of tokens, the first of them that the data holds, and the data."""
+    named = form.encode()
+    own = [tokens[begin:] for tokens, begin, _ in beginnings]
+    offset = HEAD.size + ROW.size * len(beginnings) + len(named) + TOKEN_BYTES * sum(map(len, own))
+    pieces = [HEAD.pack(MAGIC, len(beginnings), len(named), 0)]
+    for (_, begin, data), tokens in zip(beginnings, own, strict=True):
+        pieces.append(ROW.pack(begin, len(tokens), offset, len(data)))
+        offset += len(data)
+    pieces.append(named)
+    pieces += [struct.pack(f"<{len(tokens)}i", *tokens) for tokens in own]
+    return pieces + [data for _, _, data in beginnings]
+
+
+def _decoded(state: memoryview) -> Baked:
+    """Raises: ValueError, struct.error."""
+    magic, n_beginnings, form_bytes, _ = HEAD.unpack_from(state)
+    if magic != MAGIC or not 0 < n_beginnings <= MAX_BEGINNINGS or form_bytes > MAX_FORM_BYTES:
+        raise ValueError("it is no state of this version")
+    rows = [ROW.unpack_from(state, HEAD.size + ROW.size * index) for index in range(n_beginnings)]
+    at = HEAD.size + ROW.size * n_beginnings
+    form, at = bytes(state[at : at + form_bytes]).decode(), at + form_bytes
+    beginnings: list[Beginning] = []
+    for begin, n_tokens, offset, size in rows:
+        first = beginnings[0].tokens if beginnings else []
+        if begin > len(first) or not 0 < n_tokens <= MAX_TOKENS or offset < at or offset + size > len(state):
+            raise ValueError("it points outside of itself")
+        own = struct.unpack_from(f"<{n_tokens}i", state, at)
+        at += TOKEN_BYTES * n_tokens
+        beginnings.append(Beginning([*first[:begin], *own], begin, state[offset : offset + size]))
+    return Baked(form, beginnings)
+
+
+def _take(lane: "Lane", beginning: Beginning) -> bool:
+    """Go through the tree as a request does that has computed all of this."""
+    memory, tree, tokens = lane.memory, lane.tree, beginning.tokens
+    begin = beginning.begin if memory.can_trim else 0
+    sequence = tree.take_sequence()
+    if sequence is None:
+        return False
+    if not memory.fill(sequence, beginning.data, begin, len(tokens)):
+        tree.give_back(sequence)
+        return False
+    leaf = tree.enter(tokens, sequence)
+    n_shared = tree.share(leaf, sequence, 0) if begin else 0
+    tree.leave(leaf, sequence, tokens if n_shared == begin else [])
+    return n_shared == begin
