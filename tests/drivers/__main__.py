@@ -15,6 +15,7 @@ from tests.bench.texts import QUESTION
 from tests.drivers import (
     agreement,
     bad_inputs,
+    conversion,
     deaths,
     disconnects,
     documented,
@@ -163,6 +164,11 @@ def _cuts(_executable: Path) -> Outcome:
     return f"{told}; {packed}", not packed.wrong and not any(cuts.wrong for cuts in found.values())
 
 
+def _types(_executable: Path) -> Outcome:
+    result = conversion.compare(LLAMA_SERVER.with_name("llama-quantize"))
+    return result, not result.wrong
+
+
 DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "agreement": _agreement,
     "shapes": _shapes,
@@ -177,6 +183,7 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "page": _page,
     "downloads": _downloads,
     "cuts": _cuts,
+    "types": _types,
 }
 
 if __name__ == "__main__":
