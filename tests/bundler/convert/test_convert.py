@@ -240,3 +240,13 @@ def test_a_build_keeps_what_was_converted_and_not_what_was_between(
     assert kept == [path.parent.name]
     assert convert.made(STORIES, wanted, came, progress) == (path, provenance)
     assert steps == ["convert", "quantize"]
+
+
+def test_the_part_that_sees_is_converted_by_itself(python: Path, tmp_path: Path, progress: Progress) -> None:
+    folder = tmp_path / "vlm"
+    command = [python, Path(__file__).with_name("small_vlm.py"), folder, STORIES / "tokenizer.model"]
+    subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=True)
+    (step,) = converted(folder, "f16", tmp_path / "mmproj.gguf", progress, mmproj=True)
+    made = gguf.read(tmp_path / "mmproj.gguf")
+    assert (made.text("general.architecture"), made.text("clip.projector_type")) == ("clip", "gemma3")
+    assert step["part"] == "mmproj"
