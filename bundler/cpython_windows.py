@@ -42,6 +42,7 @@ def lay_out(
         if name.suffix in (".dll", ".pyd"):
             folder = into.executable.parent if name.name in BESIDE_THE_PROGRAM else into.lib
             (folder / name.name).write_bytes(embeddable.read(str(name)))
+    (into.lib / "BUILD_CONSTANTS.py").write_bytes(b"")  # the program takes settings from it, of which we want none
     _describe(into)
 
 

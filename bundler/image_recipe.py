@@ -51,7 +51,8 @@ class ImageRecipe:
         python = cpython.key(self.target)
         packages = wheels.key(self.contents.packages, self.target)
         settings = targets.python(self.target)
-        parts = [self.target, settings.without, python, packages, engine.Recipe(self.target).hash, self.imports]
+        choice = [settings.wants, settings.without]
+        parts = [self.target, choice, python, packages, engine.Recipe(self.target).hash, self.imports]
         code = [*map(source, DATA), *map(Path(__file__).with_name, CODE + systems.named(settings.system).code)]
         return store.recipe_hash(parts, zstandard.ZSTD_VERSION, *code)
 

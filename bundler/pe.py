@@ -107,7 +107,7 @@ class _Reader:
         self._directories: list[tuple[int, int]] = list(
             struct.iter_unpack("<II", self._slice(self._optional + _OPTIONAL_BYTES, 8 * min(n_directories, 16)))
         )
-        self._sections = [
+        self._sections: list[tuple[int, int, int, int]] = [
             struct.unpack_from("<IIII", self._data, self._optional + optional_bytes + index * _SECTION_BYTES + 8)
             for index in range(n_sections)
         ]

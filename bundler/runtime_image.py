@@ -73,7 +73,8 @@ class _Build:
         self._recipe = recipe
         self._contents = recipe.contents
         self._target = targets.python(recipe.target)
-        self._binaries = systems.named(self._target.system).binaries
+        self._system = systems.named(self._target.system)
+        self._binaries = self._system.binaries
         self._staging = staging
         self._tree = staging / "tree"
         self._lib = self._tree / "bin" / "lib"
@@ -113,7 +114,7 @@ class _Build:
             if file.suffix == ".py":
                 jobs.append((str(file), name, str((self._lib / name).with_suffix(".pyc"))))
             else:
-                shutil.copyfile(file, self._lib / name)
+                (self._lib / name).write_bytes(self._system.part(file.read_bytes(), self._target.machine))
         request = {"jobs": jobs, "lazy": self._contents.lazy, "bare": self._contents.bare}
         analysis.run(self._builder, source("bytecode.py"), request, [], self._staging)
 
@@ -122,11 +123,12 @@ class _Build:
         statements = sorted({*self._recipe.imports, *imports.statements(self._engine / "llama_cpp")})
         request = analysis.Request(statements, list(self._contents.include), list(self._contents.exclude))
         kinds = analysis.modules(request, self._contents.packages, self._contents.tools, self._progress)
-        for name in sorted(set(kinds) - self._python.inside - set(self._target.without)):
+        wanted = {*kinds, *self._target.wants} - self._python.inside - set(self._target.without)
+        for name in sorted(wanted):
             found = self._find(name.replace(".", "/"))
             if found is not None:
                 yield found
-            elif kinds[name] in analysis.IN_A_FILE:
+            elif name in self._target.wants or kinds[name] in analysis.IN_A_FILE:
                 raise BuildFailed(WHAT, f"the module {name} has no file for {self._recipe.target}")
 
     def _find(self, base: str) -> tuple[Path, str] | None:
@@ -142,7 +144,9 @@ class _Build:
         absent = set(self._python.shared())
         missing = absent
         while missing:
-            needed = {name.lower() for file in self._binaries.survey(self._tree) for name in file.needed}
+            # By their last part: macOS needs libraries by paths.
+            paths = {name.lower() for file in self._binaries.survey(self._tree) for name in file.needed}
+            needed = {path.rpartition("/")[2] for path in paths}
             missing = {path for path in absent if path.name.lower() in needed}
             for path in missing:
                 (self._tree / path).parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 from bundler import store
 from runtime.errors import UsageError
@@ -14,8 +15,9 @@ class PythonTarget:
     `wheels` is a regular expression over the platform tags of wheels that run on the target,
     `cpython` the key of a pin, `system` CMake's name of the system and `machine` its processor,
     `platform` what stands in the names of CPython's extension modules, `floor` the oldest version of the
-    system that will do (on Linux, of glibc), `program` the name of the interpreter in an image, and
-    `without` the modules that CPython has on other systems only.
+    system that will do (on Linux, of glibc), `program` the name of the interpreter in an image,
+    `wants` the modules that this asks for before any code of ours, and `without` those that CPython
+    has on other systems only.
     """
 
     wheels: str
@@ -25,6 +27,7 @@ class PythonTarget:
     platform: str = ""
     floor: str = ""
     program: str = "lmfile"
+    wants: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
     @property
@@ -48,4 +51,5 @@ def python(target: str) -> PythonTarget:
     if target not in names():
         raise UsageError(f"Building for `{target}`: there is no such target; choose one of {', '.join(names())}.")
     table = tomllib.loads(path.read_text(encoding="utf-8"))["python"]
-    return PythonTarget(**table | {"without": tuple(table.get("without", ()))})
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return PythonTarget(**fields)
