@@ -1,7 +1,7 @@
-"""Lays out the portable CPython of macOS: python.org's own build, out of the package `freeze-core`, for one processor.
+"""Lays out CPython for macOS: python.org's own build, out of freeze-core, for one processor.
 
-    bin/NAME             the host program; it loads `lib/Python` beside it, imports `__init__NAME` and calls its `run`
-    bin/lib/             all of sys.path: the standard library, extension modules, and `Python`, the interpreter
+    bin/NAME             the host program; it loads `lib/Python` beside it
+    bin/lib/             extension modules, and `Python`, the interpreter
     bin/bases/lib/       libraries that extension modules find relative to themselves
 
 All files of the package are universal. The part for one processor is copied byte for byte: the signatures, most of
@@ -11,20 +11,29 @@ them the Python Software Foundation's, stay true. zlib and libffi are parts of m
 import zipfile
 from pathlib import Path
 
-from bundler import macho
+from bundler import fetch, macho, targets
+from bundler.portable import TAG, Portable
 from runtime.errors import BuildFailed
 
-TAG = "cpython-313-darwin"
 INTERPRETER = "Python"
 LIBRARIES = "bin/bases/lib"
-FACTS = f"freeze_core/frozen/frozen-{TAG}.json"
-HOST = f"freeze_core/bases/console-{TAG}"
-# Of the parts of Tcl/Tk, which need Cocoa, nothing here is used.
-_PASSED_OVER = ("Tcl", "Tk", f"_tkinter.{TAG}.so")
+PLATFORM = f"{TAG}-darwin"
+HOST = f"freeze_core/bases/console-{PLATFORM}"
+FACTS = f"freeze_core/frozen/frozen-{PLATFORM}.json"
+# Of Tcl and Tk, which need Cocoa, nothing here is used.
+_PASSED_OVER = ("Tcl", "Tk", f"_tkinter.{PLATFORM}.so")
 
 
-def unpack(wheel: Path, root: Path, processor: str) -> None:
-    """Take the interpreter, the extension modules, their libraries and the licence out of freeze-core.
+def portable(root: Path, settings: targets.PythonTarget) -> Portable:
+    """Where the parts for `settings` lie in `root`."""
+    extensions = (f".{TAG}-{settings.platform}.so", ".abi3.so")
+    return Portable(root, extensions, (f"{LIBRARIES}/*", f"bin/lib/{INTERPRETER}"))
+
+
+def lay_out(
+    into: Portable, settings: targets.PythonTarget, wheel: Path, _embeddable: zipfile.ZipFile, _progress: fetch.Progress
+) -> None:
+    """Fill `into` with all but the pure-Python standard library, out of freeze-core's `wheel`.
 
     Raises: BuildFailed when the wheel holds something else.
     """
@@ -33,10 +42,16 @@ def unpack(wheel: Path, root: Path, processor: str) -> None:
         if not {HOST, FACTS, f"freeze_core/bases/lib/{INTERPRETER}"} <= set(places):
             raise BuildFailed("the portable CPython", f"`{wheel.name}` has no {HOST} with its interpreter")
         for name, place in places.items():
-            path = root / place
+            path = into.root / place
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(macho.thin(archive.read(name), processor))
-    (root / places[HOST]).chmod(0o755)
+            path.write_bytes(macho.thin(archive.read(name), settings.machine))
+    into.executable.chmod(0o755)
+    (into.lib / "_sysconfigdata__darwin_darwin.py").write_text("build_time_vars = {}\n", encoding="utf-8")
+
+
+def ingredients(settings: targets.PythonTarget) -> list[object]:
+    """What decides the result besides the pins."""
+    return [settings.machine, Path(__file__), Path(macho.__file__)]
 
 
 def _place(name: str) -> str:
@@ -44,7 +59,7 @@ def _place(name: str) -> str:
     folder, _, base = name.rpartition("/")
     if not base or base in _PASSED_OVER:
         return ""
-    if folder == "freeze_core/lib" and base.endswith(f".{TAG}.so"):
+    if folder == "freeze_core/lib" and base.endswith(f".{PLATFORM}.so"):
         return f"bin/lib/{base}"
     if folder == "freeze_core/bases/lib":
         return f"bin/lib/{base}" if base == INTERPRETER else f"{LIBRARIES}/{base}"

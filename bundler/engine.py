@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bundler import cmake, fetch, llama_source, store, systems, targets
+from bundler import cmake, fetch, llama_source, store, systems, targets, toolchain
 from runtime.errors import BuildFailed, UsageError
 
 INIT = '"""The bindings of llama.cpp; import `llama_cpp.llama_cpp`, and `llama_cpp.mtmd_cpp` for images and sound."""\n'
@@ -45,10 +45,9 @@ class Recipe:
         self._table = _target_table(target)
         self._system = systems.named(self._table["system"])
         self._zig_version = cmake.zig_version()
-        self._toolchain = self._folder / self._table.get("toolchain", "zig.cmake")
+        self._toolchain = toolchain.choose(self._table, self._folder)
         ingredients = [self._folder / name for name in ("recipe.toml", "zig.cmake", "hidden.map")]
-        if self._toolchain not in ingredients:
-            ingredients.append(self._toolchain)
+        ingredients += [file for file in self._toolchain.files() if file not in ingredients]
         ingredients += sorted((self._folder / "rows").iterdir())
         self.hash = store.recipe_hash(
             fetch.pins()[llama_source.PIN].sha256,
@@ -56,6 +55,7 @@ class Recipe:
             self._table,
             *ingredients,
             *llama_source.edits(),
+            *filter(None, [self._toolchain.compiler]),
         )
 
     def make(self, progress: fetch.Progress) -> Path:
@@ -76,7 +76,7 @@ class Recipe:
     def compile(self, source: Path, targets: list[str], progress: fetch.Progress = fetch.quiet) -> Path:
         """Compile some of the CMake targets of `source`; return the build directory."""
         zig = {
-            "CMAKE_TOOLCHAIN_FILE": str(self._toolchain),
+            "CMAKE_TOOLCHAIN_FILE": str(self._toolchain.file),
             "ZIG": str(cmake.zig()),
             "ZIG_TARGET": self._table["triple"],
             "ZIG_SYSTEM": self._table["system"],
@@ -111,6 +111,7 @@ class Recipe:
             "llama_cpp_python": {"archive": pin.filename, "sha256": pin.sha256},
             "llama_cpp": {"commit": self._recipe["commit"], "edits": [edit.stem for edit in llama_source.edits()]},
             "zig": {"version": self._zig_version, "triple": self._table["triple"]},
+            "toolchain": {"file": self._toolchain.file.name, "compiler": self._toolchain.compiler},
             "options": self._recipe["options"],
             "cpu_variants": sorted(_variants(folder)),
             "exports": {file.path.name: list(file.exports) for file in self._system.binaries.survey(folder)},

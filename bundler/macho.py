@@ -22,7 +22,7 @@ WHAT = "an image for macOS"
 _MAGIC = b"\xcf\xfa\xed\xfe"  # 64 bits, little-endian
 _UNIVERSAL = b"\xca\xfe\xba\xbe"
 _MAX_SLICES = 16  # the same magic opens compiled Java, where a version stands in place of the count
-_PROCESSORS = {0x01000007: "x86_64", 0x0100000C: "arm64"}
+_MACHINES = {0x01000007: "x86_64", 0x0100000C: "arm64"}
 _HEADER_BYTES, _SLICE_BYTES, _SYMBOL_BYTES = 32, 20, 16
 _REQUIRED = 0x80000000  # set in commands that dyld may not pass over
 _SYMTAB, _RPATH, _SIGNATURE, _MIN_MACOS, _BUILD_VERSION, _ID = 0x02, 0x1C, 0x1D, 0x24, 0x32, 0x0D
@@ -39,7 +39,7 @@ class MachO:
     """
 
     path: Path
-    processor: str
+    machine: str
     minos: tuple[int, int]
     name: str
     needed: tuple[str, ...]
@@ -48,14 +48,14 @@ class MachO:
     is_signed: bool
 
 
-def gate(tree: Path, floor: str, processor: str) -> list[MachO]:
+def gate(tree: Path, floor: str, machine: str) -> list[MachO]:
     """Return every Mach-O file under `tree`, or refuse the tree.
 
     Raises: BuildFailed when a file is for another processor, needs a macOS above `floor` (like "11.0"), needs a
     library that is neither the system's nor in the tree, or has no signature or a false one.
     """
     files = survey(tree)
-    complaints = [complaint for file in files for complaint in _complaints(file, floor, processor, tree)]
+    complaints = [complaint for file in files for complaint in _complaints(file, floor, machine, tree)]
     if complaints:
         more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
         raise BuildFailed(f"{WHAT} {floor}", complaints[0] + more)
@@ -79,8 +79,8 @@ def read(path: Path) -> MachO:
         raise BuildFailed(WHAT, f"`{path}` is not a sound Mach-O file for one processor ({error})") from error
 
 
-def thin(data: bytes, processor: str) -> bytes:
-    """The part of a universal file for `processor`, byte for byte, so that its signature stays true; another as it is.
+def thin(data: bytes, machine: str) -> bytes:
+    """The part of a universal file for `machine`, byte for byte, so that its signature stays true; another as it is.
 
     Raises: BuildFailed when it has no such part.
     """
@@ -88,11 +88,11 @@ def thin(data: bytes, processor: str) -> bytes:
         return data
     try:
         for cputype, offset, size in _slices(data):
-            if _PROCESSORS.get(cputype) == processor and offset + size <= len(data):
+            if _MACHINES.get(cputype) == machine and offset + size <= len(data):
                 return data[offset : offset + size]
     except (struct.error, ValueError) as error:
         raise BuildFailed(WHAT, f"a universal file has no sound table of its parts ({error})") from error
-    raise BuildFailed(WHAT, f"a universal file has no part for {processor}")
+    raise BuildFailed(WHAT, f"a universal file has no part for {machine}")
 
 
 def places(file: MachO, library: str, tree: Path) -> Iterator[str]:
@@ -117,12 +117,12 @@ def _slices(data: bytes) -> Iterator[tuple[int, int, int]]:
         yield cputype, offset, size
 
 
-def _complaints(file: MachO, floor: str, processor: str, tree: Path) -> Iterator[str]:
-    if file.processor != processor:
-        yield f"`{file.path}` is for {file.processor}, not for {processor}"
+def _complaints(file: MachO, floor: str, machine: str, tree: Path) -> Iterator[str]:
+    if file.machine != machine:
+        yield f"`{file.path}` is for {file.machine}, not for {machine}"
     if file.minos > tuple(int(part) for part in floor.split(".")):
         yield f"`{file.path}` needs macOS {file.minos[0]}.{file.minos[1]}"
-    if processor in SIGNED and not file.is_signed:
+    if machine in SIGNED and not file.is_signed:
         yield f"`{file.path}` has no signature, and macOS would not run it"
     for library in file.needed:
         if not library.startswith(SYSTEM_FOLDERS) and not any(map(os.path.isfile, places(file, library, tree))):
@@ -148,7 +148,7 @@ class _Reader:
         (cputype,) = struct.unpack_from("<I", self._data, 4)
         return MachO(
             path=self._path,
-            processor=_PROCESSORS.get(cputype, f"processor {cputype:#x}"),
+            machine=_MACHINES.get(cputype, f"processor {cputype:#x}"),
             minos=self._minos(),
             name=next(iter(self._strings(_ID)), ""),
             needed=tuple(self._strings(*_LOADS)),

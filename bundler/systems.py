@@ -1,12 +1,12 @@
 """Says what an operating system decides about engine and image: one `System` each, by CMake's names for them."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bundler import cpython_linux, cpython_windows, elf, fetch, pe, targets
+from bundler import cpython_linux, cpython_macos, cpython_windows, elf, fetch, macho, pe, targets
 from bundler.portable import Portable
 
 
@@ -47,16 +47,25 @@ class Cpython(Protocol):
     def ingredients(self, settings: targets.PythonTarget) -> list[object]: ...
 
 
+def _all_of_it(data: bytes, _machine: str) -> bytes:
+    return data
+
+
 @dataclass(frozen=True)
 class System:
-    """`code`: the modules whose text decides an image for this system, and no other."""
+    """`code`: the modules whose text decides an image for this system, and no other.
+
+    `part` takes what is for one processor out of a file, where files are for several.
+    """
 
     binaries: Binaries
     cpython: Cpython
     code: tuple[str, ...]
+    part: Callable[[bytes, str], bytes] = _all_of_it
 
 
 _SYSTEMS = {
+    "Darwin": System(macho, cpython_macos, ("code_signature.py", "macho.py"), macho.thin),
     "Linux": System(elf, cpython_linux, ("elf.py",)),
     "Windows": System(pe, cpython_windows, ("pe.py",)),
 }

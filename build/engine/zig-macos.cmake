@@ -20,4 +20,5 @@ set(CMAKE_INSTALL_NAME_TOOL "${ZIG}")
 set(CMAKE_INSTALL_RPATH "@loader_path")
 set(CMAKE_MACOSX_RPATH ON)
 
-add_link_options(-s LINKER:-dead_strip)
+# CMake makes a plugin a bundle, which zig knows nothing of; dlopen opens a dylib as well.
+add_link_options(-s LINKER:-dead_strip "$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>:-dynamiclib>")

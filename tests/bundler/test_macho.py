@@ -1,5 +1,6 @@
 """The gate of macOS, on real files: python.org's interpreter with its modules and libraries, and our own launchers."""
 
+import io
 import random
 import shutil
 import struct
@@ -8,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bundler import cpython_macos, fetch, launcher, macho
+from bundler import cpython_macos, fetch, launcher, macho, targets
 from runtime.errors import BuildFailed
 
 PIN = "cpython-macos-arm64"
-SSL = f"bin/lib/_ssl.{cpython_macos.TAG}.so"
+SSL = f"bin/lib/_ssl.{cpython_macos.PLATFORM}.so"
 CRYPTO = "bin/bases/lib/libcrypto.3.dylib"
 BOTH = ("arm64", "x86_64")
 PAGE_BYTES = 4096
@@ -27,8 +28,16 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         wheel = fetch.fetch(fetch.pins()[PIN])
     folders = {processor: tmp_path_factory.mktemp(processor) for processor in BOTH}
     for processor, folder in folders.items():
-        cpython_macos.unpack(wheel, folder, processor)
+        lay_out(wheel, folder, processor)
     return folders
+
+
+def lay_out(wheel: Path, folder: Path, processor: str) -> None:
+    settings = targets.python(f"macos-{processor}")
+    into = cpython_macos.portable(folder, settings)
+    into.lib.mkdir(parents=True)
+    with zipfile.ZipFile(io.BytesIO(), "w") as embeddable:
+        cpython_macos.lay_out(into, settings, wheel, embeddable, fetch.quiet)
 
 
 @pytest.fixture
@@ -148,4 +157,4 @@ def test_a_wheel_of_another_kind_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.whl", "w") as wheel:
         wheel.writestr("freeze_core/__init__.py", "")
     with pytest.raises(BuildFailed, match=r"`other\.whl` has no freeze_core/bases/console-cpython-313-darwin"):
-        cpython_macos.unpack(tmp_path / "other.whl", tmp_path / "into", "arm64")
+        lay_out(tmp_path / "other.whl", tmp_path / "into", "arm64")
