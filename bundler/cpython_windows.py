@@ -7,10 +7,11 @@ where Windows looks for them: the program's beside it, those of extension module
 
 import json
 import re
+import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from bundler import fetch, targets
+from bundler import fetch, libz, targets
 from bundler.portable import Portable
 from runtime.errors import BuildFailed
 
@@ -27,11 +28,11 @@ def portable(root: Path, settings: targets.PythonTarget) -> Portable:
 
 
 def lay_out(
-    into: Portable, settings: targets.PythonTarget, wheel: Path, embeddable: zipfile.ZipFile, _progress: fetch.Progress
+    into: Portable, settings: targets.PythonTarget, wheel: Path, embeddable: zipfile.ZipFile, progress: fetch.Progress
 ) -> None:
     """Fill `into` with all but the pure-Python standard library.
 
-    Raises: BuildFailed when a part is not where it should be.
+    Raises: DownloadFailed; BuildFailed when a part is not where it should be.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -44,6 +45,7 @@ def lay_out(
             (folder / name.name).write_bytes(embeddable.read(str(name)))
     (into.lib / "BUILD_CONSTANTS.py").write_bytes(b"")  # the program takes settings from it, of which we want none
     _describe(into)
+    _add_licence_of_zlib(into, progress)
 
 
 def ingredients(_settings: targets.PythonTarget) -> list[object]:
@@ -61,15 +63,24 @@ def _unpack_host(wheel: zipfile.ZipFile, platform: str, into: Portable) -> None:
 
 
 def _describe(into: Portable) -> None:
-    """Put the DLL's version in place of the one that freeze-core was compiled with."""
-    facts = json.loads((into.root / "frozen.json").read_bytes())
-    facts["__version__"] = _version(into.executable.with_name("python313.dll"))
+    """Correct what freeze-core says of the later DLL that it was compiled with: its version and what is built in."""
+    dll = into.executable.with_name("python313.dll").read_bytes()
+    stated: dict[str, str] = json.loads((into.root / "frozen.json").read_bytes())
+    facts = {name: kind for name, kind in stated.items() if kind != "built-in" or f"\0{name}\0".encode() in dll}
+    facts["__version__"] = _version(dll)
     (into.root / "frozen.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _version(dll: Path) -> str:
+def _add_licence_of_zlib(into: Portable, progress: fetch.Progress) -> None:
+    """zlib is a part of the DLL, and its licence none of CPython's text."""
+    with tempfile.TemporaryDirectory() as scratch:
+        text = libz.license_text(Path(scratch) / "source", progress)
+    (into.root / libz.LICENSE).write_text(text, encoding="utf-8")
+
+
+def _version(dll: bytes) -> str:
     """The product version in the DLL's resources, UTF-16."""
-    found = re.search("ProductVersion".encode("utf-16-le") + rb"(?:\0\0)+((?:[\d.]\0)+)", dll.read_bytes())
+    found = re.search("ProductVersion".encode("utf-16-le") + rb"(?:\0\0)+((?:[\d.]\0)+)", dll)
     if found is None:
-        raise BuildFailed(WHAT, f"`{dll.name}` does not say its version")
+        raise BuildFailed(WHAT, "python313.dll does not say its version")
     return found[1].decode("utf-16-le")

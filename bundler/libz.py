@@ -31,13 +31,21 @@ def library(zig_target: str, progress: fetch.Progress = fetch.quiet) -> Path:
     """
 
     def make(staging: Path) -> None:
-        _unpack(fetch.fetch(fetch.pins()[PIN], progress), staging / "source")
         (staging / LICENSE).parent.mkdir()
-        (staging / LICENSE).write_text(_license(staging / "source" / "zlib.h"), encoding="utf-8")
+        (staging / LICENSE).write_text(license_text(staging / "source", progress), encoding="utf-8")
         _compile(staging, zig_target)
         shutil.rmtree(staging / "source")
 
     return store.once("python", key(zig_target), make)
+
+
+def license_text(source: Path, progress: fetch.Progress = fetch.quiet) -> str:
+    """Unpack zlib's source into `source`, which is made for it, and return its licence.
+
+    Raises: DownloadFailed.
+    """
+    _unpack(fetch.fetch(fetch.pins()[PIN], progress), source)
+    return _license(source / "zlib.h")
 
 
 def key(zig_target: str) -> str:

@@ -42,7 +42,8 @@ def build(console: Console, target: str) -> None:
     image = runtime_image.runtime_image(target, console.progress)
     console.step(f"Python {image.python}, llama.cpp of llama-cpp-python {image.engine['llama_cpp_python']}")
     sizes = f"{image.size_bytes / 1e6:.1f} MB, {image.unpacked_bytes / 1e6:.1f} MB unpacked"
-    console.result(f"{image.archive}: {sizes}, for {target} with glibc {image.glibc} or newer")
+    floor = f" with glibc {image.glibc} or newer" if image.glibc else ""
+    console.result(f"{image.archive}: {sizes}, for {target}{floor}")
 
 
 def list_images(console: Console, as_json: bool = False) -> None:
