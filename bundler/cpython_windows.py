@@ -20,6 +20,9 @@ WHAT = "the portable CPython"
 # The program needs these before Python decides where to look, and python3.dll stands for python313.dll.
 BESIDE_THE_PROGRAM = ("python3.dll", "python313.dll", "vcruntime140.dll", "vcruntime140_1.dll")
 
+# Built into the DLL that freeze-core was compiled with, and not into this one.
+LATER = frozenset({"_suggestions"})
+
 
 def portable(root: Path, settings: targets.PythonTarget) -> Portable:
     """Where the parts for `settings` lie in `root`."""
@@ -64,10 +67,9 @@ def _unpack_host(wheel: zipfile.ZipFile, platform: str, into: Portable) -> None:
 
 def _describe(into: Portable) -> None:
     """Correct what freeze-core says of the later DLL that it was compiled with: its version and what is built in."""
-    dll = into.executable.with_name("python313.dll").read_bytes()
     stated: dict[str, str] = json.loads((into.root / "frozen.json").read_bytes())
-    facts = {name: kind for name, kind in stated.items() if kind != "built-in" or f"\0{name}\0".encode() in dll}
-    facts["__version__"] = _version(dll)
+    facts = {name: kind for name, kind in stated.items() if name not in LATER}
+    facts["__version__"] = _version(into.executable.with_name("python313.dll").read_bytes())
     (into.root / "frozen.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
