@@ -4,7 +4,9 @@ The same files and settings give the same bytes, in whatever folder they lie: th
 ours. The output lies beside its target until it is complete and has been read through by our own reader.
 """
 
+import compileall
 import os
+import py_compile
 import re
 import shutil
 import tempfile
@@ -71,7 +73,7 @@ def step(outtype: str, mmproj: bool = False) -> Mapping[str, Any]:
 
 def converter(progress: Progress) -> Path:
     """Where llama.cpp's converter lies, unpacked once. Raises: DownloadFailed, BuildFailed."""
-    key = store.recipe_hash("converter", fetch.pins()[llama_source.PIN].sha256)
+    key = store.recipe_hash("converter, compiled", fetch.pins()[llama_source.PIN].sha256)
     made = store.once(environment.KIND, key, lambda staging: _unpack(staging, progress))
     return made / llama_source.LLAMA_CPP
 
@@ -101,7 +103,9 @@ def failed(what: Path | str, happened: str, log: Path | None, work: Path) -> Lmf
 
 
 def _unpack(staging: Path, progress: Progress) -> None:
-    llama_source.unpack_converter(staging, progress)
+    code = llama_source.unpack_converter(staging, progress)
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(code, quiet=2, invalidation_mode=unchecked)  # or each conversion does it: half a second
 
 
 def _check_room(files: list[Input], outtype: str, target: Path) -> None:

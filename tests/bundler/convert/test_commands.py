@@ -2,8 +2,10 @@
 half-written."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from tests.models import smollm2_gguf
 
 PROJECT = Path(__file__).resolve().parents[3]
 STORIES = PROJECT / "tests" / "data" / "stories260K-hf"
-LIMIT_S = 120
+LIMIT_S = 240
 
 
 def lmfile(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -74,3 +76,23 @@ def test_an_adapter_needs_the_model_it_was_made_for(based: bool, tmp_path: Path)
     else:
         assert (done.returncode, output.exists()) == (10, False)
         assert "--base MODEL.gguf" in done.stderr
+
+
+def test_ctrl_c_leaves_nothing_and_a_killed_run_nothing_for_long(python: Path, tmp_path: Path) -> None:
+    output, work = tmp_path / "out.gguf", tmp_path / ".out.gguf.lmfile"
+    command = [sys.executable, "-m", "bundler", "convert", str(STORIES), "-o", str(output)]
+    for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as process:
+            end = time.monotonic() + LIMIT_S
+            while not list(work.glob(".lmfile-*/model/config.json")):
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            process.send_signal(number)
+            _, said = process.communicate(timeout=LIMIT_S)
+        assert (process.returncode, output.exists()) == (status, False)
+        assert "Traceback" not in said
+        if number != signal.SIGKILL:
+            assert not list(tmp_path.iterdir())
+    assert work.exists()
+    assert lmfile("convert", STORIES, "-o", output).returncode == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["out.gguf"]

@@ -43,7 +43,7 @@ BEGINNINGS = [
     for who in ("Once upon a time", "Lily", "Tom and his dog", "The big red car", "One day, a bird")
     for what in ("was", "went to the", "saw a", "wanted to play")
 ]
-LIMIT_S = 120
+LIMIT_S = 240
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from tests.bundler.convert import models
 from tests.models import smollm2_gguf
 
 PROJECT = Path(__file__).resolve().parents[3]
-LIMIT_S = 120
+LIMIT_S = 240
 FAST = (
     "Q4_0",
     "Q5_1",
