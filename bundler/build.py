@@ -73,10 +73,11 @@ def _states(
 def _write(file: Path, given: Ingredients, console: Console) -> None:
     written = container.write(file, assemble(given), console.progress)
     size = written.size_bytes + written.sidecar_bytes
-    weights = weights_bytes(given)
+    weights, computed = weights_bytes(given), sum(part.size for part, _ in given.states)
     console.result(
         f"{file}: {size / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights"
-        f" + {(size - weights) / 1e6:.1f} MB engine, runtime and page"
+        + (f" + {computed / 1e6:.1f} MB computed prompt" if computed else "")
+        + f" + {(size - weights - computed) / 1e6:.1f} MB engine, runtime and page"
     )
     if written.note:
         console.result(written.note)

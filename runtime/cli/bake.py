@@ -19,7 +19,6 @@ from runtime.console import Console
 from runtime.engine.config import WorkerConfig
 from runtime.engine.process import settle
 from runtime.errors import LmfileError, OutOfMemory
-from runtime.hardware import cpu
 
 NO_MEMORY = "Computing the system prompt beforehand: the system gave no memory; close other programs."
 
@@ -45,16 +44,13 @@ def _bake(order: dict[str, Any], console: Console) -> dict[str, object]:
     from runtime.engine.baking import Order, bake
 
     options, _ = with_defaults(Options(), order["defaults"], is_foreign=False)
-    model, n_threads = order["model"], cpu.threads()
+    model = order["model"]
     config = WorkerConfig(
         model_path=model["path"],
         offset=model["offset"],
         size=model["size"],
         n_ctx=options.ctx_size,
         n_parallel=options.parallel or -1,
-        # Said, so that no step is broken off to go on with another number of them; the bits are the same with any.
-        n_threads=n_threads,
-        n_threads_batch=n_threads,
         n_gpu_layers=0,
     )
     backend = LlamaBackend(llama_model.load(with_template(config, options), lambda fraction: None))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runtime.engine import baked
-from runtime.engine.backend import Backend, InvalidRequest, Work
+from runtime.engine.backend import Backend, Interrupted, InvalidRequest, Work
 from runtime.engine.pace import ROUNDED_ALIKE, whole
 from runtime.engine.prompt import PromptTooLong, common_beginning
 from runtime.engine.protocol import Chat
@@ -133,11 +133,28 @@ class _Computing:
             self.memory.forget(PASSING)
         return found
 
-    def _compute(self, sequence: int, tokens: list[int], at: int) -> None:
+    def _compute(self, sequence: int, tokens: list[int], begin: int) -> None:
+        at = begin
         while at < len(tokens):
             self._progress(self._n_done, self._n_all)
             chunk = tokens[at : at + whole(self._backend.n_chunk, len(tokens) - at)]
-            self._backend.run(self.memory, [Work(sequence, chunk, at)])
+            self._backend.resume()
+            try:
+                self._backend.run(self.memory, [Work(sequence, chunk, at)])
+            except Interrupted:  # to go on with another number of threads, which changes no bit
+                at = self._rolled_back(sequence, begin, at)
+                continue
             at += len(chunk)
             self._n_done += len(chunk)
         self._progress(self._n_done, self._n_all)
+
+    def _rolled_back(self, sequence: int, begin: int, at: int) -> int:
+        """Forget what an unfinished run left; return the token to go on with."""
+        if self.memory.can_trim:
+            self.memory.forget(sequence, at)
+            return at
+        self.memory.forget(sequence)
+        if begin:
+            self.memory.share(KEPT, sequence, 0, begin)
+        self._n_done -= at - begin
+        return begin

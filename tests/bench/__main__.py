@@ -24,6 +24,7 @@ ROWS = {
     "start": "start:warm",
     "first": "start:first",
     "large": "start:among_others",
+    "baked": "baked:first_token",
     "speed": "speed:smollm2",
     "qwen": "speed:qwen",
     "clients": "batching:clients",

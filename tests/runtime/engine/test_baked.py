@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from runtime.engine import baked, baking
-from runtime.engine.backends.fake import FakeBackend
+from runtime.engine.backend import Drawn, InvalidRequest, Memory, Work
+from runtime.engine.backends.fake import FakeBackend, FakeShape
 from runtime.engine.backends.llama import LlamaBackend
 from runtime.engine.config import WorkerConfig
 from runtime.engine.pace import ROUNDED_ALIKE, whole
@@ -188,6 +189,25 @@ def test_mutations_of_a_state_are_refused_or_change_tokens_only(tmp_path: Path) 
         with pytest.raises(ValueError):
             baked.decode(memoryview(good[:end]))
     assert n_refused > 100
+
+
+@pytest.mark.parametrize("can_trim", [True, False])
+def test_an_interrupted_chunk_is_computed_again(
+    tmp_path: Path, can_trim: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = FakeBackend(n_ctx=4096, n_chunk=256, shape=FakeShape(can_trim=can_trim))
+    assert made(backend, tmp_path / "undisturbed", order(SYSTEM, LONG_STARTER))
+    disturbed = FakeBackend(n_ctx=4096, n_chunk=256, shape=FakeShape(can_trim=can_trim))
+    run, n_runs = disturbed.run, iter(range(1000))
+
+    def interrupted(memory: Memory, works: list[Work]) -> list[list[Drawn] | InvalidRequest]:
+        if next(n_runs) in (1, 4, 8):
+            disturbed.interrupt()
+        return run(memory, works)
+
+    monkeypatch.setattr(disturbed, "run", interrupted)
+    assert made(disturbed, tmp_path / "state", order(SYSTEM, LONG_STARTER))
+    assert (tmp_path / "state").read_bytes() == (tmp_path / "undisturbed").read_bytes()
 
 
 def test_the_day_is_left_out(tmp_path: Path) -> None:
