@@ -4,6 +4,7 @@ Names: see DRIVERS. Each starts servers of its own and prints one line; the exit
 """
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from tests.drivers import (
     disconnects,
     documented,
     downloads,
+    first_starts,
     hostile,
     mutants,
     mutated_files,
@@ -36,6 +38,7 @@ from tests.serving import Server, serving
 LLAMA_SERVER = Path(__file__).resolve().parent.parent.parent / "dist/peers/llama-server"
 KILLS, LEAVERS, SCHEMAS = 100, 500, 300
 KILLED_DOWNLOADS = 50
+STOPS = 25
 HOSTILE_OF_EACH, HOSTILE_READERS, HONEST_TURNS = 200, 50, 200
 MUTANTS = 10_000
 CUTS = 50
@@ -101,6 +104,14 @@ def _deaths(executable: Path) -> Outcome:
     with _server(executable, *deaths.FLAGS) as server:
         result = deaths.kill_repeatedly(server, KILLS)
     return result, not result.wrong and result.recovered == KILLS
+
+
+def _starts(executable: Path) -> Outcome:
+    results = [
+        first_starts.kill_repeatedly(executable, KILLS),
+        *(first_starts.stop_repeatedly(executable, number, STOPS) for number in (signal.SIGINT, signal.SIGTERM)),
+    ]
+    return results, not any(result.wrong for result in results)
 
 
 def _disconnects(executable: Path) -> Outcome:
@@ -173,6 +184,7 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "agreement": _agreement,
     "shapes": _shapes,
     "deaths": _deaths,
+    "starts": _starts,
     "disconnects": _disconnects,
     "schemas": _schemas,
     "inputs": _inputs,

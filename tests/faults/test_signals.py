@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.caches import content, leftovers, runtimes
+from tests.caches import leftovers, runtimes
 from tests.conftest import BUILDER, PROJECT
+from tests.drivers import first_starts
 from tests.gguf_writer import TENSORS, gguf
 from tests.questions import CALM, LONG, POEM, SEE, SEEN
 from tests.running import Running, eventually, run, started
@@ -26,7 +26,8 @@ SERVER_STATUS = {INTERRUPT: 130, TERMINATE: 0}
 PROMPTLY_S = 5.0
 GONE_S = 2.0
 GRACE_S = 10.0
-SWEEP = 25
+STOPS = 8
+SWEEP = 12
 MODES = [["-p", "Hello"], ["--chat"], ["--server", "--port", "0"]]
 
 signals = pytest.mark.parametrize("number", [INTERRUPT, TERMINATE], ids=["SIGINT", "SIGTERM"])
@@ -174,20 +175,9 @@ def test_a_short_answer_is_finished_first(number: signal.Signals, executable: Pa
 
 
 @signals
-def test_at_any_moment_of_a_first_start(number: signal.Signals, tiny: Path, cache: Path, tmp_path: Path) -> None:
-    env = {"LMFILE_CACHE": str(tmp_path)}
-    whole = content(runtimes(cache)[0])
-    longest_s = run([tiny, *SEE], env=env).seconds
-    moments = random.Random(int(number))
-    for _ in range(SWEEP):
-        for runtime in runtimes(tmp_path):
-            shutil.rmtree(runtime)
-        with asking(tiny, env, "-p", "Hello") as running:
-            time.sleep(moments.uniform(0, longest_s))
-            ended_by(running, number, STATUS[number], 0)
-        assert leftovers(tmp_path) == []
-        assert all(content(runtime) == whole for runtime in runtimes(tmp_path))
-    assert run([tiny, *SEE], env=env).out == SEEN
+def test_at_any_moment_of_a_first_start(number: signal.Signals, tiny: Path) -> None:
+    result = first_starts.stop_repeatedly(tiny, number, STOPS)
+    assert not result.wrong, result
 
 
 @signals
