@@ -23,6 +23,7 @@ from tests.drivers import (
     downloads,
     first_starts,
     hostile,
+    images,
     mutants,
     mutated_files,
     packing_cuts,
@@ -180,6 +181,11 @@ def _types(_executable: Path) -> Outcome:
     return result, not result.wrong
 
 
+def _images(_executable: Path) -> Outcome:
+    result = images.compare()
+    return result, len(result.files) > 1 and not result.wrong
+
+
 DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "agreement": _agreement,
     "shapes": _shapes,
@@ -196,6 +202,7 @@ DRIVERS: dict[str, Callable[[Path], Outcome]] = {
     "downloads": _downloads,
     "cuts": _cuts,
     "types": _types,
+    "images": _images,
 }
 
 if __name__ == "__main__":
