@@ -15,7 +15,7 @@ APPLE = "darwin"
 TIMEOUT_S = 30
 # The first says where the tools are, and unlike the others opens no window where there are none.
 _TOOLS = (("xcode-select", "-p"), ("xcrun", "clang", "--version"), ("xcrun", "--show-sdk-version"))
-_INCLUDE = re.compile(r"include\(\$\{CMAKE_CURRENT_LIST_DIR\}/([\w.-]+)\)")
+_USE = re.compile(r"\$\{CMAKE_CURRENT_LIST_DIR\}/([\w.-]+)")
 
 
 class Toolchain(NamedTuple):
@@ -25,8 +25,8 @@ class Toolchain(NamedTuple):
     compiler: str
 
     def files(self) -> list[Path]:
-        """The file and those it includes: all that decides bytes."""
-        return list(dict.fromkeys(_with_included(self.file)))
+        """The file and those beside it that it uses: all that decides bytes."""
+        return list(dict.fromkeys(_with_used(self.file)))
 
 
 def choose(table: Mapping[str, str], folder: Path) -> Toolchain:
@@ -36,10 +36,10 @@ def choose(table: Mapping[str, str], folder: Path) -> Toolchain:
     return Toolchain(folder / (native if compiler else table.get("toolchain", "zig.cmake")), compiler)
 
 
-def _with_included(file: Path) -> Iterator[Path]:
+def _with_used(file: Path) -> Iterator[Path]:
     yield file
-    for name in _INCLUDE.findall(file.read_text(encoding="utf-8")):
-        yield from _with_included(file.with_name(name))
+    for name in _USE.findall(file.read_text(encoding="utf-8")):
+        yield from _with_used(file.with_name(name))
 
 
 def _compiler() -> str:

@@ -6,8 +6,8 @@ include(${CMAKE_CURRENT_LIST_DIR}/zig.cmake)
 set(CMAKE_RC_COMPILER "${ZIG}")
 set(CMAKE_RC_COMPILE_OBJECT "\"${ZIG}\" rc <SOURCE> <OBJECT>")
 
-# Only upstream's interface is exported: it declares it with dllexport.
-add_link_options(-s LINKER:--gc-sections)
+# What is not hidden is exported, as elsewhere; hidden-windows.s, an assembly source that zig links, keeps the rest in.
+add_link_options(-s LINKER:--gc-sections ${CMAKE_CURRENT_LIST_DIR}/hidden-windows.s)
 
 # NAME.dll, as ggml names its own, where mingw-w64's habit is libNAME.dll.
 function(name_without_lib folder)
