@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
+from runtime.engine.pace import ROUNDED_ALIKE
+
 if TYPE_CHECKING:
     from runtime.engine.config import WorkerConfig
     from runtime.engine.lane import Lane
@@ -60,17 +62,22 @@ class Shelf(Thread):
             self._baked = None  # what is not as it was packed is computed anew
 
     def recall(self, lane: "Lane", prompt: list[int]) -> None:
-        """Let the tree of `lane` hold what was computed of the beginning of `prompt`, where it has forgotten it."""
+        """Let the tree of `lane` hold what was computed of the beginning of `prompt`, where it has forgotten it.
+
+        So many tokens are left to compute that everything is rounded as if nothing had been baked: the same bits.
+        """
         self.join()
         if self._baked is None or self._baked.form != lane.memory.form:
             return
         n_known = lane.tree.n_known(prompt) if prompt else 0
         for beginning in self._baked.beginnings:
             n_tokens = len(beginning.tokens)
-            if n_known < n_tokens and prompt[:n_tokens] == beginning.tokens:
-                if not lane.make_room(n_tokens - beginning.begin) or not _take(lane, beginning):
+            n_taken = min(n_tokens, len(prompt) - ROUNDED_ALIKE) if lane.memory.can_trim else n_tokens
+            is_worth_it = n_taken - n_known >= ROUNDED_ALIKE and n_known >= beginning.begin
+            if is_worth_it and prompt[:n_tokens] == beginning.tokens:
+                if not lane.make_room(n_tokens - beginning.begin) or not _take(lane, beginning, n_known, n_taken):
                     return
-                n_known = n_tokens
+                n_known = n_taken
 
     def _checked(self) -> memoryview:
         """Raises: OSError, ValueError."""
@@ -130,17 +137,21 @@ def _decoded(state: memoryview) -> Baked:
     return Baked(form, beginnings)
 
 
-def _take(lane: "Lane", beginning: Beginning) -> bool:
-    """Go through the tree as a request does that has computed all of this."""
-    memory, tree, tokens = lane.memory, lane.tree, beginning.tokens
+def _take(lane: "Lane", beginning: Beginning, n_known: int, n_taken: int) -> bool:
+    """Go through the tree as a request does that shares `n_known` of these tokens and has computed up to `n_taken`."""
+    memory, tree, tokens = lane.memory, lane.tree, beginning.tokens[:n_taken]
     begin = beginning.begin if memory.can_trim else 0
     sequence = tree.take_sequence()
     if sequence is None:
         return False
-    if not memory.fill(sequence, beginning.data, begin, len(tokens)):
+    if not memory.fill(sequence, beginning.data, begin, len(beginning.tokens)):
         tree.give_back(sequence)
         return False
+    if memory.can_trim:
+        memory.forget(sequence, n_taken)
+        memory.forget(sequence, begin, n_known)
     leaf = tree.enter(tokens, sequence)
-    n_shared = tree.share(leaf, sequence, 0) if begin else 0
-    tree.leave(leaf, sequence, tokens if n_shared == begin else [])
-    return n_shared == begin
+    n_shared = tree.share(leaf, sequence, 0) if n_known and memory.can_trim else 0
+    n_held = n_known if memory.can_trim else 0
+    tree.leave(leaf, sequence, tokens if n_shared == n_held else [])
+    return n_shared == n_held

@@ -23,8 +23,8 @@ PROBES = ("Hello", "a", "7", " x", "\nx", "é", "¿", "(")
 DAYS = (datetime(2001, 1, 1), datetime(2038, 12, 31, 23, 59, 59))
 
 KEPT_BACK = ROUNDED_ALIKE - 1
-"""The last tokens of what is shared are left for the start, which then computes enough of them together with
-the question that everything is rounded as if nothing had been baked: the same bits, and so the same answers."""
+"""A memory that can be cut back is, at the start, so far that enough tokens are computed together with the question
+(runtime.engine.baked). Of one that cannot, the last tokens are not baked, to the same end: the same bits."""
 
 KEPT, PASSING = 0, 1
 """Sequences: the beginning that all share, and what is being computed."""
@@ -119,12 +119,10 @@ class _Computing:
         found: list[tuple[list[int], int, bytes]] = []
         for tokens in prompts:
             begin = len(found[0][0]) if found else 0
-            end = len(tokens) - KEPT_BACK
+            end = len(tokens) if self.memory.can_trim else len(tokens) - KEPT_BACK
             if begin:
                 self.memory.share(KEPT, PASSING, 0, begin)
-            self._compute(PASSING, tokens if self.memory.can_trim else tokens[:end], begin)
-            if self.memory.can_trim:
-                self.memory.forget(PASSING, end)
+            self._compute(PASSING, tokens[:end], begin)
             if not begin:
                 self.memory.share(PASSING, KEPT, 0, end)
             elif self.memory.can_trim:
