@@ -7,17 +7,19 @@ the cache under the hash of all of these.
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bundler import analysis, cpython, defaults, engine, store, wheels
+from bundler.assemble import Ingredients
+from bundler.console import Console
 from bundler.container import Part, digests_of
-from bundler.content import Slice, pieces, size_bytes
+from bundler.content import Slice, pieces
 from bundler.convert import child
 from bundler.fetch import Progress
 from bundler.identity import Packed
 from bundler.image_recipe import ImageRecipe
-from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
 from bundler.recipe import Recipe
 from runtime.errors import BuildFailed, EngineRefused, UsageError
@@ -40,30 +42,33 @@ class _Made(NamedTuple):
     tokens: int
 
 
-def baked(
-    recipe: Recipe, main: PackedModel, assistant: Packed, machinery: Machinery, progress: Progress
-) -> tuple[Part, State] | None:
-    """The computed system prompt of `main` as a member and its record; None where it is too short to be worth it.
+def baked(given: Ingredients, console: Console) -> Sequence[tuple[Part, State]]:
+    """The computed system prompt of the main model as a member and its record; none, and a line, where it is no use.
 
     Raises: UsageError where an adapter changes every answer; BuildFailed; EngineRefused with the engine's sentence, as
     that there is no system prompt.
     """
+    main, progress = given.models[0], console.progress
     if main.record.role != "chat":
         raise UsageError(f"Baking the system prompt: `{main.title}` has no conversations; leave out --bake.")
-    if any(adapter.scale for adapter in recipe.adapters):
+    if any(adapter.scale for adapter in given.adapters.records):
         raise UsageError(
             "Baking the system prompt: an adapter with a scale has a part in every answer, and would change what is"
             " baked; leave out its scale, or --bake."
         )
-    digest = digests_of(main.part.content, lambda done: progress(main.title, done, main.part.size)).sha256  # type: ignore[arg-type]
-    wanted = _wanted(recipe, assistant)
+    if _engine(given) != engine.Recipe(given.target).hash:
+        console.step("The system prompt is not baked: the engine that is kept is not the one of this lmfile.")
+        return ()
+    digest = digests_of(main.source.content, lambda done: progress(main.title, done, main.part.size)).sha256
+    wanted = _wanted(given.recipe, given.assistant)
     root = store.once(KIND, _key(wanted, digest), lambda staging: _make(staging, wanted, main, progress))
     made = _Made(**json.loads((root / RESULT).read_text(encoding="utf-8")))
     if not made.tokens:
-        return None
+        console.step("The system prompt is too short for --bake to save anything; it is computed at each start.")
+        return ()
     path = f"states/{Path(main.record.path).stem}.state"
-    state = State(path, main.record.path, digest, _engine(machinery), made.form, made.tokens)
-    return Part(path, ROLE, root / STATE), state
+    state = State(path, main.record.path, digest, _engine(given), made.form, made.tokens)
+    return ((Part(path, ROLE, root / STATE), state),)
 
 
 def _wanted(recipe: Recipe, assistant: Packed) -> dict[str, object]:
@@ -82,9 +87,9 @@ def _key(wanted: dict[str, object], digest: str) -> str:
     return store.recipe_hash(wanted, digest, engine.Recipe(analysis.builder_target()).hash, *code)
 
 
-def _engine(machinery: Machinery) -> str:
+def _engine(given: Ingredients) -> str:
     """The engine of the executable, which reads what that of this computer has computed if both are of one source."""
-    facts = machinery.facts.get("engine")
+    facts = given.machinery.facts.get("engine")
     return str(facts.get("recipe", "")) if isinstance(facts, dict) else ""
 
 
@@ -122,7 +127,7 @@ def _make(staging: Path, wanted: dict[str, object], main: PackedModel, progress:
 
 def _model(main: PackedModel, staging: Path) -> dict[str, object]:
     """Where the weights lie; those in several pieces are put together for as long as this takes."""
-    row = pieces(main.part.content)  # type: ignore[arg-type]
+    row = pieces(main.source.content)
     if len(row) == 1 and isinstance(row[0], Slice):
         return {"path": str(row[0].path.absolute()), "offset": row[0].offset, "size": row[0].size}
     joined = staging / JOINED
@@ -137,7 +142,7 @@ def _model(main: PackedModel, staging: Path) -> dict[str, object]:
                 while left and (data := source.read(min(left, COPY_BYTES))):
                     file.write(data)
                     left -= len(data)
-    return {"path": str(joined), "offset": 0, "size": size_bytes(main.part.content)}  # type: ignore[arg-type]
+    return {"path": str(joined), "offset": 0, "size": main.part.size}
 
 
 def _tell(line: str, progress: Progress) -> None:

@@ -1,6 +1,5 @@
 """The flow of `lmfile build`, top to bottom: recipe, models, adapters, machinery, executable, for each target."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +17,8 @@ from bundler import (
 )
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
-from bundler.container import Part
-from bundler.machinery import Machinery
-from bundler.model_members import PackedModel
 from bundler.recipe import Recipe
 from bundler.sources import obtain
-from runtime.payload import State
 
 
 @dataclass(frozen=True)
@@ -56,18 +51,8 @@ def build(recipe: Recipe, order: Order, console: Console) -> None:
     packed = adapters.packed(recipe.adapters, models[0].source.file, console.progress)
     for target, file in files.items():
         machine = machinery.made(target, console.progress)
-        states = _states(recipe, models[0], assistant, machine, console) if recipe.bake else ()
-        _write(file, Ingredients(recipe, target, machine, models, assistant, packed, states), console)
-
-
-def _states(
-    recipe: Recipe, main: PackedModel, assistant: identity.Packed, machine: Machinery, console: Console
-) -> Sequence[tuple[Part, State]]:
-    found = bake.baked(recipe, main, assistant, machine, console.progress)
-    if found is None:
-        console.step("The system prompt is too short for --bake to save anything; it is computed at each start.")
-        return ()
-    return (found,)
+        given = Ingredients(recipe, target, machine, models, assistant, packed)
+        _write(file, given._replace(states=bake.baked(given, console) if recipe.bake else ()), console)
 
 
 def _write(file: Path, given: Ingredients, console: Console) -> None:

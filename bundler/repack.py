@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler import adapters, chat_template, container, defaults, identity, machinery, outputs, plan, unpacked
+from bundler import adapters, bake, chat_template, container, defaults, identity, machinery, outputs, plan, unpacked
 from bundler.assemble import Ingredients, assemble, weights_bytes
 from bundler.console import Console
 from bundler.contents import Part
@@ -139,13 +139,12 @@ def _licenses(payload: Payload, recipe: Recipe, order: Order) -> dict[str, bytes
 
 
 def _states(payload: Payload, members: Members, given: Ingredients, console: Console) -> Sequence[tuple[Part, State]]:
-    """What was computed of the prompt, where nothing was changed that it depends on."""
-    if not payload.manifest.states or not given.recipe.bake:
+    """What was computed of the prompt, where nothing was changed that it depends on; otherwise it is computed anew."""
+    if not given.recipe.bake:
         return ()
-    if _decides_states(payload, given) == _decided_states(payload):
+    if payload.manifest.states and _decides_states(payload, given) == _decided_states(payload):
         return unpacked.states(payload, members)
-    console.step(f"The baked prompt of `{payload.path.name}` no longer fits and is left out; starts compute it.")
-    return ()
+    return bake.baked(given, console)
 
 
 def _decides_states(payload: Payload, given: Ingredients) -> tuple[object, ...]:
