@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from bundler import adapters, container, defaults, identity
-from bundler.container import Contents, Part
+from bundler.container import Contents, Part, Written
 from bundler.explain import licences, sbom
 from bundler.machinery import Machinery
 from bundler.model_members import PackedModel
@@ -59,9 +60,17 @@ def assemble(given: Ingredients) -> Contents:
     return replace(contents, parts=[*contents.parts, sbom.part(contents, given.machinery.components)])
 
 
-def weights_bytes(given: Ingredients) -> int:
-    """What models and adapters take."""
-    return sum(part.size for part in (*(model.part for model in given.models), *given.adapters.parts))
+def told(file: Path, given: Ingredients, written: Written, of: str = "") -> str:
+    """What was written, and what of it is what, in one line; of: where the weights came from."""
+    size = written.size_bytes + written.sidecar_bytes
+    weights = sum(part.size for part in (*(model.part for model in given.models), *given.adapters.parts))
+    computed = sum(part.size for part, _ in given.states)
+    return (
+        f"{file}: {size / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights"
+        + (f" of {of}" if of else "")
+        + (f" + {computed / 1e6:.1f} MB computed prompt" if computed else "")
+        + f" + {(size - weights - computed) / 1e6:.1f} MB engine, runtime and page"
+    )
 
 
 def _licenses(given: Ingredients) -> list[Part]:

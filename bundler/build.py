@@ -15,7 +15,7 @@ from bundler import (
     outputs,
     plan,
 )
-from bundler.assemble import Ingredients, assemble, weights_bytes
+from bundler.assemble import Ingredients, assemble, told
 from bundler.console import Console
 from bundler.recipe import Recipe
 from bundler.sources import obtain
@@ -57,12 +57,6 @@ def build(recipe: Recipe, order: Order, console: Console) -> None:
 
 def _write(file: Path, given: Ingredients, console: Console) -> None:
     written = container.write(file, assemble(given), console.progress)
-    size = written.size_bytes + written.sidecar_bytes
-    weights, computed = weights_bytes(given), sum(part.size for part, _ in given.states)
-    console.result(
-        f"{file}: {size / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights"
-        + (f" + {computed / 1e6:.1f} MB computed prompt" if computed else "")
-        + f" + {(size - weights - computed) / 1e6:.1f} MB engine, runtime and page"
-    )
+    console.result(told(file, given, written))
     if written.note:
         console.result(written.note)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler import adapters, bake, chat_template, container, defaults, identity, machinery, outputs, plan, unpacked
-from bundler.assemble import Ingredients, assemble, weights_bytes
+from bundler.assemble import Ingredients, assemble, told
 from bundler.console import Console
 from bundler.contents import Part
 from bundler.explain import licences
@@ -168,8 +168,4 @@ def _write(file: Path, payload: Payload, given: Ingredients, console: Console) -
         console.step(written.note)
     if file.absolute() == payload.path.absolute() and payload.manifest.sidecar and written.sidecar is None:
         console.step(f"`{payload.manifest.sidecar.name}` beside it is not needed any more, unless by another program.")
-    total, weights = written.size_bytes + written.sidecar_bytes, weights_bytes(given)
-    console.result(
-        f"{file}: {total / 1e6:.1f} MB = {weights / 1e6:.1f} MB weights of {payload.path.name}"
-        f" + {(total - weights) / 1e6:.1f} MB engine, runtime and page"
-    )
+    console.result(told(file, given, written, payload.path.name))
