@@ -12,6 +12,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -115,8 +116,9 @@ def _watch(
 
 
 def _pump(process: subprocess.Popen[bytes], chunks: "queue.SimpleQueue[bytes]") -> None:
-    for chunk in _chunks(process):
-        chunks.put(chunk)
+    with suppress(OSError):  # the pipe is closed when the process was ended
+        for chunk in _chunks(process):
+            chunks.put(chunk)
     chunks.put(b"")
 
 
