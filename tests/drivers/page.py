@@ -1,7 +1,7 @@
 """How fast the page is in Chromium: its first paint, long streams into a long conversation, hostile Markdown.
 
 speed.test.mjs and hostile.test.mjs of tests/webui/browser measure and judge; here they do so at full length, over a
-scripted engine.
+scripted engine. unit/markdown.test.mjs cuts more texts than in the suite.
 """
 
 import tempfile
@@ -11,7 +11,9 @@ from pathlib import Path
 from tests.webui.node import HERE, node
 from tests.webui.serve import start
 
-SCRIPTS = [str(HERE / "browser" / name) for name in ("speed.test.mjs", "hostile.test.mjs")]
+SCRIPTS = [
+    str(HERE / name) for name in ("browser/speed.test.mjs", "browser/hostile.test.mjs", "unit/markdown.test.mjs")
+]
 TIMEOUT_S = 900
 
 

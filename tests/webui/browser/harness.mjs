@@ -79,6 +79,12 @@ export async function shot(page, name) {
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
+/** Closes a page and its profile; what a route of it still waits for is of no interest. */
+async function close(page) {
+  if (!page.isClosed()) await page.unrouteAll({ behavior: "ignoreErrors" });
+  await page.context().close();
+}
+
 /** A test whose pages are closed at its end. It fails when one of them said something, or asked another origin for something, that `expects` does not match. */
 export function check(name, action, { expects = /^$/, limitMs = LIMIT_MS } = {}) {
   test(name, { timeout: limitMs }, async () => {
@@ -89,7 +95,7 @@ export function check(name, action, { expects = /^$/, limitMs = LIMIT_MS } = {})
       const wrong = pages.flatMap((page) => [...page.said, ...page.left]).filter((text) => !expects.test(text));
       assert.deepEqual(wrong, []);
     } finally {
-      await Promise.all(pages.splice(0).map((page) => page.context().close()));
+      await Promise.all(pages.splice(0).map(close));
     }
   });
 }
