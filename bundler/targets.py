@@ -17,7 +17,7 @@ class PythonTarget:
     `platform` what stands in the names of CPython's extension modules, `floor` the oldest version of the
     system that will do (on Linux, of glibc), `program` the name of the interpreter in an image,
     `wants` the modules that this asks for before any code of ours, and `without` those that CPython
-    has on other systems only.
+    has on other systems only, or that are left out on this one.
     """
 
     wheels: str
