@@ -78,7 +78,7 @@ def test_a_server_serves_again_after_another_on_the_same_port(tiny: Path, env: d
 
 
 def test_the_first_request_after_the_line_is_answered(tiny: Path, env: dict[str, str]) -> None:
-    for _ in range(10):
+    for _ in range(5):
         with started([tiny, "--server", "--port", "0"], env=env) as running:
             assert address(running).get("/health")[0] in (200, 503)
 
