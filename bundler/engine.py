@@ -38,14 +38,15 @@ def engine(target: str = "linux-x86_64", progress: fetch.Progress = fetch.quiet)
 class Recipe:
     """Everything that decides the engine's bytes; equal recipes have equal hashes."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, compiler: str = "") -> None:
+        """`compiler`: that of another computer, to know what it has made; none is found here by it."""
         self.target = target
         self._folder = store.build_dir() / "engine"
         self._recipe = _table(self._folder / "recipe.toml")
         self._table = _target_table(target)
         self._system = systems.named(self._table["system"])
         self._zig_version = cmake.zig_version()
-        self._toolchain = toolchain.choose(self._table, self._folder)
+        self._toolchain = toolchain.choose(self._table, self._folder, compiler)
         ingredients = [self._folder / name for name in ("recipe.toml", "zig.cmake", "hidden.map")]
         ingredients += [file for file in self._toolchain.files() if file not in ingredients]
         ingredients += sorted((self._folder / "rows").iterdir())
@@ -57,6 +58,11 @@ class Recipe:
             *llama_source.edits(),
             *filter(None, [self._toolchain.compiler]),
         )
+
+    @property
+    def compiler(self) -> str:
+        """Which compiler of the system's own the toolchain leads to; empty: zig."""
+        return self._toolchain.compiler
 
     def make(self, progress: fetch.Progress) -> Path:
         """Return the engine directory of this recipe, building it at most once."""

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bundler import launcher, runtime_image, store
+from bundler import engine, imported, launcher, runtime_image, store
 from bundler.copying import NO_ROOM
 from bundler.image_recipe import ImageRecipe
 from runtime.errors import CannotWrite, DiskFull, PayloadDamaged, UsageError
@@ -27,6 +27,7 @@ FORMAT = 1
 MAX_INDEX_BYTES = 4 << 20
 MAX_BYTES = 4 << 30
 MAX_FILES = 10_000
+MAX_COMPILER = 4096
 CHUNK_BYTES = 1 << 20
 
 Progress = Callable[[str, int, int], None]
@@ -47,11 +48,12 @@ class Entry(NamedTuple):
 
 
 class Index(NamedTuple):
-    """What a file says it holds; `keys`: the recipe hash of each kind."""
+    """What a file says it holds; `keys`: the recipe hash of each kind; `compiler`: its maker's own, if not zig."""
 
     target: str
     keys: dict[str, str]
     entries: Sequence[Entry]
+    compiler: str = ""
 
 
 def export(target: str, file: Path, progress: Progress) -> int:
@@ -66,7 +68,8 @@ def export(target: str, file: Path, progress: Progress) -> int:
         launcher.KIND: launcher.launcher(target, progress).parent,
     }
     entries = [entry for kind, root in roots.items() for entry in _entries(kind, root)]
-    index = Index(target, {kind: root.name for kind, root in roots.items()}, entries)
+    keys = {kind: root.name for kind, root in roots.items()}
+    index = Index(target, keys, entries, _compiler(target, keys[runtime_image.KIND]))
     try:
         with store.staging_file(file) as part:
             _write(part, index, roots, lambda done: progress(f"writing {file.name}", done, len(entries)))
@@ -91,6 +94,7 @@ def take(file: Path, progress: Progress) -> tuple[str, bool]:
             for kind in missing:
                 mine = [entry for entry in index.entries if entry.kind == kind]
                 store.once(kind, index.keys[kind], partial(_unpack, archive, mine, progress))
+            imported.remember(index.target, index.compiler)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise PayloadDamaged(file, f"it is no runtime image, or not all of one ({error})") from error
     except OSError as error:
@@ -98,6 +102,13 @@ def take(file: Path, progress: Progress) -> tuple[str, bool]:
             raise DiskFull(store.cache_dir(runtime_image.KIND)) from error
         raise UsageError(f"Importing `{file}`: {(error.strerror or str(error)).lower()}; check the path.") from error
     return index.target, bool(missing)
+
+
+def _compiler(target: str, key: str) -> str:
+    """With what the image of this recipe hash was made, if not with zig."""
+    noted = imported.compiler(target)
+    is_imported = bool(noted) and ImageRecipe(target, noted).key == key
+    return noted if is_imported else engine.Recipe(target).compiler
 
 
 def _check_output(file: Path) -> None:
@@ -131,6 +142,7 @@ def _sha256(path: Path) -> str:
 def _write(part: Path, index: Index, roots: dict[str, Path], advance: Callable[[int], None]) -> None:
     files = [entry._asdict() for entry in index.entries]
     told = {"format": FORMAT, "target": index.target, "keys": index.keys, "files": files}
+    told |= {"compiler": index.compiler} if index.compiler else {}
     data = json.dumps(told, sort_keys=True, indent=1).encode() + b"\n"
     with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(_head(INDEX, len(data)), io.BytesIO(data))
@@ -155,11 +167,14 @@ def _index(archive: tarfile.TarFile) -> Index:
     if not isinstance(table, dict) or table.get("format") != FORMAT:
         raise ValueError("its index is missing, or of another format")
     target, keys, rows = table.get("target"), table.get("keys"), table.get("files")
+    compiler = table.get("compiler", "")
     if not isinstance(target, str) or not isinstance(keys, dict) or not isinstance(rows, list):
+        raise ValueError("its index is not complete")
+    if not isinstance(compiler, str) or len(compiler) > MAX_COMPILER:
         raise ValueError("its index is not complete")
     if set(keys) != {runtime_image.KIND, launcher.KIND} or len(rows) > MAX_FILES:
         raise ValueError("its index lists something else than an image and a launcher")
-    index = Index(target, {kind: str(key) for kind, key in keys.items()}, [_entry(row) for row in rows])
+    index = Index(target, {kind: str(key) for kind, key in keys.items()}, [_entry(row) for row in rows], compiler)
     paths = {entry.path for entry in index.entries}
     needed = {f"{runtime_image.KIND}/{name}" for name in (runtime_image.ARCHIVE, runtime_image.FACTS)}
     if not paths >= needed | {f"{launcher.KIND}/launcher"} or len(paths) < len(index.entries):
@@ -183,7 +198,7 @@ def _entry(row: Any) -> Entry:
 def _check_use(file: Path, index: Index) -> None:
     """Raises: UsageError unless a build for the target would use exactly this."""
     used = {
-        runtime_image.KIND: ImageRecipe(index.target).key,
+        runtime_image.KIND: ImageRecipe(index.target, index.compiler).key,
         launcher.KIND: launcher.key(launcher.recipe(index.target)),
     }
     if index.keys != used:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import zstandard
 
-from bundler import cpython, engine, imports, store, systems, targets, wheels
+from bundler import cpython, engine, imported, imports, store, systems, targets, wheels
 
 # Our own files whose text decides an image's bytes.
 DATA = ("analyse.py", "boot.py", "bytecode.py", "image.toml")
@@ -28,9 +28,14 @@ class Contents:
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """The recipe of one target's image."""
+    """The recipe of one target's image.
+
+    `compiler`: what the engine's toolchain of the computer that makes it leads to; None: that of the imported
+    image that builds here use, where there is one, and otherwise this computer's.
+    """
 
     target: str
+    compiler: str | None = None
 
     @cached_property
     def contents(self) -> Contents:
@@ -48,11 +53,18 @@ class ImageRecipe:
 
         Raises: UsageError for a target without a portable CPython or engine; BuildFailed.
         """
+        if self.compiler is None and (compiler := imported.compiler(self.target)):
+            key = self._key(compiler)
+            if (store.cache_dir(imported.KIND) / key).is_dir():
+                return key
+        return self._key(self.compiler or "")
+
+    def _key(self, compiler: str) -> str:
         python = cpython.key(self.target)
         packages = wheels.key(self.contents.packages, self.target)
         settings = targets.python(self.target)
         choice = [settings.wants, settings.without]
-        parts = [self.target, choice, python, packages, engine.Recipe(self.target).hash, self.imports]
+        parts = [self.target, choice, python, packages, engine.Recipe(self.target, compiler).hash, self.imports]
         code = [*map(source, DATA), *map(Path(__file__).with_name, CODE + systems.named(settings.system).code)]
         return store.recipe_hash(parts, zstandard.ZSTD_VERSION, *code)
 

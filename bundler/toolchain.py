@@ -29,10 +29,12 @@ class Toolchain(NamedTuple):
         return list(dict.fromkeys(_with_used(self.file)))
 
 
-def choose(table: Mapping[str, str], folder: Path) -> Toolchain:
-    """The toolchain in `folder` for a target's `[engine]` table, on this computer."""
+def choose(table: Mapping[str, str], folder: Path, compiler: str = "") -> Toolchain:
+    """The toolchain in `folder` for a target's `[engine]` table: on this computer, or with `compiler` on another."""
     native = table.get("native_toolchain", "")
-    compiler = _compiler() if native and sys.platform == APPLE else ""
+    if native and not compiler and sys.platform == APPLE:
+        compiler = _compiler()
+    compiler = compiler if native else ""
     return Toolchain(folder / (native if compiler else table.get("toolchain", "zig.cmake")), compiler)
 
 
