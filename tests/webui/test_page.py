@@ -9,7 +9,7 @@ import pytest
 from tests.webui.node import HERE, node
 from tests.webui.serve import servers
 
-UNIT_TIMEOUT_S = 120
+UNIT_TIMEOUT_S = 240
 BROWSER_TIMEOUT_S = 280
 AT_ONCE = 2
 FILES = [file for file in sorted((HERE / "browser").glob("*.test.mjs")) if file.name != "boundary.test.mjs"]
@@ -17,7 +17,8 @@ FILES = [file for file in sorted((HERE / "browser").glob("*.test.mjs")) if file.
 
 
 def test_modules() -> None:
-    node(*map(str, sorted((HERE / "unit").glob("*.test.mjs"))), timeout_s=UNIT_TIMEOUT_S)
+    files = map(str, sorted((HERE / "unit").glob("*.test.mjs")))
+    node(f"--test-concurrency={AT_ONCE}", *files, timeout_s=UNIT_TIMEOUT_S)
 
 
 @pytest.fixture(scope="module")
