@@ -31,7 +31,9 @@ def sha256s(path: Path, role: str = "model") -> list[str]:
 def test_weights_from_elsewhere_answer_alike(kind: str, tiny: Path, env: dict[str, str], tmp_path: Path) -> None:
     sources = {
         "shards": lambda: split(TINY_MODEL, tmp_path, "tinyvlm", 12)[1],
-        "llamafile": lambda: llamafile(tmp_path / "a.llamafile", {".args": b"x", "m.gguf": TINY_MODEL.read_bytes()}),
+        "llamafile": lambda: llamafile(
+            tmp_path / "a.llamafile", {".args": b"-m\n/zip/m.gguf\n...\n", "m.gguf": TINY_MODEL.read_bytes()}
+        ),
         "lmfile": lambda: tiny,
     }
     output = tmp_path / "out" / "again"
