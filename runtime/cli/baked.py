@@ -18,7 +18,6 @@ def with_baked(config: WorkerConfig, model: ModelSource, payload: Payload) -> Wo
                 baked_path=str(payload.file_of(member)),
                 baked_offset=member.offset,
                 baked_size=member.size,
-                baked_sha256=member.sha256,
             )
     return config
 

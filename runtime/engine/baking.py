@@ -67,7 +67,7 @@ def bake(backend: Backend, order: Order, output: Path, progress: Progress) -> Do
     computing = _Computing(backend, prompts, progress)
     states = computing.states(prompts)
     with output.open("wb") as file:
-        file.writelines(baked.encode(computing.memory.form, states))
+        file.writelines(baked.encode(computing.memory.form, states, computing.memory.can_trim))
     return Done(computing.memory.form, sum(len(tokens) - begin for tokens, begin, _ in states))
 
 

@@ -26,7 +26,7 @@ class WorkerConfig(NamedTuple):
     lora_dir: a folder whose adapters may be used, too; empty: none.
     pooling: how vectors of texts are made, where the model is not to decide; see `Pooling`.
     step_timeout_s: a step of native code that takes longer is taken for hung, and the process ends; 0: never.
-    baked_path, baked_offset, baked_size, baked_sha256: where beginnings of prompts lie that are computed already.
+    baked_path, baked_offset, baked_size: where beginnings of prompts lie that are computed already.
     """
 
     model_path: str
@@ -61,7 +61,6 @@ class WorkerConfig(NamedTuple):
     baked_path: str = ""
     baked_offset: int = 0
     baked_size: int = 0
-    baked_sha256: str = ""
 
     def arguments(self) -> list[str]:
         """Return the `key=value` arguments that carry this config to a worker."""
