@@ -69,7 +69,8 @@ class Shelf(Thread):
     def recall(self, lane: "Lane", prompt: list[int]) -> None:
         """Let the tree of `lane` hold what was computed of the beginning of `prompt`, where it has forgotten it.
 
-        So many tokens are left to compute that everything is rounded as if nothing had been baked: the same bits.
+        So many tokens are left to compute, the prompt's last one with them, that everything is rounded as if nothing had
+        been baked: the same bits.
         """
         self.join()
         if self._baked is None or self._baked.form != lane.memory.form:
@@ -77,7 +78,7 @@ class Shelf(Thread):
         n_known = lane.tree.n_known(prompt) if prompt else 0
         for beginning in self._baked.beginnings:
             n_tokens = len(beginning.tokens)
-            n_taken = min(n_tokens, len(prompt) - ROUNDED_ALIKE) if lane.memory.can_trim else n_tokens
+            n_taken = min(n_tokens, len(prompt) + 1 - ROUNDED_ALIKE) if lane.memory.can_trim else n_tokens
             is_worth_it = n_taken - n_known >= ROUNDED_ALIKE and n_known >= beginning.begin
             if is_worth_it and prompt[:n_tokens] == beginning.tokens:
                 if not lane.make_room(n_tokens - beginning.begin) or not _take(lane, beginning, n_known, n_taken):

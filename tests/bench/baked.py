@@ -19,7 +19,7 @@ LIMIT_S = 600
 
 
 def first_token(contest: Contest) -> list[Row]:
-    """Seconds from the exec to the end of an answer of one token, the page cache warm."""
+    """Seconds from the exec to the first character of the answer, the page cache warm."""
     row = Row("first token behind a baked prompt, against unbaked", "s", 0.15, higher=False)
     with tempfile.TemporaryDirectory(dir=contest.executable.parent) as folder:
         files = [
@@ -40,5 +40,9 @@ def _built(model: Path, output: Path, *flags: str) -> Path:
 
 def _answered_s(file: Path) -> float:
     began = time.monotonic()
-    subprocess.run([file, "-p", QUESTION, "-n", "1"], check=True, capture_output=True, timeout=LIMIT_S)
-    return time.monotonic() - began
+    with subprocess.Popen(
+        [file, "-p", QUESTION, "-n", "1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        if process.stdout is None or not process.stdout.read(1):
+            raise RuntimeError(f"{file.name} gave no answer")
+        return time.monotonic() - began
