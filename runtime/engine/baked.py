@@ -69,8 +69,8 @@ class Shelf(Thread):
     def recall(self, lane: "Lane", prompt: list[int]) -> None:
         """Let the tree of `lane` hold what was computed of the beginning of `prompt`, where it has forgotten it.
 
-        So many tokens are left to compute, the prompt's last one with them, that everything is rounded as if nothing had
-        been baked: the same bits.
+        So many tokens are left to compute, the last one of the whole prompt with them, that everything is rounded as if
+        nothing had been baked: the same bits.
         """
         self.join()
         if self._baked is None or self._baked.form != lane.memory.form:
