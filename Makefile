@@ -70,7 +70,7 @@ peers: $(VENV)/.build  ## build llama-server, llama-bench and llama-quantize fro
 bench: setup peers  ## compare with llama-server in one run; writes dist/bench.json
 	$(PY) -m tests.bench
 
-proofs: demo setup peers  ## the long forms: 200 prompts, 300 schemas, 100 deaths, 500 clients that leave, 650 hostile ones, 10,000 mutants, the page's speed
+proofs: demo setup peers  ## the long forms: 200 prompts, 300 schemas, 100 deaths, 500 clients that leave, 650 hostile ones, 10,000 mutants, the page's speed, 12,000 damaged files, 50 cut downloads and 150 cut builds, every type against llama-quantize
 	$(PY) -m tests.drivers dist/smollm2
 
 clean:           ## remove dist/ and the virtual environment; the user cache stays
