@@ -15,7 +15,6 @@ import pytest
 from jinja2 import TemplateError
 
 from bundler import fetch
-from runtime.engine import template_program
 from runtime.engine.protocol import Chat
 from runtime.engine.template import ChatTemplate
 from runtime.engine.template_turns import Abilities, adapted
@@ -142,7 +141,6 @@ def transformers() -> Iterator[ModuleType]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chat_template_utils, "datetime", Frozen)
-        patch.setattr(template_program, "datetime", Frozen)
         yield chat_template_utils
 
 
@@ -177,7 +175,7 @@ def ours(name: str, chat: Chat) -> str:
 @cache
 def templates(name: str) -> ChatTemplate:
     """Return a template, compiled and probed once."""
-    return ChatTemplate(sources()[name], SPECIAL["bos_token"], SPECIAL["eos_token"])
+    return ChatTemplate(sources()[name], SPECIAL["bos_token"], SPECIAL["eos_token"], now=Frozen.now)
 
 
 def test_every_template_is_covered() -> None:
