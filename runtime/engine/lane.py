@@ -9,12 +9,15 @@ requests go on, and closed again when room is needed for one that somebody waits
 from __future__ import annotations
 
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from runtime.engine.backend import AdapterSet, Backend, InvalidRequest, Memory
-from runtime.engine.baked import Shelf
 from runtime.engine.prefix_node import Node
 from runtime.engine.prefixes import PrefixTree
 from runtime.engine.sequence import Sequence
+
+if TYPE_CHECKING:
+    from runtime.engine.baked import Shelf  # a start without one does not pay for it
 from runtime.errors import LmfileError
 
 

@@ -8,9 +8,9 @@ Does not know: threads, sockets, how the model computes.
 
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
+from typing import TYPE_CHECKING
 
 from runtime.engine.backend import Backend, Drawn, Interrupted, InvalidRequest, NoRoom, Work
-from runtime.engine.baked import Shelf
 from runtime.engine.embedding import Embeddings
 from runtime.engine.guessing import Guessing
 from runtime.engine.inbox import Inbox
@@ -40,6 +40,9 @@ from runtime.errors import EngineFailed
 LOOK_AGAIN_S = 0.01
 EMBEDDED_TOKENS_BESIDE_ANSWERS = 512
 
+if TYPE_CHECKING:
+    from runtime.engine.baked import Shelf  # a start without one does not pay for it
+
 Emit = Callable[[SequenceOf[Event]], None]
 
 
@@ -53,7 +56,7 @@ class Scheduler:
         inbox: Inbox,
         emit: Emit,
         guessing: Guessing,
-        baked: Shelf | None = None,
+        baked: "Shelf | None" = None,
     ) -> None:
         self.watchdog = Watchdog(0)
         self._backend = backend
