@@ -7,17 +7,17 @@
 So a run that was killed repeats only the step it was in. The middle file is as large as the folder's weights.
 """
 
-import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bundler import digests, store
-from bundler.content import Content, Slice, pieces, size_bytes
+from bundler import store
+from bundler.content import Content, size_bytes
 from bundler.convert import convert, folder, kinds, quantize
+from bundler.members import digests_of
 from bundler.recipe import WantedModel
 from bundler.sources.source import Located, Progress, Provenance, Source
 from runtime.errors import UsageError
@@ -25,7 +25,6 @@ from runtime.errors import UsageError
 KIND, FILENAME = "converted", "model.gguf"
 USUAL = "f16"
 HUB, MMPROJ = "hf:", "mmproj"
-_CHUNK_BYTES = 4 << 20
 
 
 def planned(wanted: WantedModel, located: Located) -> Sequence[str]:
@@ -114,32 +113,5 @@ def _key(source: str, kind: str, matrix: Path | None) -> str:
 
 def _digest(content: Content, progress: Progress) -> str:
     """What tells one source from every other; hashed only where nobody knows it yet."""
-    if isinstance(content, Path):
-        known = digests.known(content)
-        return (
-            known.sha256
-            if known
-            else folder.hashed(content, partial(_advance, progress, content.stat().st_size)).sha256
-        )
-    if isinstance(content, Slice) and content.digests:
-        return content.digests.sha256
-    sha256, done, total = hashlib.sha256(), 0, size_bytes(content)
-    for piece in pieces(content):
-        for chunk in (piece,) if isinstance(piece, bytes) else _chunks(piece):
-            sha256.update(chunk)
-            done += len(chunk)
-            progress(folder.READING, done, total)
-    return sha256.hexdigest()
-
-
-def _advance(progress: Progress, total: int, done: int) -> None:
-    progress(folder.READING, done, total)
-
-
-def _chunks(piece: Slice) -> Iterator[bytes]:
-    left = piece.size
-    with piece.path.open("rb") as file:
-        file.seek(piece.offset)
-        while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
-            left -= len(chunk)
-            yield chunk
+    total = size_bytes(content)
+    return digests_of(content, lambda done: progress(folder.READING, done, total)).sha256
